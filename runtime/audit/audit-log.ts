@@ -1,0 +1,36 @@
+// What the pipeline asks of the audit log.
+import type { JsonObject } from "#std";
+
+/** Receipt of a durable record. */
+export interface AuditReceipt {
+  readonly tenant: string;
+  /** Per-tenant sequence, from 1. */
+  readonly sequence: number;
+  /** Hex sha-256 of the record line. */
+  readonly hash: string;
+}
+
+export type AuditEventKind = "decision" | "result" | "auth" | "admin" | "bundle" | "alarm" | "gap";
+
+/** The body of a record; the log adds version, log id, sequences, times, `prev` and `h`. */
+export interface AuditEvent {
+  readonly tenant: string;
+  readonly event: AuditEventKind;
+  readonly body: JsonObject;
+}
+
+export interface AuditLog {
+  /**
+   * Resolves once the record is durable. Records of one tenant keep the order of the calls.
+   * @throws {AegisError} AUDIT_UNAVAILABLE when the log is poisoned, full, closed, or its queue is full
+   */
+  readonly append: (event: AuditEvent) => Promise<AuditReceipt>;
+  /** False once poisoned or below the free-space mark: readiness and every exchange depend on it. */
+  readonly writable: () => boolean;
+  /** Head of each chain, for /status. */
+  readonly heads: () => Readonly<Record<string, { readonly sequence: number; readonly hash: string }>>;
+  /** HMAC-SHA-256 of the arguments under the tenant's key, so that low-entropy values cannot be guessed. */
+  readonly fingerprint: (tenant: string, text: string) => string;
+  /** Drains, seals the segment and closes. */
+  readonly close: () => Promise<void>;
+}

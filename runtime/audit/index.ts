@@ -1,0 +1,2 @@
+// Door #audit.
+export type { AuditEvent, AuditEventKind, AuditLog, AuditReceipt } from "./audit-log.ts";

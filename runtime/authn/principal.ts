@@ -1,0 +1,15 @@
+// The authenticated caller.
+import type { PrincipalFacts } from "#bundle";
+
+export interface Principal {
+  readonly facts: PrincipalFacts;
+  readonly issuer: string;
+  readonly subject: string;
+  /** `client_id` or `azp`, where the token has it. */
+  readonly clientId: string | undefined;
+  /** Names of required attributes the token did not supply; any entry denies every decision. */
+  readonly missingAttributes: readonly string[];
+  readonly expiresAtMs: number;
+  /** Stable key of issuer, subject, tenant and client: sessions and state handles are bound to it. */
+  readonly bindingKey: string;
+}

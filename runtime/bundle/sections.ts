@@ -1,0 +1,329 @@
+// The typed content of a bundle: what the compiler writes and the gateway reads. A bundle is data; nothing in it
+// is executable. The compiler asserts these shapes before it emits and the gateway checks them again on load.
+import type { JsonObject, JsonValue } from "#std";
+
+/** Lower-case hex sha-256. */
+export type Digest = string;
+export type ServerId = string;
+export type TenantId = string;
+/** Stable id of one compiled policy, e.g. `policies/sql.yaml#/deny/tools/0` or `policies/sql.cedar#0`. */
+export type PolicyId = string;
+/** Cedar action id of one pinned leaf, e.g. `tools/call:sql-prod/sql.query`. Unique across servers. */
+export type LeafAction = string;
+export type Era = "legacy" | "modern";
+
+/** The tenant of a repository that declares none. Its role and group ids are written unqualified. */
+export const DEFAULT_TENANT: TenantId = "default";
+
+export interface EntityRef {
+  readonly type: string;
+  readonly id: string;
+}
+
+// ── registry.json ────────────────────────────────────────────────────────────────────────────────────────────
+
+export type TransportEntry =
+  | { readonly type: "streamable-http"; readonly url: string }
+  /** `program` is a logical name; only gateway.json maps it to an executable. */
+  | { readonly type: "stdio"; readonly program: string; readonly args: readonly string[] };
+
+/** What one era of a server announced when it was pinned. */
+export interface EraEntry {
+  /** The revision negotiated at pin time, e.g. `2025-11-25`. */
+  readonly protocolVersion: string;
+  readonly capabilities: JsonObject;
+  readonly serverInfo: JsonObject;
+  readonly instructions?: string;
+}
+
+export type LeafKind = "tool" | "resource" | "resource-template" | "prompt";
+
+/** One approved definition. A server may describe the same leaf differently in each era. */
+export interface DefinitionEntry {
+  readonly eras: readonly Era[];
+  /** `definitionDigest(definition)`. */
+  readonly digest: Digest;
+  /** The list item exactly as the server gave it. */
+  readonly definition: JsonObject;
+}
+
+/** An argument mirrored into an `Mcp-Param-*` header (MCP 2026-07-28, `x-mcp-header`). */
+export interface ParamHeader {
+  readonly header: string;
+  readonly path: readonly string[];
+}
+
+export interface LeafEntry {
+  readonly action: LeafAction;
+  readonly kind: LeafKind;
+  /** Tool or prompt name, resource URI, or URI template. */
+  readonly name: string;
+  readonly definitions: readonly DefinitionEntry[];
+  /** Program that validates and projects the arguments. */
+  readonly argumentsProgram: SchemaProgram;
+  readonly paramHeaders: readonly ParamHeader[];
+}
+
+export interface ServerEntry {
+  readonly id: ServerId;
+  readonly tier: string;
+  readonly labels: readonly string[];
+  /** Per environment: where the server is. */
+  readonly transports: Readonly<Record<string, TransportEntry>>;
+  /** A live definition older than this is verified again before a call passes. */
+  readonly pinMaxAgeMs: number;
+  readonly eras: Readonly<Partial<Record<Era, EraEntry>>>;
+  readonly leaves: readonly LeafEntry[];
+}
+
+export interface RegistrySection {
+  readonly servers: readonly ServerEntry[];
+}
+
+// ── lowered JSON Schema: see runtime/schema ──────────────────────────────────────────────────────────────────
+
+export type JsonTypeName = "null" | "boolean" | "integer" | "number" | "string" | "array" | "object";
+/** How a value enters the Cedar context; absent means opaque: validated, never visible to policy. */
+export type CedarProjection = "String" | "Long" | "Bool" | "Decimal" | "Set" | "Record";
+
+/** One node of a lowered schema. Numbers in `properties`, `items` … are indexes into `SchemaProgram.nodes`. */
+export interface SchemaNode {
+  /** `true` accepts everything, `false` nothing; absent means the keywords below decide. */
+  readonly always?: boolean;
+  readonly types?: readonly JsonTypeName[];
+  readonly enum?: readonly JsonValue[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** RE2 syntax, unanchored search. */
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly properties?: Readonly<Record<string, number>>;
+  readonly patternProperties?: readonly (readonly [pattern: string, node: number])[];
+  readonly additionalProperties?: number;
+  readonly propertyNames?: number;
+  readonly required?: readonly string[];
+  readonly dependentRequired?: Readonly<Record<string, readonly string[]>>;
+  readonly minProperties?: number;
+  readonly maxProperties?: number;
+  readonly items?: number;
+  readonly prefixItems?: readonly number[];
+  readonly contains?: number;
+  readonly minContains?: number;
+  readonly maxContains?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly uniqueItems?: boolean;
+  readonly allOf?: readonly number[];
+  readonly anyOf?: readonly number[];
+  readonly oneOf?: readonly number[];
+  readonly not?: number;
+  readonly if?: number;
+  readonly then?: number;
+  readonly else?: number;
+  readonly projection?: CedarProjection;
+}
+
+export interface SchemaProgram {
+  readonly nodes: readonly SchemaNode[];
+  /** Index of the node that the whole value must satisfy. */
+  readonly root: number;
+}
+
+// ── policies.json ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A fact computed from the projected context before Cedar runs, written under `context._m` or `context._d`. */
+export type Derivation =
+  /** `context._m.<name>` = RE2 search of `pattern` in the String at `path`; false where the path is absent. */
+  | {
+      readonly kind: "matches";
+      readonly name: string;
+      /** Path from the root of the context (`["arguments","sql"]`) or of the principal (`["principal","email"]`). */
+      readonly path: readonly string[];
+      readonly pattern: string;
+    }
+  /** `context._d.<name>` = `{ ok: Bool, operations: Set<String>, tables: Set<String>, functions: Set<String> }`. */
+  | {
+      readonly kind: "sql";
+      readonly name: string;
+      readonly path: readonly string[];
+      readonly dialect: "postgresql";
+    };
+
+export interface SlicePolicy {
+  readonly id: PolicyId;
+  /** Digest of the residual in `PolicySection.residuals`. */
+  readonly residual: Digest;
+}
+
+/** Everything that decides one leaf for one tenant. */
+export interface Slice {
+  readonly tenant: TenantId;
+  readonly action: LeafAction;
+  readonly schema: Digest;
+  /** Decides a call whose arguments are known. */
+  readonly call: readonly SlicePolicy[];
+  /** Decides visibility: an over-approximation in which some arguments could be allowed. */
+  readonly visibility: readonly SlicePolicy[];
+  readonly derivations: readonly Derivation[];
+}
+
+export interface PolicySection {
+  /** Cedar policies in JSON form (EST), keyed by the sha-256 of their canonical JSON. */
+  readonly residuals: Readonly<Record<Digest, JsonObject>>;
+  /** Cedar schemas in JSON form, keyed likewise. */
+  readonly schemas: Readonly<Record<Digest, JsonObject>>;
+  readonly slices: readonly Slice[];
+}
+
+// ── routes.json, identity.json, limits.json, transforms.json, sources.json, vectors.json ─────────────────────
+
+export interface RouteEntry {
+  /** Absolute path on the gateway, e.g. `/sql-prod/mcp`. */
+  readonly path: string;
+  readonly tenant: TenantId;
+  /** Exactly one server for now; an endpoint over several servers is a virtual server. */
+  readonly servers: readonly ServerId[];
+  /** Canonical resource URI of the endpoint (RFC 8707 audience). */
+  readonly resource: string;
+  readonly issuers: readonly string[];
+  /** Whole exchange, admission to reply. */
+  readonly deadlineMs: number;
+  readonly maxResponseBytes: number;
+}
+
+export interface EnvironmentEntry {
+  readonly routes: readonly RouteEntry[];
+  readonly issuers: readonly IssuerEntry[];
+}
+
+/** Keyed by environment name, which equals the release channel. */
+export interface RoutesSection {
+  readonly environments: Readonly<Record<string, EnvironmentEntry>>;
+}
+
+export type ClaimType = "String" | "Bool" | "Long" | "StringSet";
+
+export interface AttributeMapping {
+  readonly attribute: string;
+  /** Claim name; a dot descends into objects. */
+  readonly claim: string;
+  readonly type: ClaimType;
+  readonly required: boolean;
+}
+
+export interface IssuerEntry {
+  /** Exact `iss`. */
+  readonly issuer: string;
+  readonly keys: { readonly type: "jwks-url"; readonly url: string } | { readonly type: "jwks"; readonly jwks: JsonObject };
+  readonly algorithms: readonly string[];
+  /** Accepted `typ` header, e.g. `at+jwt`; absent = any but an ID token. */
+  readonly tokenType?: string;
+  readonly tenant: TenantId;
+  /** Claim that identifies the user, default `sub`. */
+  readonly idClaim: string;
+  readonly rolesClaim?: string;
+  /** Claim value to role name; a value that is not listed gives no role. Absent = values are role names. */
+  readonly roleMap?: Readonly<Record<string, string>>;
+  readonly groupsClaim?: string;
+  readonly attributes: readonly AttributeMapping[];
+}
+
+export type LimitKey = "principal" | "tenant" | "server" | "tool";
+
+export interface LimitEntry {
+  readonly id: string;
+  /** Leaves this limit applies to; absent = every leaf. */
+  readonly actions?: readonly LeafAction[];
+  /** One counter for each combination of these. */
+  readonly per: readonly LimitKey[];
+  /** Calls admitted in any window. */
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+export interface LimitsSection {
+  readonly limits: readonly LimitEntry[];
+}
+
+export type PathSegment =
+  | { readonly kind: "name"; readonly name: string }
+  | { readonly kind: "index"; readonly index: number }
+  | { readonly kind: "wildcard" };
+
+export interface TransformOperation {
+  readonly policy: PolicyId;
+  readonly verb: "redact";
+  /** Candidate readings of the written path; all are applied (`$.response` is ambiguous without an outputSchema). */
+  readonly paths: readonly (readonly PathSegment[])[];
+}
+
+export interface TransformEntry {
+  readonly action: LeafAction;
+  /** Applied to the arguments before dispatch. */
+  readonly request: readonly TransformOperation[];
+  /** Applied to every copy of the result payload. */
+  readonly response: readonly TransformOperation[];
+}
+
+export interface TransformsSection {
+  readonly transforms: readonly TransformEntry[];
+}
+
+export interface SourcePosition {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface PolicySource extends SourcePosition {
+  readonly effect: "permit" | "forbid";
+  /** `@reason` annotation or metadata.reason; shown to auditors and, for a deny, to the caller. */
+  readonly reason?: string;
+}
+
+export interface SourcesSection {
+  readonly policies: Readonly<Record<PolicyId, PolicySource>>;
+}
+
+/** The facts about a caller that a decision may read. */
+export interface PrincipalFacts {
+  readonly type: "User";
+  readonly id: string;
+  readonly tenant: TenantId;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly attributes: Readonly<Record<string, string | boolean | number | readonly string[]>>;
+}
+
+/** A decision that every gateway must reproduce before it activates the bundle. */
+export interface DecisionVector {
+  readonly name: string;
+  readonly action: LeafAction;
+  readonly principal: PrincipalFacts;
+  readonly arguments: JsonObject;
+  readonly expect: {
+    readonly effect: "allow" | "deny";
+    readonly reasons: readonly PolicyId[];
+  };
+}
+
+export interface VectorsSection {
+  readonly vectors: readonly DecisionVector[];
+}
+
+/** A bundle after its archive was verified and its sections were shape-checked. */
+export interface BundleContent {
+  readonly name: string;
+  readonly registry: RegistrySection;
+  readonly policies: PolicySection;
+  readonly routes: RoutesSection;
+  readonly limits: LimitsSection;
+  readonly transforms: TransformsSection;
+  readonly sources: SourcesSection;
+  readonly vectors: VectorsSection;
+}

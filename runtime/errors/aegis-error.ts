@@ -1,0 +1,35 @@
+// The exception classes. Match on `code`, never on the message.
+import type { ErrorCode } from "./codes.ts";
+import type { TrustCode } from "./trust-codes.ts";
+
+/** A fault on the message path. `detail` is for operators and audit; it is never sent downstream. */
+export class AegisError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
+    super(`${code}: ${detail}`, options);
+    this.name = "AegisError";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** A release, root or bundle that is refused. */
+export class TrustError extends Error {
+  readonly code: TrustCode;
+  readonly detail: string;
+  constructor(code: TrustCode, detail: string, options?: { cause?: unknown }) {
+    super(`${code}: ${detail}`, options);
+    this.name = "TrustError";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+export function isAegisError(value: unknown): value is AegisError {
+  return value instanceof Error && value.name === "AegisError" && "code" in value;
+}
+
+export function isTrustError(value: unknown): value is TrustError {
+  return value instanceof Error && value.name === "TrustError" && "code" in value;
+}

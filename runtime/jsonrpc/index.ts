@@ -1,0 +1,2 @@
+// Door #mcp.
+export type { ClientMessage, NotificationMessage, RequestId, RequestMessage, ResponseMessage } from "./message.ts";

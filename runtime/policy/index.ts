@@ -1,0 +1,2 @@
+// Door #pdp.
+export type { Decision, DecisionMode, DecisionQuery, Pdp, PolicyEvaluationError } from "./pdp.ts";

@@ -1,0 +1,9 @@
+// Door #upstream.
+export type {
+  ChannelKey,
+  ExchangeObserver,
+  OutboundRequest,
+  Upstream,
+  UpstreamEvents,
+  UpstreamReply,
+} from "./upstream.ts";

@@ -1,0 +1,64 @@
+// What the pipeline asks of an upstream MCP server, whatever its transport and era.
+import type { Era, ServerId } from "#bundle";
+import type { JsonObject, JsonValue } from "#std";
+
+/**
+ * Which conversation a message belongs to. A modern conversation is stateless and shared by all callers. A legacy one
+ * is a session of its own for each downstream session, and for stdio a process of its own.
+ */
+export type ChannelKey =
+  | { readonly era: "modern" }
+  | { readonly era: "legacy"; readonly session: string; readonly protocolVersion: string };
+
+export interface OutboundRequest {
+  readonly method: string;
+  /** Forwarded as given, but for `id` and `_meta.progressToken`, which the upstream layer replaces and maps back. */
+  readonly params: JsonObject | undefined;
+  /** Modern HTTP only: `Mcp-Param-*` headers of this message, by header name without the prefix. */
+  readonly paramHeaders: Readonly<Record<string, JsonValue>>;
+}
+
+export type UpstreamReply =
+  | { readonly kind: "result"; readonly result: JsonObject }
+  | { readonly kind: "error"; readonly error: { readonly code: number; readonly message: string; readonly data?: JsonValue } };
+
+/** Called for messages the upstream sends while a request is under way. Must not throw. */
+export interface ExchangeObserver {
+  /** A notification that belongs to this request; its progressToken is the caller's again. */
+  readonly onNotification: (notification: JsonObject) => void;
+  /** A server-initiated request (legacy). The answer is sent upstream as it stands, without the id. */
+  readonly onServerRequest: (request: JsonObject) => Promise<UpstreamReply>;
+}
+
+/** Events of a channel that belong to no request. */
+export interface UpstreamEvents {
+  readonly onNotification: (server: ServerId, channel: ChannelKey, notification: JsonObject) => void;
+  readonly onServerRequest: (server: ServerId, channel: ChannelKey, request: JsonObject) => Promise<UpstreamReply>;
+  /** The channel is gone (process exit, session ended by the server). */
+  readonly onClosed: (server: ServerId, channel: ChannelKey, reason: string) => void;
+  /** Something a peer must not do and that was dropped: unknown id, second answer, malformed message. */
+  readonly onProtocolViolation: (server: ServerId, detail: string) => void;
+}
+
+export interface Upstream {
+  readonly server: ServerId;
+  /**
+   * Sends one request, opening the channel where needed, and settles exactly once.
+   * Aborting `signal` cancels upstream (stream close or `notifications/cancelled`) and rejects.
+   * @throws {AegisError} UPSTREAM_UNAVAILABLE, UPSTREAM_TIMEOUT, UPSTREAM_PROTOCOL, RESULT_TOO_LARGE, EXCHANGE_ABORTED
+   */
+  readonly request: (
+    channel: ChannelKey,
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    limits: { readonly maxResponseBytes: number },
+    signal: AbortSignal,
+  ) => Promise<UpstreamReply>;
+  /** Sends a client notification such as `notifications/roots/list_changed` on an open channel; no-op where closed. */
+  readonly notify: (channel: ChannelKey, notification: JsonObject, signal: AbortSignal) => Promise<void>;
+  /** Ends a legacy channel (DELETE, process stop). */
+  readonly release: (channel: ChannelKey) => Promise<void>;
+  readonly close: () => Promise<void>;
+  /** For /status. */
+  readonly describe: () => { readonly server: ServerId; readonly eras: readonly Era[]; readonly openChannels: number };
+}
