@@ -1,5 +1,18 @@
 // Door #bundle: the bundle contract and its verification.
 export { DEFAULT_TENANT } from "./sections.ts";
+export { canonicalJson, parseCanonicalJson } from "./canonical-json.ts";
+export { bundleDigest, definitionDigest, isDigest, sha256Hex } from "./digest.ts";
+export { readArchive, writeArchive } from "./archive.ts";
+export { decodeBundle, decodeBundleFile, encodeBundle } from "./bundle-file.ts";
+export type { BundleManifest, DecodedBundle } from "./bundle-file.ts";
+export {
+  BUNDLE_FORMAT_VERSION,
+  MANIFEST_FILE,
+  MAX_BUNDLE_BYTES,
+  SECTION_FILES,
+  SUPPORTED_FEATURES,
+} from "./format.ts";
+export type { SectionName } from "./format.ts";
 export type {
   AttributeMapping,
   BundleContent,

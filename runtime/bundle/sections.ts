@@ -219,7 +219,9 @@ export interface AttributeMapping {
 export interface IssuerEntry {
   /** Exact `iss`. */
   readonly issuer: string;
-  readonly keys: { readonly type: "jwks-url"; readonly url: string } | { readonly type: "jwks"; readonly jwks: JsonObject };
+  readonly keys:
+    | { readonly type: "jwks-url"; readonly url: string }
+    | { readonly type: "jwks"; readonly jwks: JsonObject };
   readonly algorithms: readonly string[];
   /** Accepted `typ` header, e.g. `at+jwt`; absent = any but an ID token. */
   readonly tokenType?: string;

@@ -1,0 +1,213 @@
+// Bundle content to `.aegis` bytes and back. Encoding is deterministic; decoding hashes before it parses anything.
+import { TrustError } from "#errors";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { readArchive, writeArchive } from "./archive.ts";
+import { canonicalJson, parseCanonicalJson } from "./canonical-json.ts";
+import {
+  closedObject,
+  decodeWith,
+  digest,
+  listOf,
+  mapOf,
+  nonEmptyText,
+  oneOf,
+  wholeNumber,
+} from "./decoder.ts";
+import type { Decode } from "./decoder.ts";
+import { bundleDigest, sha256Hex } from "./digest.ts";
+import {
+  BUNDLE_FORMAT_VERSION,
+  MANIFEST_FILE,
+  MAX_BUNDLE_BYTES,
+  SECTION_FILES,
+  SUPPORTED_FEATURES,
+} from "./format.ts";
+import type { SectionName } from "./format.ts";
+import { checkReferences } from "./references.ts";
+import {
+  limitsSection,
+  policySection,
+  registrySection,
+  routesSection,
+  sourcesSection,
+  transformsSection,
+  vectorsSection,
+} from "./section-decoders.ts";
+import type { BundleContent, Digest } from "./sections.ts";
+
+/** `manifest.json`: what the archive holds and what a gateway must be able to do to run it. */
+export interface BundleManifest {
+  readonly kind: "aegis.bundle";
+  readonly formatVersion: number;
+  readonly name: string;
+  readonly compiler: { readonly version: string };
+  /** Features out of `SUPPORTED_FEATURES`. */
+  readonly requires: readonly string[];
+  /** Every other file of the archive, both directions. */
+  readonly files: Readonly<Record<string, { readonly sha256: Digest; readonly size: number }>>;
+}
+
+export interface DecodedBundle {
+  readonly manifest: BundleManifest;
+  readonly content: BundleContent;
+}
+
+/**
+ * Packs a bundle. Equal content and compiler version give equal bytes on every machine.
+ * The result is decoded again before it is returned: content of a wrong shape throws TrustError BUNDLE_INVALID with
+ * the path of the offending member, exactly as a gateway would refuse it.
+ */
+export function encodeBundle(content: BundleContent, meta: { readonly compilerVersion: string }): Uint8Array {
+  const files = new Map<string, Uint8Array>();
+  const listed: Record<string, { sha256: Digest; size: number }> = {};
+  for (const section of sectionNames()) {
+    const file = SECTION_FILES[section];
+    const data = encodeSection(file, content[section]);
+    files.set(file, data);
+    listed[file] = { sha256: sha256Hex(data), size: data.length };
+  }
+  const manifest: BundleManifest = {
+    kind: "aegis.bundle",
+    formatVersion: BUNDLE_FORMAT_VERSION,
+    name: content.name,
+    compiler: { version: meta.compilerVersion },
+    requires: requiredFeatures(content),
+    files: listed,
+  };
+  files.set(MANIFEST_FILE, encodeSection(MANIFEST_FILE, manifest));
+  const bytes = writeArchive(files);
+  decodeBundle(bytes, bundleDigest(bytes));
+  return bytes;
+}
+
+/**
+ * Verifies and unpacks a bundle. `expectedDigest` comes from a verified release statement.
+ *
+ * Throws TrustError: BUNDLE_TOO_LARGE, BUNDLE_DIGEST_MISMATCH (nothing was parsed), BUNDLE_PATH_UNSAFE,
+ * BUNDLE_REQUIRES_NEWER, BUNDLE_INVALID (with the path of the offending member).
+ */
+export function decodeBundle(bytes: Uint8Array, expectedDigest: Digest): BundleContent {
+  return decodeBundleFile(bytes, expectedDigest).content;
+}
+
+/** As `decodeBundle`, with the manifest. */
+export function decodeBundleFile(bytes: Uint8Array, expectedDigest: Digest): DecodedBundle {
+  // Step 1: size, before the cost of hashing.
+  if (bytes.length > MAX_BUNDLE_BYTES)
+    throw new TrustError("BUNDLE_TOO_LARGE", `${String(bytes.length)} bytes`);
+  // Step 2: hash before any byte is parsed.
+  const actual = bundleDigest(bytes);
+  if (actual !== expectedDigest) {
+    throw new TrustError("BUNDLE_DIGEST_MISMATCH", `expected ${expectedDigest}, the bytes hash to ${actual}`);
+  }
+  // Step 3: container.
+  const files = readArchive(bytes);
+  // Step 4: manifest and what it requires, before any section of a format that may be newer is read.
+  const manifest = decodeManifest(files.get(MANIFEST_FILE));
+  // Step 5: file list, both directions, and the hash of each.
+  checkFileList(manifest, files);
+  // Step 6: the shape of each section, then what they say about one another.
+  const section = <T>(name: SectionName, decode: Decode<T>): T => {
+    const file = SECTION_FILES[name];
+    return decodeWith(decode, parseFile(file, files.get(file)), file, "BUNDLE_INVALID");
+  };
+  const content: BundleContent = {
+    name: manifest.name,
+    registry: section("registry", registrySection),
+    policies: section("policies", policySection),
+    routes: section("routes", routesSection),
+    limits: section("limits", limitsSection),
+    transforms: section("transforms", transformsSection),
+    sources: section("sources", sourcesSection),
+    vectors: section("vectors", vectorsSection),
+  };
+  checkReferences(content);
+  return { manifest, content };
+}
+
+function sectionNames(): readonly SectionName[] {
+  return Object.keys(SECTION_FILES) as SectionName[];
+}
+
+function encodeSection(file: string, value: unknown): Uint8Array {
+  try {
+    return new TextEncoder().encode(canonicalJson(value));
+  } catch (error) {
+    throw new TrustError("BUNDLE_INVALID", `${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function parseFile(file: string, data: Uint8Array | undefined): JsonValue {
+  if (data === undefined) throw new TrustError("BUNDLE_INVALID", `${file} is missing`);
+  try {
+    return parseCanonicalJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data));
+  } catch (error) {
+    throw new TrustError("BUNDLE_INVALID", `${file}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const manifestShape = closedObject<BundleManifest>(
+  {
+    kind: oneOf("aegis.bundle"),
+    formatVersion: wholeNumber(1),
+    name: nonEmptyText,
+    compiler: closedObject<BundleManifest["compiler"]>({ version: nonEmptyText }, {}),
+    requires: listOf(nonEmptyText),
+    files: mapOf(closedObject<BundleManifest["files"][string]>({ sha256: digest, size: wholeNumber(0) }, {})),
+  },
+  {},
+);
+
+function decodeManifest(data: Uint8Array | undefined): BundleManifest {
+  const value = parseFile(MANIFEST_FILE, data);
+  if (isJsonObject(value)) refuseNewer(value);
+  return decodeWith(manifestShape, value, MANIFEST_FILE, "BUNDLE_INVALID");
+}
+
+function refuseNewer(manifest: JsonObject): void {
+  const { formatVersion, requires } = manifest;
+  if (typeof formatVersion === "number" && formatVersion > BUNDLE_FORMAT_VERSION) {
+    throw new TrustError("BUNDLE_REQUIRES_NEWER", `bundle format ${String(formatVersion)}`);
+  }
+  if (!Array.isArray(requires)) return;
+  const unknown = requires.filter(
+    (feature) => typeof feature === "string" && !SUPPORTED_FEATURES.has(feature),
+  );
+  if (unknown.length > 0) throw new TrustError("BUNDLE_REQUIRES_NEWER", unknown.join(", "));
+}
+
+function checkFileList(manifest: BundleManifest, files: ReadonlyMap<string, Uint8Array>): void {
+  const unlisted = new Set(files.keys());
+  unlisted.delete(MANIFEST_FILE);
+  for (const [name, entry] of Object.entries(manifest.files)) {
+    const data = name === MANIFEST_FILE ? undefined : files.get(name);
+    if (data === undefined) throw new TrustError("BUNDLE_INVALID", `${name} is listed but missing`);
+    if (data.length !== entry.size || sha256Hex(data) !== entry.sha256) {
+      throw new TrustError("BUNDLE_INVALID", `${name} is not the listed file`);
+    }
+    unlisted.delete(name);
+  }
+  const [extra] = unlisted;
+  if (extra !== undefined) throw new TrustError("BUNDLE_INVALID", `${extra} is not listed in the manifest`);
+  const known = new Set<string>(Object.values(SECTION_FILES));
+  const foreign = Object.keys(manifest.files).find((name) => !known.has(name));
+  if (foreign !== undefined)
+    throw new TrustError("BUNDLE_INVALID", `${foreign} is not a section of this format`);
+}
+
+function requiredFeatures(content: BundleContent): readonly string[] {
+  const derivations = content.policies.slices.flatMap((slice) => slice.derivations);
+  const needs: readonly (readonly [feature: string, needed: boolean])[] = [
+    ["sections/1", true],
+    ["derive-matches/1", derivations.some((derivation) => derivation.kind === "matches")],
+    ["derive-sql-postgresql/1", derivations.some((derivation) => derivation.kind === "sql")],
+    ["redact/1", content.transforms.transforms.length > 0],
+    ["limits-sliding-window/1", content.limits.limits.length > 0],
+  ];
+  return needs.filter(([, needed]) => needed).map(([feature]) => feature);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unreadable";
+}

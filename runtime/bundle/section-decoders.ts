@@ -1,0 +1,289 @@
+// Shape of each section file, checked member by member. Mirrors sections.ts; the types keep both in step.
+import type {
+  AttributeMapping,
+  DecisionVector,
+  DefinitionEntry,
+  Derivation,
+  EnvironmentEntry,
+  EraEntry,
+  IssuerEntry,
+  LeafEntry,
+  LimitEntry,
+  LimitsSection,
+  ParamHeader,
+  PathSegment,
+  PolicySection,
+  PolicySource,
+  PrincipalFacts,
+  RegistrySection,
+  RouteEntry,
+  RoutesSection,
+  ServerEntry,
+  Slice,
+  SlicePolicy,
+  SourcesSection,
+  TransformEntry,
+  TransformOperation,
+  TransformsSection,
+  TransportEntry,
+  VectorsSection,
+} from "./sections.ts";
+import {
+  boolean,
+  closedObject,
+  decodeFault,
+  digest,
+  finiteNumber,
+  jsonObject,
+  listOf,
+  mapOf,
+  nonEmptyText,
+  oneOf,
+  taggedUnion,
+  text,
+  wholeNumber,
+} from "./decoder.ts";
+import type { Decode } from "./decoder.ts";
+import { schemaProgram } from "./schema-decoder.ts";
+
+const texts = listOf(text);
+const names = listOf(nonEmptyText);
+
+// ── registry.json ────────────────────────────────────────────────────────────────────────────────────────────
+
+const transport = taggedUnion<TransportEntry>("type", {
+  "streamable-http": closedObject<Extract<TransportEntry, { type: "streamable-http" }>>(
+    { type: oneOf("streamable-http"), url: httpUrl },
+    {},
+  ),
+  stdio: closedObject<Extract<TransportEntry, { type: "stdio" }>>(
+    { type: oneOf("stdio"), program: nonEmptyText, args: texts },
+    {},
+  ),
+});
+
+const eraName = oneOf("legacy", "modern");
+
+const eraEntry = closedObject<EraEntry>(
+  { protocolVersion: nonEmptyText, capabilities: jsonObject, serverInfo: jsonObject },
+  { instructions: text },
+);
+
+const definition = closedObject<DefinitionEntry>(
+  { eras: listOf(eraName), digest, definition: jsonObject },
+  {},
+);
+const paramHeader = closedObject<ParamHeader>({ header: nonEmptyText, path: names }, {});
+
+const leaf = closedObject<LeafEntry>(
+  {
+    action: nonEmptyText,
+    kind: oneOf("tool", "resource", "resource-template", "prompt"),
+    name: text,
+    definitions: listOf(definition),
+    argumentsProgram: schemaProgram,
+    paramHeaders: listOf(paramHeader),
+  },
+  {},
+);
+
+const server = closedObject<ServerEntry>(
+  {
+    id: nonEmptyText,
+    tier: text,
+    labels: texts,
+    transports: mapOf(transport),
+    pinMaxAgeMs: wholeNumber(0),
+    eras: closedObject<ServerEntry["eras"]>({}, { legacy: eraEntry, modern: eraEntry }),
+    leaves: listOf(leaf),
+  },
+  {},
+);
+
+export const registrySection = closedObject<RegistrySection>({ servers: listOf(server) }, {});
+
+// ── policies.json ────────────────────────────────────────────────────────────────────────────────────────────
+
+const derivation = taggedUnion<Derivation>("kind", {
+  matches: closedObject<Extract<Derivation, { kind: "matches" }>>(
+    { kind: oneOf("matches"), name: nonEmptyText, path: names, pattern: text },
+    {},
+  ),
+  sql: closedObject<Extract<Derivation, { kind: "sql" }>>(
+    { kind: oneOf("sql"), name: nonEmptyText, path: names, dialect: oneOf("postgresql") },
+    {},
+  ),
+});
+
+const slicePolicy = closedObject<SlicePolicy>({ id: nonEmptyText, residual: digest }, {});
+
+const slice = closedObject<Slice>(
+  {
+    tenant: nonEmptyText,
+    action: nonEmptyText,
+    schema: digest,
+    call: listOf(slicePolicy),
+    visibility: listOf(slicePolicy),
+    derivations: listOf(derivation),
+  },
+  {},
+);
+
+export const policySection = closedObject<PolicySection>(
+  { residuals: mapOf(jsonObject, digest), schemas: mapOf(jsonObject, digest), slices: listOf(slice) },
+  {},
+);
+
+// ── routes.json ──────────────────────────────────────────────────────────────────────────────────────────────
+
+const route = closedObject<RouteEntry>(
+  {
+    path: absolutePath,
+    tenant: nonEmptyText,
+    servers: names,
+    resource: nonEmptyText,
+    issuers: names,
+    deadlineMs: wholeNumber(1),
+    maxResponseBytes: wholeNumber(1),
+  },
+  {},
+);
+
+const attributeMapping = closedObject<AttributeMapping>(
+  {
+    attribute: nonEmptyText,
+    claim: nonEmptyText,
+    type: oneOf("String", "Bool", "Long", "StringSet"),
+    required: boolean,
+  },
+  {},
+);
+
+const issuerKeys = taggedUnion<IssuerEntry["keys"]>("type", {
+  "jwks-url": closedObject<Extract<IssuerEntry["keys"], { type: "jwks-url" }>>(
+    { type: oneOf("jwks-url"), url: httpUrl },
+    {},
+  ),
+  jwks: closedObject<Extract<IssuerEntry["keys"], { type: "jwks" }>>(
+    { type: oneOf("jwks"), jwks: jsonObject },
+    {},
+  ),
+});
+
+const issuer = closedObject<IssuerEntry>(
+  {
+    issuer: nonEmptyText,
+    keys: issuerKeys,
+    algorithms: names,
+    tenant: nonEmptyText,
+    idClaim: nonEmptyText,
+    attributes: listOf(attributeMapping),
+  },
+  {
+    tokenType: nonEmptyText,
+    rolesClaim: nonEmptyText,
+    roleMap: mapOf(nonEmptyText),
+    groupsClaim: nonEmptyText,
+  },
+);
+
+const environment = closedObject<EnvironmentEntry>({ routes: listOf(route), issuers: listOf(issuer) }, {});
+
+export const routesSection = closedObject<RoutesSection>(
+  { environments: mapOf(environment, nonEmptyText) },
+  {},
+);
+
+// ── limits.json, transforms.json ─────────────────────────────────────────────────────────────────────────────
+
+const limit = closedObject<LimitEntry>(
+  {
+    id: nonEmptyText,
+    per: listOf(oneOf("principal", "tenant", "server", "tool")),
+    limit: wholeNumber(0),
+    windowMs: wholeNumber(1),
+  },
+  { actions: names },
+);
+
+export const limitsSection = closedObject<LimitsSection>({ limits: listOf(limit) }, {});
+
+const pathSegment = taggedUnion<PathSegment>("kind", {
+  name: closedObject<Extract<PathSegment, { kind: "name" }>>({ kind: oneOf("name"), name: text }, {}),
+  index: closedObject<Extract<PathSegment, { kind: "index" }>>(
+    { kind: oneOf("index"), index: wholeNumber(0) },
+    {},
+  ),
+  wildcard: closedObject<Extract<PathSegment, { kind: "wildcard" }>>({ kind: oneOf("wildcard") }, {}),
+});
+
+const transformOperation = closedObject<TransformOperation>(
+  { policy: nonEmptyText, verb: oneOf("redact"), paths: listOf(listOf(pathSegment)) },
+  {},
+);
+
+const transform = closedObject<TransformEntry>(
+  { action: nonEmptyText, request: listOf(transformOperation), response: listOf(transformOperation) },
+  {},
+);
+
+export const transformsSection = closedObject<TransformsSection>({ transforms: listOf(transform) }, {});
+
+// ── sources.json, vectors.json ───────────────────────────────────────────────────────────────────────────────
+
+const policySource = closedObject<PolicySource>(
+  { file: nonEmptyText, line: wholeNumber(0), column: wholeNumber(0), effect: oneOf("permit", "forbid") },
+  { reason: text },
+);
+
+export const sourcesSection = closedObject<SourcesSection>(
+  { policies: mapOf(policySource, nonEmptyText) },
+  {},
+);
+
+const attributeValue: Decode<PrincipalFacts["attributes"][string]> = (value, at) => {
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  return Array.isArray(value) ? texts(value, at) : finiteNumber(value, at);
+};
+
+const principal = closedObject<PrincipalFacts>(
+  {
+    type: oneOf("User"),
+    id: nonEmptyText,
+    tenant: nonEmptyText,
+    roles: texts,
+    groups: texts,
+    attributes: mapOf(attributeValue),
+  },
+  {},
+);
+
+const vector = closedObject<DecisionVector>(
+  {
+    name: nonEmptyText,
+    action: nonEmptyText,
+    principal,
+    arguments: jsonObject,
+    expect: closedObject<DecisionVector["expect"]>({ effect: oneOf("allow", "deny"), reasons: texts }, {}),
+  },
+  {},
+);
+
+export const vectorsSection = closedObject<VectorsSection>({ vectors: listOf(vector) }, {});
+
+// ── shared leaves ────────────────────────────────────────────────────────────────────────────────────────────
+
+function httpUrl(value: unknown, at: string): string {
+  const url = typeof value === "string" ? URL.parse(value) : null;
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw decodeFault(at, "expected an http or https URL");
+  }
+  return value as string;
+}
+
+function absolutePath(value: unknown, at: string): string {
+  if (typeof value !== "string" || !/^\/[A-Za-z0-9._~/-]*$/.test(value)) {
+    throw decodeFault(at, "expected an absolute path");
+  }
+  return value;
+}
