@@ -13,6 +13,50 @@ export {
   SUPPORTED_FEATURES,
 } from "./format.ts";
 export type { SectionName } from "./format.ts";
+export { bundleFile, RELEASE_FILE, rootFile } from "./channel.ts";
+export {
+  PRIVATE_DIRECTORY_MODE,
+  PRIVATE_FILE_MODE,
+  PUBLIC_FILE_MODE,
+  nodeFileSystem,
+  readBounded,
+  syncDirectory,
+  writeDurably,
+  writeNew,
+} from "./durable-file.ts";
+export type { FileSystem } from "./durable-file.ts";
+export { formatInstant } from "./instant.ts";
+export { CLOCK_SKEW_MS, RELEASE_CODES, decodeStatement, peekStatement, verifyRelease } from "./release.ts";
+export type { Ratchet, ReleaseExpectation, ReleaseStatement, VerifiedRelease } from "./release.ts";
+export {
+  MAX_ROOT_STEPS,
+  ROOT_CODES,
+  advanceRoot,
+  decodeRoot,
+  decodeRootPayload,
+  keyIdOf,
+  openPinnedRoot,
+  openSelfSignedRoot,
+  requireFreshRoot,
+} from "./root.ts";
+export type { RootDocument, TrustedRoot } from "./root.ts";
+export {
+  MAX_DOCUMENT_BYTES,
+  documentPayload,
+  parseSignedDocument,
+  protectedHeader,
+} from "./signed-document.ts";
+export type {
+  DocumentCodes,
+  DocumentSignature,
+  DocumentType,
+  ProtectedHeader,
+  PublicJwk,
+  SignatureAlgorithm,
+  SignedDocument,
+  TrustedKey,
+  TrustedRole,
+} from "./signed-document.ts";
 export type {
   AttributeMapping,
   BundleContent,

@@ -126,6 +126,10 @@ export interface SchemaNode {
   readonly then?: number;
   readonly else?: number;
   readonly projection?: CedarProjection;
+  /** The projection is that of this node, e.g. of the one non-null branch of an `anyOf`. */
+  readonly projectionOf?: number;
+  /** Null is accepted here and enters the context as absence. */
+  readonly nullable?: boolean;
 }
 
 export interface SchemaProgram {
@@ -270,6 +274,8 @@ export interface TransformEntry {
   readonly request: readonly TransformOperation[];
   /** Applied to every copy of the result payload. */
   readonly response: readonly TransformOperation[];
+  /** Member names that the approved outputSchema shows: never scrubbed although a redacted value may contain one. */
+  readonly publicNames?: readonly string[];
 }
 
 export interface TransformsSection {

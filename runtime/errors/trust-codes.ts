@@ -14,6 +14,7 @@ export const TRUST_CODES = {
   RELEASE_EXPIRED: "the statement is past its expiry and grace",
   RELEASE_INVALID: "the statement is malformed",
   RELEASE_NOT_YET_VALID: "the statement was issued in the future",
+  RELEASE_REVOKED: "the root revokes the digest the statement names",
   RELEASE_ROLLBACK: "the sequence or epoch is lower than the one already active",
   RELEASE_SIGNATURE_INVALID: "a signature on the statement does not verify",
   RELEASE_SOURCE_UNAVAILABLE: "the release source could not be read",
