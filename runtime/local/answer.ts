@@ -1,0 +1,41 @@
+// What the gateway answers itself, by method. A local method that is not listed here is unknown.
+import { AegisError } from "#errors";
+import type { Answer, Recorded } from "../pipeline/exchange.ts";
+import type { SessionTable } from "../sessions/session-table.ts";
+import { answerDiscover, answerInitialize } from "./lifecycle.ts";
+import { answerList } from "./lists.ts";
+
+const ACCEPTED: Answer = { kind: "accepted" };
+
+export function createLocalAnswers(sessions: SessionTable): (exchange: Recorded) => Answer {
+  return (exchange) => {
+    if (exchange.message.kind === "response") return ACCEPTED;
+    switch (exchange.message.method) {
+      case "initialize":
+        return answerInitialize(exchange, sessions);
+      case "server/discover":
+        return answerDiscover(exchange);
+      case "ping":
+        return { kind: "result", result: {} };
+      case "tools/list":
+      case "prompts/list":
+      case "resources/list":
+      case "resources/templates/list":
+        return answerList(exchange);
+      case "notifications/cancelled":
+        cancelInFlight(exchange);
+        return ACCEPTED;
+      case "notifications/initialized":
+        return ACCEPTED;
+      default:
+        throw new AegisError("METHOD_UNKNOWN", `${exchange.message.method} has no local answer`);
+    }
+  };
+}
+
+/** Only a request of the same session can be cancelled; an id that is not under way is ignored, as MCP has it. */
+function cancelInFlight(exchange: Recorded): void {
+  if (exchange.message.kind !== "notification" || exchange.session === undefined) return;
+  const id = exchange.message.params?.["requestId"];
+  if (typeof id === "string" || typeof id === "number") exchange.session.inFlight.get(id)?.();
+}

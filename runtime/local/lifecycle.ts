@@ -1,0 +1,76 @@
+// Lifecycle answers: `initialize` and `server/discover` from what the server announced when it was pinned.
+import { AegisError } from "#errors";
+import type { EraEntry } from "#bundle";
+import { LEGACY_VERSIONS, MODERN_VERSIONS } from "#mcp";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import type { Answer, Recorded } from "../pipeline/exchange.ts";
+import type { SessionTable } from "../sessions/session-table.ts";
+
+const SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo";
+
+/** Legacy `initialize`: opens a session bound to the caller. @throws {AegisError} SESSION_LIMIT, UPSTREAM_PROTOCOL */
+export function answerInitialize(exchange: Recorded, sessions: SessionTable): Answer {
+  const entry = eraEntry(exchange, "legacy");
+  const params = exchange.message.kind === "request" ? (exchange.message.params ?? {}) : {};
+  const asked = params["protocolVersion"];
+  const protocolVersion = typeof asked === "string" && LEGACY_VERSIONS.includes(asked) ? asked : newestLegacy();
+  const session = sessions.open({
+    routePath: exchange.route.entry.path,
+    bindingKey: exchange.principal.bindingKey,
+    protocolVersion,
+    clientInfo: isJsonObject(params["clientInfo"]) ? params["clientInfo"] : undefined,
+    expiresAtMs: exchange.principal.expiresAtMs,
+  });
+  const result: JsonObject = {
+    protocolVersion,
+    capabilities: governedCapabilities(entry.capabilities, true),
+    serverInfo: entry.serverInfo,
+    ...(entry.instructions === undefined ? {} : { instructions: entry.instructions }),
+  };
+  return { kind: "result", result, headers: { "mcp-session-id": session.id } };
+}
+
+/** Modern `server/discover`. */
+export function answerDiscover(exchange: Recorded): Answer {
+  const entry = eraEntry(exchange, "modern");
+  const result: JsonObject = {
+    resultType: "complete",
+    supportedVersions: [...MODERN_VERSIONS],
+    capabilities: governedCapabilities(entry.capabilities, false),
+    ...(entry.instructions === undefined ? {} : { instructions: entry.instructions }),
+    ttlMs: 0,
+    cacheScope: "private",
+    _meta: { [SERVER_INFO_KEY]: entry.serverInfo },
+  };
+  return { kind: "result", result };
+}
+
+function newestLegacy(): string {
+  const newest = LEGACY_VERSIONS[0];
+  if (newest === undefined) throw new AegisError("STAGE_FAULT", "no legacy revision is supported");
+  return newest;
+}
+
+function eraEntry(exchange: Recorded, era: "legacy" | "modern"): EraEntry {
+  const entry = exchange.route.server.entry.eras[era];
+  if (entry === undefined) throw new AegisError("METHOD_UNKNOWN", `not pinned in the ${era} era`);
+  return entry;
+}
+
+/**
+ * The capabilities whose traffic the gateway governs. Lists come from pins and change only with a release, so change
+ * notifications are not promised; whatever is not named here is not offered.
+ */
+function governedCapabilities(pinned: JsonObject, subscriptions: boolean): JsonObject {
+  const governed: Record<string, JsonValue> = {};
+  for (const name of ["tools", "prompts", "completions"]) {
+    if (isJsonObject(pinned[name])) governed[name] = {};
+  }
+  const resources = pinned["resources"];
+  if (isJsonObject(resources)) {
+    governed["resources"] = subscriptions && resources["subscribe"] === true ? { subscribe: true } : {};
+  }
+  if (isJsonObject(pinned["logging"])) governed["logging"] = {};
+  return governed;
+}

@@ -1,0 +1,79 @@
+// The bodies of the audit records a message leaves. Field order is fixed; arguments appear only as a keyed fingerprint.
+import type { AuditLog } from "#audit";
+import type { PolicyId } from "#bundle";
+import type { ErrorCode } from "#errors";
+import type { JsonObject, JsonValue } from "#std";
+import type { Reached } from "./exchange.ts";
+
+/** Tenant of what happens before a tenant is known. */
+export const SYSTEM_TENANT = "_system";
+const MAX_TEXT_CHARS = 512;
+
+export interface DecisionFacts {
+  readonly effect: "allow" | "deny";
+  readonly policies: readonly PolicyId[];
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  readonly stage?: string;
+}
+
+export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: AuditLog): JsonObject {
+  const { message, target, principal, route, snapshot } = exchange;
+  const tenant = route?.entry.tenant ?? SYSTEM_TENANT;
+  const body: Record<string, JsonValue> = {
+    id: exchange.id,
+    effect: facts.effect,
+    policies: [...facts.policies],
+    method: message === undefined || message.kind === "response" ? null : bounded(message.method),
+    target: target === undefined ? null : target.kind === "leaf" ? target.action : target.server,
+    server: route?.server.entry.id ?? null,
+    route: route?.entry.path ?? null,
+    principal: principal === undefined ? null : principalRecord(principal),
+    argumentsHash:
+      target?.kind === "leaf" && target.mode === "call" ? audit.fingerprint(tenant, JSON.stringify(target.arguments)) : null,
+    bundle: { digest: snapshot.digest, sequence: snapshot.sequence, channel: snapshot.channel },
+    era: exchange.era ?? null,
+    client: exchange.inbound.remoteAddress,
+    bytes: exchange.requestBytes ?? 0,
+  };
+  if (facts.code !== undefined) body["code"] = facts.code;
+  if (facts.stage !== undefined) body["stage"] = facts.stage;
+  if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);
+  return body;
+}
+
+function principalRecord(principal: NonNullable<Reached["principal"]>): JsonObject {
+  return {
+    issuer: bounded(principal.issuer),
+    subject: bounded(principal.subject),
+    id: bounded(principal.facts.id),
+    client: principal.clientId === undefined ? null : bounded(principal.clientId),
+    roles: principal.facts.roles.slice(0, 64).map(bounded),
+  };
+}
+
+export interface ResultFacts {
+  readonly outcome: "result" | "error" | "accepted" | "denied";
+  readonly code: string | number | null;
+  readonly detail?: string;
+  readonly durationMs: number;
+  readonly transformed: number;
+}
+
+export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject {
+  const body: Record<string, JsonValue> = {
+    id: exchange.id,
+    outcome: facts.outcome,
+    code: facts.code,
+    durationMs: Math.round(facts.durationMs * 1_000) / 1_000,
+    transformed: facts.transformed,
+  };
+  if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);
+  return body;
+}
+
+/** Text from outside, cut so that no record can be blown up by a peer. */
+function bounded(text: string): string {
+  const whole = text.toWellFormed();
+  return whole.length <= MAX_TEXT_CHARS ? whole : `${whole.slice(0, MAX_TEXT_CHARS)}… (${whole.length} characters)`;
+}

@@ -1,0 +1,141 @@
+// One downstream JSON-RPC message and everything learned about it. Each stage adds one field and returns the
+// stronger form; the forms below are the contract between stages. Two of them carry a private brand that only one
+// file can mint, so that a pipeline without `authorize` or without `record` does not compile.
+import type { Era, LeafAction, LeafEntry, ServerId } from "#bundle";
+import type { ClientMessage, MethodRow } from "#mcp";
+import type { JsonObject } from "#std";
+import type { Decision, DecisionQuery } from "#pdp";
+import type { OutboundRequest } from "#upstream";
+import type { AuditReceipt } from "#audit";
+import type { InboundHttp } from "../listener/inbound.ts";
+import type { Principal } from "../authn/principal.ts";
+import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { LegacySession } from "../sessions/session-table.ts";
+import type { ReplyChannel } from "./reply-channel.ts";
+
+export interface Exchange {
+  /** Decision id: names this exchange in audit, logs and `error.data.decisionId`. */
+  readonly id: string;
+  readonly receivedAtMs: number;
+  readonly startedMonotonicMs: number;
+  readonly inbound: InboundHttp;
+  readonly reply: ReplyChannel;
+  readonly control: ExchangeControl;
+  /** The one snapshot that governs this exchange from admission to reply. */
+  readonly snapshot: Snapshot;
+}
+
+/** Ends an exchange early: its deadline, the caller's cancel, or a dropped connection. */
+export interface ExchangeControl {
+  readonly signal: AbortSignal;
+  /** Starts or shortens the deadline. */
+  readonly setDeadline: (deadlineMs: number) => void;
+  /** In the legacy era a dropped connection does not cancel (MCP 2025-11-25, transports). */
+  readonly keepAfterDisconnect: () => void;
+  readonly cancel: () => void;
+}
+
+declare const checked: unique symbol;
+declare const permitted: unique symbol;
+declare const recorded: unique symbol;
+declare const verified: unique symbol;
+declare const redacted: unique symbol;
+declare const concluded: unique symbol;
+
+export interface Checked extends Exchange {
+  /** Present only in types: Host, Origin and header rules held. */
+  readonly [checked]: true;
+}
+
+export interface Located extends Checked {
+  readonly route: Route;
+}
+
+export interface Authenticated extends Located {
+  readonly principal: Principal;
+}
+
+export interface Admitted extends Authenticated {
+  readonly message: ClientMessage;
+  readonly method: MethodRow;
+  readonly era: Era;
+  readonly protocolVersion: string;
+  /** Present for every legacy message but `initialize`. */
+  readonly session: LegacySession | undefined;
+  readonly requestBytes: number;
+}
+
+/** What a message is about. */
+export type Target =
+  | {
+      readonly kind: "leaf";
+      readonly server: ServerId;
+      readonly leaf: LeafEntry;
+      readonly action: LeafAction;
+      /** `visibility` where the message has no arguments to judge, such as completion. */
+      readonly mode: "call" | "visibility";
+      readonly arguments: JsonObject;
+    }
+  /** The endpoint itself: lists, lifecycle, liveness. */
+  | { readonly kind: "server"; readonly server: ServerId };
+
+export interface Targeted extends Admitted {
+  readonly target: Target;
+}
+
+export interface Projected extends Targeted {
+  /** Absent where the target has no leaf. */
+  readonly query: DecisionQuery | undefined;
+}
+
+export interface Permitted extends Projected {
+  /** Absent where the target has no leaf: lists are filtered leaf by leaf when they are answered. */
+  readonly decision: Decision | undefined;
+  readonly [permitted]: true;
+}
+
+export interface Throttled extends Permitted {
+  readonly limitsChecked: number;
+}
+
+export interface Transformed extends Throttled {
+  /** What will be sent upstream; absent where the gateway answers itself. */
+  readonly outbound: OutboundRequest | undefined;
+}
+
+export interface Recorded extends Transformed {
+  /** Absent for message kinds that are counted, not recorded (ping, progress). */
+  readonly receipt: AuditReceipt | undefined;
+  readonly [recorded]: true;
+}
+
+/** What goes back downstream. */
+export type Answer =
+  | { readonly kind: "result"; readonly result: JsonObject; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly kind: "error"; readonly code: number; readonly message: string; readonly data?: JsonObject }
+  /** Accepted notification or posted response: HTTP 202 without a body. */
+  | { readonly kind: "accepted" };
+
+export interface Answered extends Recorded {
+  readonly answer: Answer;
+  /** Number of values a transform replaced in the answer. */
+  readonly transformed: number;
+}
+
+/** The answer has the shape its method and era require. */
+export interface Verified extends Answered {
+  readonly [verified]: true;
+}
+
+/** Every copy of a value that a transform covers is gone from the answer. */
+export interface Redacted extends Verified {
+  readonly [redacted]: true;
+}
+
+/** The outcome is in the audit log; the answer may go downstream. */
+export interface Concluded extends Redacted {
+  readonly [concluded]: true;
+}
+
+/** The strongest form an exchange reached when it was denied: any field beyond `Exchange` may be missing. */
+export type Reached = Exchange & Partial<Omit<Answered, keyof Exchange>>;

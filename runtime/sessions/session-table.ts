@@ -1,0 +1,115 @@
+// Legacy sessions (MCP 2025-03-26 … 2025-11-25): minted by the gateway, bound to one principal and one route, capped
+// and expired when idle. A restart loses them; clients then initialize again, as the protocol has them do.
+import { randomUUID } from "node:crypto";
+import { AegisError } from "#errors";
+import type { RequestId } from "#mcp";
+import type { Clock, JsonObject } from "#std";
+import type { SseStream } from "../listener/inbound.ts";
+
+export interface LegacySession {
+  readonly id: string;
+  readonly routePath: string;
+  /** `Principal.bindingKey` of the caller that opened it. */
+  readonly bindingKey: string;
+  readonly protocolVersion: string;
+  readonly clientInfo: JsonObject | undefined;
+  expiresAtMs: number;
+  /** Requests under way by id, so that `notifications/cancelled` reaches only its own session's calls. */
+  readonly inFlight: Map<RequestId, () => void>;
+  lastUsedMs: number;
+  stream: SseStream | undefined;
+}
+
+export interface SessionLimits {
+  readonly maxSessions: number;
+  readonly maxSessionsPerPrincipal: number;
+  readonly idleMs: number;
+}
+
+export const DEFAULT_SESSION_LIMITS: SessionLimits = {
+  maxSessions: 10_000,
+  maxSessionsPerPrincipal: 1_000,
+  idleMs: 30 * 60_000,
+};
+
+export class SessionTable {
+  readonly #sessions = new Map<string, LegacySession>();
+  readonly #perPrincipal = new Map<string, number>();
+  readonly #limits: SessionLimits;
+  readonly #clock: Clock;
+  readonly #onEnd: (session: LegacySession) => void;
+
+  constructor(limits: SessionLimits, clock: Clock, onEnd: (session: LegacySession) => void) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#onEnd = onEnd;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** @throws {AegisError} SESSION_LIMIT */
+  open(facts: Pick<LegacySession, "routePath" | "bindingKey" | "protocolVersion" | "clientInfo" | "expiresAtMs">): LegacySession {
+    const held = this.#perPrincipal.get(facts.bindingKey) ?? 0;
+    if (this.#sessions.size >= this.#limits.maxSessions || held >= this.#limits.maxSessionsPerPrincipal) {
+      throw new AegisError("SESSION_LIMIT", `${this.#sessions.size} sessions open, ${held} of this principal`);
+    }
+    const session: LegacySession = {
+      ...facts,
+      id: randomUUID(),
+      inFlight: new Map(),
+      lastUsedMs: this.#clock.nowMs(),
+      stream: undefined,
+    };
+    this.#sessions.set(session.id, session);
+    this.#perPrincipal.set(facts.bindingKey, held + 1);
+    return session;
+  }
+
+  /**
+   * The caller's own session. Another principal's id is as unknown as one that never was.
+   * @throws {AegisError} SESSION_UNKNOWN
+   */
+  find(id: string, routePath: string, bindingKey: string): LegacySession {
+    const session = this.#sessions.get(id);
+    if (session === undefined) throw new AegisError("SESSION_UNKNOWN", "no such session");
+    if (session.bindingKey !== bindingKey || session.routePath !== routePath) {
+      throw new AegisError("SESSION_UNKNOWN", "session belongs to another principal or route");
+    }
+    session.lastUsedMs = this.#clock.nowMs();
+    return session;
+  }
+
+  end(session: LegacySession): void {
+    if (!this.#sessions.delete(session.id)) return;
+    const held = (this.#perPrincipal.get(session.bindingKey) ?? 1) - 1;
+    if (held <= 0) this.#perPrincipal.delete(session.bindingKey);
+    else this.#perPrincipal.set(session.bindingKey, held);
+    session.stream?.end();
+    for (const cancel of session.inFlight.values()) cancel();
+    this.#onEnd(session);
+  }
+
+  /** Ends idle sessions and those whose token has expired. */
+  sweep(): void {
+    const nowMs = this.#clock.nowMs();
+    for (const session of this.#sessions.values()) {
+      const idle = session.inFlight.size === 0 && session.stream === undefined && nowMs - session.lastUsedMs > this.#limits.idleMs;
+      if (idle) this.end(session);
+      else if (session.stream !== undefined && nowMs >= session.expiresAtMs) session.stream.end();
+    }
+  }
+
+  endAll(): void {
+    for (const session of [...this.#sessions.values()]) this.end(session);
+  }
+
+  get(id: string): LegacySession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  values(): Iterable<LegacySession> {
+    return this.#sessions.values();
+  }
+}

@@ -1,0 +1,145 @@
+// From a verified bundle to a snapshot. All costly work happens here, off the message path; the pipeline only reads.
+import type {
+  BundleContent,
+  EnvironmentEntry,
+  Era,
+  IssuerEntry,
+  LeafAction,
+  LeafEntry,
+  LeafKind,
+  LimitEntry,
+  RouteEntry,
+  ServerEntry,
+} from "#bundle";
+import { TrustError } from "#errors";
+import { createEvaluator } from "#pdp";
+import { compileTransform } from "#transform";
+import type { TokenVerifier } from "../authn/jwt-verifier.ts";
+import type { UpstreamBinding, UpstreamBindings } from "../upstream/bindings.ts";
+import { definitionFor } from "./snapshot.ts";
+import type { ListName, ListedItem, ResourceTemplate, Route, RoutedServer, Snapshot } from "./snapshot.ts";
+import { templateMatcher } from "./uri-template.ts";
+
+export interface SnapshotRelease {
+  readonly digest: string;
+  readonly sequence: number;
+  readonly channel: string;
+  readonly hardExpiryMs: number;
+}
+
+export interface SnapshotOptions {
+  readonly bindings: UpstreamBindings;
+  readonly createVerifier: (issuers: readonly IssuerEntry[]) => TokenVerifier;
+}
+
+/** @throws {TrustError} SNAPSHOT_FAULT where the bundle lacks the channel's environment or names something it does not have */
+export async function buildSnapshot(
+  content: BundleContent,
+  release: SnapshotRelease,
+  options: SnapshotOptions,
+): Promise<Snapshot> {
+  const environment = content.routes.environments[release.channel];
+  if (environment === undefined) {
+    throw new TrustError("SNAPSHOT_FAULT", `the bundle has no environment ${JSON.stringify(release.channel)}`);
+  }
+  const evaluator = await createEvaluator(content);
+  const held: UpstreamBinding[] = [];
+  const dispose = (): void => {
+    for (const binding of held.splice(0)) binding.release();
+    evaluator.dispose();
+  };
+  try {
+    const routes = buildRoutes(content, environment, release.channel, options, held);
+    const transforms = new Map(content.transforms.transforms.map((entry) => [entry.action, compileTransform(entry)]));
+    return {
+      ...release,
+      routes,
+      evaluator,
+      transforms,
+      limitsFor: indexLimits(content.limits.limits),
+      sources: new Map(Object.entries(content.sources.policies)),
+      dispose,
+    };
+  } catch (fault) {
+    dispose();
+    throw fault;
+  }
+}
+
+function buildRoutes(
+  content: BundleContent,
+  environment: EnvironmentEntry,
+  channel: string,
+  options: SnapshotOptions,
+  held: UpstreamBinding[],
+): ReadonlyMap<string, Route> {
+  const servers = new Map<string, RoutedServer>();
+  const routes = new Map<string, Route>();
+  for (const entry of environment.routes) {
+    const id = onlyServer(entry);
+    const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
+    servers.set(id, server);
+    const issuers = environment.issuers.filter((issuer) => entry.issuers.includes(issuer.issuer));
+    routes.set(entry.path, { entry, server, verifier: options.createVerifier(issuers) });
+  }
+  return routes;
+}
+
+function onlyServer(entry: RouteEntry): string {
+  const [id, ...others] = entry.servers;
+  if (id === undefined || others.length > 0) {
+    throw new TrustError("SNAPSHOT_FAULT", `route ${entry.path} must name exactly one server`);
+  }
+  return id;
+}
+
+function findServer(content: BundleContent, id: string): ServerEntry {
+  const server = content.registry.servers.find((candidate) => candidate.id === id);
+  if (server === undefined) throw new TrustError("SNAPSHOT_FAULT", `no server ${JSON.stringify(id)} in the registry`);
+  return server;
+}
+
+function bindServer(entry: ServerEntry, channel: string, options: SnapshotOptions, held: UpstreamBinding[]): RoutedServer {
+  const transport = entry.transports[channel];
+  if (transport === undefined) throw new TrustError("SNAPSHOT_FAULT", `server ${entry.id} has no transport for ${channel}`);
+  const binding = options.bindings.acquire(entry, transport);
+  held.push(binding);
+  return {
+    entry,
+    binding,
+    tools: leavesByName(entry, "tool"),
+    prompts: leavesByName(entry, "prompt"),
+    resources: leavesByName(entry, "resource"),
+    templates: entry.leaves
+      .filter((leaf) => leaf.kind === "resource-template")
+      .map((leaf): ResourceTemplate => ({ leaf, matches: templateMatcher(leaf.name) })),
+    lists: { legacy: listsOf(entry, "legacy"), modern: listsOf(entry, "modern") },
+  };
+}
+
+function leavesByName(entry: ServerEntry, kind: LeafKind): ReadonlyMap<string, LeafEntry> {
+  return new Map(entry.leaves.filter((leaf) => leaf.kind === kind).map((leaf) => [leaf.name, leaf]));
+}
+
+function listsOf(entry: ServerEntry, era: Era): Readonly<Record<ListName, readonly ListedItem[]>> {
+  const listed = (kind: LeafKind): readonly ListedItem[] =>
+    entry.leaves.flatMap((leaf) => {
+      const definition = leaf.kind === kind ? definitionFor(leaf, era) : undefined;
+      return definition === undefined ? [] : [{ leaf, definition: definition.definition }];
+    });
+  return {
+    tools: listed("tool"),
+    prompts: listed("prompt"),
+    resources: listed("resource"),
+    resourceTemplates: listed("resource-template"),
+  };
+}
+
+function indexLimits(limits: readonly LimitEntry[]): (action: LeafAction | undefined) => readonly LimitEntry[] {
+  const general = limits.filter((limit) => limit.actions === undefined);
+  const byAction = new Map<LeafAction, readonly LimitEntry[]>();
+  for (const action of new Set(limits.flatMap((limit) => limit.actions ?? []))) {
+    byAction.set(action, limits.filter((limit) => limit.actions === undefined || limit.actions.includes(action)));
+  }
+  return (action) => (action === undefined ? general : (byAction.get(action) ?? general));
+}

@@ -1,0 +1,70 @@
+// A verified bundle in the form the pipeline reads: everything that can be computed once is computed here.
+import type {
+  DefinitionEntry,
+  Digest,
+  Era,
+  LeafAction,
+  LeafEntry,
+  LimitEntry,
+  PolicyId,
+  PolicySource,
+  RouteEntry,
+  ServerEntry,
+} from "#bundle";
+import type { Evaluator } from "#pdp";
+import type { CompiledTransform } from "#transform";
+import type { JsonObject } from "#std";
+import type { TokenVerifier } from "../authn/jwt-verifier.ts";
+import type { UpstreamBinding } from "../upstream/bindings.ts";
+
+/** One item of a list the gateway serves from its pins. */
+export interface ListedItem {
+  readonly leaf: LeafEntry;
+  readonly definition: JsonObject;
+}
+
+/** A server as one endpoint sees it. */
+export interface RoutedServer {
+  readonly entry: ServerEntry;
+  readonly binding: UpstreamBinding;
+  readonly tools: ReadonlyMap<string, LeafEntry>;
+  readonly prompts: ReadonlyMap<string, LeafEntry>;
+  readonly resources: ReadonlyMap<string, LeafEntry>;
+  readonly templates: readonly ResourceTemplate[];
+  /** List items of each era, by list name, in a fixed order. */
+  readonly lists: Readonly<Record<Era, Readonly<Record<ListName, readonly ListedItem[]>>>>;
+}
+
+export type ListName = "tools" | "prompts" | "resources" | "resourceTemplates";
+
+export interface ResourceTemplate {
+  readonly leaf: LeafEntry;
+  /** True where the URI is an expansion of the template (RFC 6570 level 1, one path segment for each variable). */
+  readonly matches: (uri: string) => boolean;
+}
+
+export interface Route {
+  readonly entry: RouteEntry;
+  readonly server: RoutedServer;
+  readonly verifier: TokenVerifier;
+}
+
+export interface Snapshot {
+  readonly digest: Digest;
+  readonly sequence: number;
+  readonly channel: string;
+  /** Milliseconds since the epoch after which every exchange is denied: expiry plus grace. */
+  readonly hardExpiryMs: number;
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly evaluator: Evaluator;
+  readonly transforms: ReadonlyMap<LeafAction, CompiledTransform>;
+  /** Limits that apply to a leaf; `limitsFor` of an unknown leaf gives those that apply to all. */
+  readonly limitsFor: (action: LeafAction | undefined) => readonly LimitEntry[];
+  readonly sources: ReadonlyMap<PolicyId, PolicySource>;
+  readonly dispose: () => void;
+}
+
+/** The definition of a leaf as one era lists it. */
+export function definitionFor(leaf: LeafEntry, era: Era): DefinitionEntry | undefined {
+  return leaf.definitions.find((entry) => entry.eras.includes(era));
+}

@@ -1,0 +1,84 @@
+// Stage 4, admit: one strict parse, era, header and body agreement, method row, session, deadline.
+import type { Era } from "#bundle";
+import { AegisError } from "#errors";
+import { LEGACY_VERSIONS, MODERN_VERSIONS, classifyMessage, methodRow, parseClientMessage, parseStrict } from "#mcp";
+import type { ClientMessage, MethodRow } from "#mcp";
+import type { Admitted, Authenticated } from "../pipeline/exchange.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { proceed } from "../pipeline/verdict.ts";
+import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
+import { requirePost } from "./check-transport.ts";
+
+export interface AdmitOptions {
+  readonly maxRequestBytes: number;
+  readonly sessions: SessionTable;
+}
+
+export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Admitted> {
+  return {
+    name: "admit",
+    run: async (exchange, signal) => {
+      const { inbound, route, principal, control } = exchange;
+      requirePost(inbound.method);
+      control.setDeadline(route.entry.deadlineMs);
+      const bytes = await inbound.readBody(options.maxRequestBytes, signal);
+      const message = parseClientMessage(parseStrict(bytes));
+      address(exchange, message, undefined);
+      const { era, version } = classifyMessage({ headers: inbound.headers, message });
+      address(exchange, message, era);
+      requireEra(era, exchange);
+      const method = rowOf(message, era);
+      const session = era === "legacy" ? joinSession(exchange, message, options.sessions) : undefined;
+      if (session !== undefined) session.expiresAtMs = principal.expiresAtMs;
+      if (era === "legacy") control.keepAfterDisconnect();
+      if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
+      return proceed({
+        ...exchange,
+        message,
+        method,
+        era,
+        protocolVersion: session?.protocolVersion ?? version,
+        session,
+        requestBytes: bytes.length,
+      });
+    },
+  };
+}
+
+/** From here on even a refusal carries the request's id. */
+function address(exchange: Authenticated, message: ClientMessage, era: Era | undefined): void {
+  exchange.reply.addressTo({
+    id: message.kind === "request" ? message.id : null,
+    era,
+    method: message.kind === "response" ? undefined : message.method,
+    expectsAnswer: message.kind === "request",
+  });
+}
+
+/**
+ * A server is spoken to in the caller's era or not at all. Towards a modern client a legacy-only server looks as it
+ * would without a gateway: `server/discover` is an unknown method, and the client falls back to `initialize`.
+ */
+function requireEra(era: Era, exchange: Authenticated): void {
+  const { eras, id } = exchange.route.server.entry;
+  if (eras[era] !== undefined) return;
+  if (era === "modern") throw new AegisError("METHOD_UNKNOWN", `${id} does not speak ${MODERN_VERSIONS.join(", ")}`);
+  throw new AegisError("PROTOCOL_VERSION_UNSUPPORTED", `${id} does not speak ${LEGACY_VERSIONS.join(", ")}`);
+}
+
+function rowOf(message: ClientMessage, era: Era): MethodRow {
+  if (message.kind === "response") return methodRow.postedResponse(era);
+  return methodRow.fromClient(message.method, message.kind, era);
+}
+
+function joinSession(exchange: Authenticated, message: ClientMessage, sessions: SessionTable): LegacySession | undefined {
+  if (message.kind === "request" && message.method === "initialize") return undefined;
+  const id = exchange.inbound.headers.get("mcp-session-id");
+  if (id === undefined) throw new AegisError("SESSION_REQUIRED", "no Mcp-Session-Id");
+  return sessions.find(id, exchange.route.entry.path, exchange.principal.bindingKey);
+}
+
+function trackRequest(session: LegacySession, id: string | number, exchange: Authenticated): void {
+  if (session.inFlight.has(id)) throw new AegisError("MESSAGE_INVALID", "request id is already in use in this session");
+  session.inFlight.set(id, exchange.control.cancel);
+}

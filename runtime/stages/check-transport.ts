@@ -1,0 +1,25 @@
+// Stage 1, listener: Host and Origin, header duplicates, target form, media type. Reads no body.
+import { AegisError } from "#errors";
+import { checkTransport } from "../listener/check-transport.ts";
+import type { TransportRules } from "../listener/check-transport.ts";
+import type { Checked, Exchange } from "../pipeline/exchange.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { deny, proceed } from "../pipeline/verdict.ts";
+
+export function createListenerStage(rules: TransportRules): Stage<Exchange, Checked> {
+  return {
+    name: "listener",
+    run: (exchange) => {
+      if (Date.now() >= exchange.snapshot.hardExpiryMs) {
+        return deny({ code: "NOT_READY", detail: "the active release is past its expiry and grace" });
+      }
+      checkTransport(exchange.inbound, rules);
+      return proceed(exchange as Checked);
+    },
+  };
+}
+
+/** Refuses every verb but the ones an MCP endpoint has. @throws {AegisError} HTTP_METHOD */
+export function requirePost(method: string): void {
+  if (method !== "POST") throw new AegisError("HTTP_METHOD", `${method} on an MCP endpoint`);
+}

@@ -1,0 +1,54 @@
+// Stage 11, dispatch: one upstream call, or the gateway's own answer. Accepts nothing less than a recorded exchange.
+import type { Upstream, ChannelKey, ExchangeObserver, UpstreamReply } from "#upstream";
+import { AegisError } from "#errors";
+import type { JsonObject } from "#std";
+import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { proceed } from "../pipeline/verdict.ts";
+
+export interface DispatchOptions {
+  /** Answers the methods the gateway serves itself: lifecycle, liveness, lists. */
+  readonly answerLocally: (exchange: Recorded, signal: AbortSignal) => Answer | Promise<Answer>;
+  /** Governs what the upstream sends while a call is under way. */
+  readonly observe: (exchange: Recorded) => ExchangeObserver;
+}
+
+export function createDispatchStage(options: DispatchOptions): Stage<Recorded, Answered> {
+  return {
+    name: "dispatch",
+    run: async (exchange, signal) => {
+      const answer =
+        exchange.outbound === undefined
+          ? await options.answerLocally(exchange, signal)
+          : await send(exchange, exchange.route.server.binding.upstream, options.observe(exchange), signal);
+      return proceed({ ...exchange, answer, transformed: 0 });
+    },
+  };
+}
+
+async function send(exchange: Recorded, upstream: Upstream, observer: ExchangeObserver, signal: AbortSignal): Promise<Answer> {
+  const { outbound } = exchange;
+  if (outbound === undefined) throw new AegisError("STAGE_FAULT", "nothing to send");
+  const limits = { maxResponseBytes: exchange.route.entry.maxResponseBytes };
+  const reply = await upstream.request(channelOf(exchange), outbound, observer, limits, signal);
+  return toAnswer(reply);
+}
+
+export function channelOf(exchange: Recorded): ChannelKey {
+  if (exchange.era === "modern") return { era: "modern" };
+  const { session } = exchange;
+  if (session === undefined) throw new AegisError("SESSION_REQUIRED", "a legacy call without a session");
+  return { era: "legacy", session: session.id, protocolVersion: session.protocolVersion };
+}
+
+// -32020, -32021, -32022: the upstream says that headers, capabilities or version of the gateway's own message are
+// wrong (MCP 2026-07-28, error codes). That is never the caller's fault.
+const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
+
+function toAnswer(reply: UpstreamReply): Answer {
+  if (reply.kind === "result") return { kind: "result", result: reply.result };
+  const { code, message, data } = reply.error;
+  if (GATEWAY_FAULT_CODES.has(code)) throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code} ${message}`);
+  const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
+  return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
+}

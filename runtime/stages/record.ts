@@ -1,0 +1,21 @@
+// Stage 10, record: the allow decision is durable before anything is sent. The only place that mints `Recorded`.
+import type { AuditLog } from "#audit";
+import { decisionRecord } from "../pipeline/audit-records.ts";
+import type { Recorded, Transformed } from "../pipeline/exchange.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { proceed } from "../pipeline/verdict.ts";
+
+export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded> {
+  return {
+    name: "record",
+    run: async (exchange) => {
+      if (exchange.method.audit === "count") return proceed({ ...exchange, receipt: undefined } as unknown as Recorded);
+      const receipt = await audit.append({
+        tenant: exchange.route.entry.tenant,
+        event: "decision",
+        body: decisionRecord(exchange, { effect: "allow", policies: exchange.decision?.reasons ?? [] }, audit),
+      });
+      return proceed({ ...exchange, receipt } as unknown as Recorded);
+    },
+  };
+}

@@ -1,0 +1,84 @@
+// Stage 9, transform request: what will be sent is built afresh from the judged values, member by member.
+import { AegisError } from "#errors";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { applyRequest } from "#transform";
+import type { OutboundRequest } from "#upstream";
+import type { Throttled, Transformed } from "../pipeline/exchange.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { proceed } from "../pipeline/verdict.ts";
+
+const PREFIX = "io.modelcontextprotocol/";
+const OWN_NAMESPACE = "dev.aegis/";
+const MAX_TRACE_CHARS = 512;
+const TRACE_KEYS = new Set(["traceparent", "tracestate", "baggage"]);
+/** Members of `params` that are judged and forwarded, besides `_meta`. Any other member is refused. */
+const FORWARDED_PARAMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["tools/call", ["name", "arguments"]],
+  ["prompts/get", ["name", "arguments"]],
+  ["resources/read", ["uri"]],
+  ["resources/subscribe", ["uri"]],
+  ["resources/unsubscribe", ["uri"]],
+  ["completion/complete", ["ref", "argument", "context"]],
+  ["logging/setLevel", ["level"]],
+]);
+
+export function createTransformRequestStage(): Stage<Throttled, Transformed> {
+  return {
+    name: "transform",
+    run: (exchange) => {
+      const { message, method, target } = exchange;
+      if (method.handling !== "forward" || message.kind !== "request") {
+        return proceed({ ...exchange, outbound: undefined });
+      }
+      const params = forwardedParams(message.method, message.params ?? {}, exchange);
+      const args = params["arguments"];
+      if (target.kind === "leaf" && target.mode === "call" && isJsonObject(args)) {
+        const compiled = exchange.snapshot.transforms.get(target.action);
+        if (compiled !== undefined) params["arguments"] = applyRequest(compiled, args);
+      }
+      return proceed({ ...exchange, outbound: { method: message.method, params, paramHeaders: paramHeaders(exchange, params) } });
+    },
+  };
+}
+
+function forwardedParams(method: string, params: JsonObject, exchange: Throttled): Record<string, JsonValue> {
+  const known = FORWARDED_PARAMS.get(method);
+  if (known === undefined) throw new AegisError("STAGE_FAULT", `no forwarded members are listed for ${method}`);
+  const forwarded: Record<string, JsonValue> = {};
+  for (const [key, value] of Object.entries(params)) {
+    if (key === "_meta") continue;
+    if (!known.includes(key)) throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
+    forwarded[key] = value;
+  }
+  const meta = forwardedMeta(params["_meta"], exchange);
+  if (meta !== undefined) forwarded["_meta"] = meta;
+  return forwarded;
+}
+
+/**
+ * `_meta` towards the upstream. The capabilities a client declares are the only basis on which a server may ask it for
+ * something, so those whose requests are not governed here are taken out.
+ */
+function forwardedMeta(meta: JsonValue | undefined, exchange: Throttled): JsonObject | undefined {
+  if (!isJsonObject(meta)) return undefined;
+  const forwarded: Record<string, JsonValue> = {};
+  for (const [key, value] of Object.entries(meta)) {
+    if (key.startsWith(OWN_NAMESPACE)) continue;
+    if (key.startsWith(PREFIX) && exchange.era === "legacy") continue;
+    if (TRACE_KEYS.has(key) && (typeof value !== "string" || value.length > MAX_TRACE_CHARS)) continue;
+    forwarded[key] = key === `${PREFIX}clientCapabilities` ? {} : value;
+  }
+  return Object.keys(forwarded).length === 0 && exchange.era === "legacy" ? undefined : forwarded;
+}
+
+function paramHeaders(exchange: Throttled, params: JsonObject): OutboundRequest["paramHeaders"] {
+  if (exchange.era !== "modern" || exchange.target.kind !== "leaf") return {};
+  const headers: Record<string, JsonValue> = {};
+  for (const { header, path } of exchange.target.leaf.paramHeaders) {
+    let value: JsonValue | undefined = params["arguments"];
+    for (const name of path) value = isJsonObject(value) ? value[name] : undefined;
+    if (value !== undefined && value !== null) headers[header] = value;
+  }
+  return headers;
+}

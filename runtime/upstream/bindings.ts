@@ -1,0 +1,84 @@
+// Upstream connections and pin verifiers outlive a snapshot: a swap that does not touch a server keeps its sockets,
+// processes and verified state. Both are shared by the snapshots that name them and closed with the last of those.
+import { canonicalJson } from "#bundle";
+import type { ServerEntry, TransportEntry } from "#bundle";
+import type { PinVerifier } from "./pin-verifier.ts";
+import type { Upstream } from "./upstream.ts";
+
+export interface UpstreamBinding {
+  readonly upstream: Upstream;
+  readonly verifier: PinVerifier;
+  /** Gives the binding back; the connection closes with its last holder. */
+  readonly release: () => void;
+}
+
+export interface BindingFactories {
+  readonly createUpstream: (server: ServerEntry, transport: TransportEntry) => Upstream;
+  readonly createVerifier: (server: ServerEntry, upstream: Upstream) => PinVerifier;
+  readonly onCloseFault: (fault: unknown) => void;
+}
+
+interface Shared<T> {
+  readonly value: T;
+  holders: number;
+}
+
+export class UpstreamBindings {
+  readonly #factories: BindingFactories;
+  readonly #upstreams = new Map<string, Shared<Upstream>>();
+  readonly #verifiers = new Map<string, Shared<PinVerifier>>();
+
+  constructor(factories: BindingFactories) {
+    this.#factories = factories;
+  }
+
+  acquire(server: ServerEntry, transport: TransportEntry): UpstreamBinding {
+    const upstreamKey = canonicalJson({ id: server.id, transport, eras: Object.keys(server.eras).sort() });
+    const upstream = hold(this.#upstreams, upstreamKey, () => this.#factories.createUpstream(server, transport));
+    const digests = server.leaves.flatMap((leaf) => leaf.definitions.map((definition) => [leaf.action, definition.digest, ...definition.eras]));
+    const verifierKey = canonicalJson({ upstreamKey, digests, pinMaxAgeMs: server.pinMaxAgeMs });
+    const verifier = hold(this.#verifiers, verifierKey, () => this.#factories.createVerifier(server, upstream));
+    let released = false;
+    return {
+      upstream,
+      verifier,
+      release: () => {
+        if (released) return;
+        released = true;
+        drop(this.#verifiers, verifierKey, (last) => last.dispose());
+        drop(this.#upstreams, upstreamKey, (last) => void last.close().catch(this.#factories.onCloseFault));
+      },
+    };
+  }
+
+  upstreams(): readonly Upstream[] {
+    return [...this.#upstreams.values()].map((shared) => shared.value);
+  }
+
+  verifiers(): readonly PinVerifier[] {
+    return [...this.#verifiers.values()].map((shared) => shared.value);
+  }
+
+  async closeAll(): Promise<void> {
+    for (const verifier of this.verifiers()) verifier.dispose();
+    await Promise.allSettled(this.upstreams().map((upstream) => upstream.close()));
+    this.#upstreams.clear();
+    this.#verifiers.clear();
+  }
+}
+
+function hold<T>(pool: Map<string, Shared<T>>, key: string, create: () => T): T {
+  const shared = pool.get(key) ?? { value: create(), holders: 0 };
+  shared.holders += 1;
+  pool.set(key, shared);
+  return shared.value;
+}
+
+function drop<T>(pool: Map<string, Shared<T>>, key: string, close: (value: T) => void): void {
+  const shared = pool.get(key);
+  if (shared === undefined) return;
+  shared.holders -= 1;
+  if (shared.holders > 0) return;
+  pool.delete(key);
+  close(shared.value);
+}
