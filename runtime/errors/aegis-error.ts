@@ -1,16 +1,22 @@
 // The exception classes. Match on `code`, never on the message.
+import type { JsonObject } from "#std";
 import type { ErrorCode } from "./codes.ts";
 import type { TrustCode } from "./trust-codes.ts";
 
-/** A fault on the message path. `detail` is for operators and audit; it is never sent downstream. */
+/**
+ * A fault on the message path. `detail` is for operators and audit; it is never sent downstream.
+ * `data` holds the members of `error.data` that the protocol itself demands, such as `supported` of -32022.
+ */
 export class AegisError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
-  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
+  readonly data: JsonObject | undefined;
+  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown; data?: JsonObject }) {
     super(`${code}: ${detail}`, options);
     this.name = "AegisError";
     this.code = code;
     this.detail = detail;
+    this.data = options?.data;
   }
 }
 

@@ -26,3 +26,13 @@ export interface ResponseMessage {
 }
 
 export type ClientMessage = RequestMessage | NotificationMessage | ResponseMessage;
+
+/** A server's answer. `id` is null on an error about a message whose id the server could not read. */
+export interface ServerResponseMessage {
+  readonly kind: "response";
+  readonly id: RequestId | null;
+  readonly result?: JsonObject;
+  readonly error?: JsonObject;
+}
+
+export type ServerMessage = RequestMessage | NotificationMessage | ServerResponseMessage;

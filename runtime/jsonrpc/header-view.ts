@@ -1,0 +1,67 @@
+// Request headers as the gateway reads them: one value for each single-valued name, or a refusal.
+import { AegisError } from "#errors";
+
+/** Read-only view of received headers. Names are compared without case. */
+export interface HeaderView {
+  /**
+   * The only value of a header, without edge white space; undefined where absent.
+   * @throws {AegisError} HTTP_HEADER_INVALID, or HEADER_MISMATCH for a protocol header, where it was sent twice
+   */
+  readonly get: (name: string) => string | undefined;
+  /** All values in the order received. */
+  readonly all: (name: string) => readonly string[];
+  /** Lower-case names, each once. */
+  readonly names: () => Iterable<string>;
+}
+
+/**
+ * Names by which infrastructure tells a server who the caller is. From outside they are claims of an attacker, so the
+ * view does not have them: nobody downstream can read one by mistake.
+ */
+const STRIPPED =
+  /^(?:x-aegis-.*|x-forwarded-.*|forwarded|x-real-ip|x-original-.*|x-rewrite-.*|x-user.*|x-remote-.*|x-http-method.*|mcp-init-.*|via|proxy-.*)$/;
+
+/** Builds a view from node's flat `rawHeaders` list: name, value, name, value. */
+export function headerView(rawHeaders: readonly string[]): HeaderView {
+  const values = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? "").toLowerCase();
+    if (STRIPPED.test(name)) continue;
+    const known = values.get(name);
+    const value = trimmed(rawHeaders[at + 1] ?? "");
+    if (known === undefined) values.set(name, [value]);
+    else known.push(value);
+  }
+  const all = (name: string): readonly string[] => values.get(name.toLowerCase()) ?? [];
+  return {
+    get: (name) => {
+      const found = all(name);
+      if (found.length > 1) throw duplicateHeader(name);
+      return found[0];
+    },
+    all,
+    names: () => values.keys(),
+  };
+}
+
+/** The refusal of a header that was sent twice: HeaderMismatch where MCP mirrors the body in it. */
+export function duplicateHeader(name: string): AegisError {
+  const isProtocol = /^mcp-(?:protocol-version|method|name|param-.*)$/i.test(name);
+  return new AegisError(
+    isProtocol ? "HEADER_MISMATCH" : "HTTP_HEADER_INVALID",
+    `${name.toLowerCase().slice(0, 64)} was sent more than once`,
+  );
+}
+
+/** Without optional white space, RFC 9110 section 5.6.3. */
+function trimmed(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isBlank(value.charCodeAt(start))) start++;
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
