@@ -1,2 +1,10 @@
-// Door #pdp.
+// Door #pdp: how a call is decided.
 export type { Decision, DecisionMode, DecisionQuery, Pdp, PolicyEvaluationError } from "./pdp.ts";
+export { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
+export type { CedarInstance } from "./cedar-instance.ts";
+export { createCedarPdp } from "./cedar-engine.ts";
+export type { CedarPdpOptions } from "./cedar-engine.ts";
+export { qualifiedId } from "./cedar-request.ts";
+export { ENGINE_FAULT } from "./decisions.ts";
+export { createEvaluator } from "./evaluator.ts";
+export type { Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";

@@ -1,0 +1,48 @@
+// The Cedar context of a decision. Arguments stand in it only as projected through the approved schema.
+import type { LeafEntry, LeafKind, ServerId } from "#bundle";
+import type { DerivedFacts } from "#facts";
+import type { JsonObject } from "#std";
+
+/** A context whose derived facts are still to be computed. */
+export interface BareContext extends JsonObject {
+  readonly primitive: "tool" | "resource" | "prompt";
+  /** Tool or prompt name, resource URI or URI template, as pinned. */
+  readonly target: string;
+  readonly server: ServerId;
+  readonly arguments: JsonObject;
+  /** Argument names that the approved schema does not describe. */
+  readonly extra: readonly string[];
+}
+
+/** What the schema program made of the arguments. */
+export interface ProjectedArguments {
+  readonly projected: JsonObject;
+  readonly extra: readonly string[];
+}
+
+export function bareContext(leaf: LeafEntry, server: ServerId, projection: ProjectedArguments): BareContext {
+  return {
+    primitive: primitiveOf(leaf.kind),
+    target: leaf.name,
+    server,
+    arguments: projection.projected,
+    extra: projection.extra,
+  };
+}
+
+/** The complete context; `_m` and `_d` are always present. */
+export function buildContext(bare: BareContext, facts: DerivedFacts): JsonObject {
+  return { ...bare, _m: facts._m, _d: facts._d };
+}
+
+/**
+ * The context of a visibility decision: the real target with a witness for everything a call would supply, because the
+ * strict validator wants a complete request. Visibility policies do not read the witness.
+ */
+export function visibilityContext(leaf: LeafEntry, server: ServerId, witness: JsonObject): JsonObject {
+  return { ...witness, primitive: primitiveOf(leaf.kind), target: leaf.name, server };
+}
+
+function primitiveOf(kind: LeafKind): BareContext["primitive"] {
+  return kind === "resource-template" ? "resource" : kind;
+}

@@ -1,0 +1,212 @@
+// From a named call to a decision. The gateway, policy tests, plan, explain and golden vectors all decide here.
+import type { BundleContent, LeafAction, LeafEntry, PrincipalFacts, ServerId, TenantId } from "#bundle";
+import { TrustError } from "#errors";
+import { createFactProgram, createSqlReader } from "#facts";
+import type { DerivedOutcome, FactProgram, Matcher, SqlReader } from "#facts";
+import { compileProgram, validateAndProject } from "#schema";
+import type { CompiledProgram } from "#schema";
+import type { JsonObject } from "#std";
+import { createCedarPdp } from "./cedar-engine.ts";
+import { bareContext, buildContext, visibilityContext } from "./context.ts";
+import type { BareContext } from "./context.ts";
+import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
+import { viewSchema } from "./schema-view.ts";
+import { Turn } from "./turn.ts";
+
+/** A call that is ready to be decided, or why it cannot be. `detail` never quotes an argument value. */
+export type PreparedCall =
+  | { readonly ok: true; readonly query: DecisionQuery }
+  | {
+      readonly ok: false;
+      readonly code: "ARGUMENTS_INVALID" | "ARGUMENTS_NOT_REPRESENTABLE" | "POLICY_ERROR" | "TARGET_UNKNOWN";
+      readonly detail: string;
+    };
+
+export interface Evaluator {
+  readonly leaf: (action: LeafAction) => LeafEntry | undefined;
+  /** Validates and projects the arguments and derives facts. Never throws or rejects; async only for long SQL. */
+  readonly prepare: (
+    tenant: TenantId,
+    action: LeafAction,
+    args: JsonObject,
+    principal: PrincipalFacts,
+    signal: AbortSignal,
+  ) => PreparedCall | Promise<PreparedCall>;
+  readonly decide: (query: DecisionQuery) => Decision;
+  /** True where some arguments could be allowed: an over-approximation, for lists. */
+  readonly visible: (tenant: TenantId, action: LeafAction, principal: PrincipalFacts) => boolean;
+  /** Releases the engine and the SQL worker; every later decision is a denial. */
+  readonly dispose: () => void;
+}
+
+export interface EvaluatorOptions {
+  readonly signal?: AbortSignal;
+  /** Makes the engine; cedar-wasm where absent. */
+  readonly createPdp?: typeof createCedarPdp;
+}
+
+interface CompiledLeaf {
+  readonly entry: LeafEntry;
+  readonly server: ServerId;
+  readonly program: CompiledProgram;
+}
+
+interface CompiledSlice {
+  readonly facts: FactProgram;
+  readonly visibility: JsonObject | undefined;
+}
+
+/** Work between two turns of the event loop while a bundle is compiled. */
+const turnBudgetMs = 8;
+
+/**
+ * Compiles everything a decision needs. Throws TrustError BUNDLE_INVALID where a program, pattern, slice or policy
+ * cannot be compiled, and the signal's reason on abort.
+ */
+export async function createEvaluator(
+  content: Pick<BundleContent, "registry" | "policies">,
+  options: EvaluatorOptions = {},
+): Promise<Evaluator> {
+  const turn = new Turn(turnBudgetMs, options.signal);
+  const leaves = await compileLeaves(content, turn);
+  const sql = await createSqlReader();
+  try {
+    const slices = await compileSlices(content, leaves, sql, turn);
+    const pdpOptions = options.signal === undefined ? {} : { signal: options.signal };
+    const pdp = await (options.createPdp ?? createCedarPdp)(content.policies, content.registry, pdpOptions);
+    return evaluator(leaves, slices, pdp, sql);
+  } catch (cause) {
+    sql.dispose();
+    throw cause;
+  }
+}
+
+function evaluator(
+  leaves: ReadonlyMap<LeafAction, CompiledLeaf>,
+  slices: ReadonlyMap<string, CompiledSlice>,
+  pdp: Pdp,
+  sql: SqlReader,
+): Evaluator {
+  return {
+    leaf: (action) => leaves.get(action)?.entry,
+    prepare: (tenant, action, args, principal, signal) => {
+      const leaf = leaves.get(action);
+      if (leaf === undefined)
+        return { ok: false, code: "TARGET_UNKNOWN", detail: "no such approved definition" };
+      try {
+        return prepareCall(leaf, slices.get(sliceKey(tenant, action)), { tenant, args, principal, signal });
+      } catch {
+        return { ok: false, code: "POLICY_ERROR", detail: "the call could not be prepared for the decision" };
+      }
+    },
+    decide: (query) => pdp.decide(query),
+    visible: (tenant, action, principal) => {
+      const leaf = leaves.get(action);
+      const context = slices.get(sliceKey(tenant, action))?.visibility;
+      if (leaf === undefined || context === undefined) return false;
+      const query = { mode: "visibility", tenant, action, server: leaf.server, principal, context } as const;
+      return pdp.decide(query).effect === "allow";
+    },
+    dispose: () => {
+      pdp.dispose();
+      sql.dispose();
+    },
+  };
+}
+
+interface Call {
+  readonly tenant: TenantId;
+  readonly args: JsonObject;
+  readonly principal: PrincipalFacts;
+  readonly signal: AbortSignal;
+}
+
+function prepareCall(
+  leaf: CompiledLeaf,
+  slice: CompiledSlice | undefined,
+  call: Call,
+): PreparedCall | Promise<PreparedCall> {
+  const projection = validateAndProject(leaf.program, call.args);
+  if (!projection.ok) {
+    const { code, path, message } = projection;
+    return { ok: false, code, detail: path === "" ? message : `${path} ${message}` };
+  }
+  const bare = bareContext(leaf.entry, leaf.server, projection);
+  const none: DerivedOutcome = { ok: true, facts: { _m: {}, _d: {} } };
+  const derived = slice === undefined ? none : slice.facts.derive(bare, call.principal, call.signal);
+  if (!(derived instanceof Promise)) return withFacts(leaf, call, bare, derived);
+  return derived.then((outcome) => withFacts(leaf, call, bare, outcome));
+}
+
+function withFacts(leaf: CompiledLeaf, call: Call, bare: BareContext, derived: DerivedOutcome): PreparedCall {
+  if (!derived.ok) return { ok: false, code: "ARGUMENTS_NOT_REPRESENTABLE", detail: derived.detail };
+  const { tenant, principal } = call;
+  const context = buildContext(bare, derived.facts);
+  const query = {
+    mode: "call",
+    tenant,
+    action: leaf.entry.action,
+    server: leaf.server,
+    principal,
+    context,
+  } as const;
+  return { ok: true, query };
+}
+
+async function compileLeaves(
+  content: Pick<BundleContent, "registry">,
+  turn: Turn,
+): Promise<ReadonlyMap<LeafAction, CompiledLeaf>> {
+  const leaves = new Map<LeafAction, CompiledLeaf>();
+  for (const server of content.registry.servers) {
+    for (const entry of server.leaves) {
+      if (leaves.has(entry.action))
+        throw new TrustError("BUNDLE_INVALID", `two definitions of ${entry.action}`);
+      const program = compiledOrInvalid(`arguments of ${entry.action}`, () =>
+        compileProgram(entry.argumentsProgram),
+      );
+      leaves.set(entry.action, { entry, server: server.id, program });
+      await turn.pause();
+    }
+  }
+  return leaves;
+}
+
+async function compileSlices(
+  content: Pick<BundleContent, "policies">,
+  leaves: ReadonlyMap<LeafAction, CompiledLeaf>,
+  sql: SqlReader,
+  turn: Turn,
+): Promise<ReadonlyMap<string, CompiledSlice>> {
+  const matchers = new Map<string, Matcher>();
+  const slices = new Map<string, CompiledSlice>();
+  for (const { tenant, action, schema, derivations } of content.policies.slices) {
+    const leaf = leaves.get(action);
+    const schemaJson = Object.hasOwn(content.policies.schemas, schema)
+      ? content.policies.schemas[schema]
+      : undefined;
+    const facts = compiledOrInvalid(`derivations of ${action}`, () =>
+      createFactProgram(derivations, { sql, matchers }),
+    );
+    const witness = schemaJson === undefined ? undefined : viewSchema(schemaJson).witnessContext(action);
+    const visibility =
+      leaf === undefined || witness === undefined
+        ? undefined
+        : visibilityContext(leaf.entry, leaf.server, witness);
+    slices.set(sliceKey(tenant, action), { facts, visibility });
+    await turn.pause();
+  }
+  return slices;
+}
+
+function compiledOrInvalid<T>(what: string, compile: () => T): T {
+  try {
+    return compile();
+  } catch (cause) {
+    throw new TrustError("BUNDLE_INVALID", `${what} cannot be compiled`, { cause });
+  }
+}
+
+function sliceKey(tenant: TenantId, action: LeafAction): string {
+  return `${tenant}\0${action}`;
+}
