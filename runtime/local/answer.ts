@@ -9,7 +9,7 @@ const ACCEPTED: Answer = { kind: "accepted" };
 
 export function createLocalAnswers(sessions: SessionTable): (exchange: Recorded) => Answer {
   return (exchange) => {
-    if (exchange.message.kind === "response") return ACCEPTED;
+    if (exchange.message.kind === "response" || exchange.method.handling === "drop") return ACCEPTED;
     switch (exchange.message.method) {
       case "initialize":
         return answerInitialize(exchange, sessions);

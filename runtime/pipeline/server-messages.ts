@@ -1,7 +1,7 @@
 // What an upstream sends of its own accord: notifications are passed on by the method table, requests are refused.
 import type { AuditLog } from "#audit";
 import { ERROR_CODES } from "#errors";
-import { methodRow } from "#mcp";
+import { lookupMethod } from "#mcp";
 import type { Era } from "#bundle";
 import type { JsonObject } from "#std";
 import { transformNotification } from "#transform";
@@ -52,8 +52,8 @@ export function governNotification(
 ): JsonObject | undefined {
   const method = notification["method"];
   if (typeof method !== "string") return undefined;
-  const row = methodRow.fromServer(method, "notification", era);
-  if (row === undefined || row.handling !== "forward") return undefined;
+  const row = lookupMethod("server-to-client", method, era);
+  if (row?.kind !== "notification" || row.handling !== "forward") return undefined;
   return transform === undefined ? notification : transformNotification(transform, notification);
 }
 

@@ -68,7 +68,10 @@ function requireEra(era: Era, exchange: Authenticated): void {
 
 function rowOf(message: ClientMessage, era: Era): MethodRow {
   if (message.kind === "response") return methodRow.postedResponse(era);
-  return methodRow.fromClient(message.method, message.kind, era);
+  const row = methodRow.fromClient(message.method, message.kind, era);
+  // Change notifications are not offered to modern clients: lists come from pins and change only with a release.
+  if (row.handling === "listen") throw new AegisError("METHOD_UNKNOWN", `${row.method} is not offered`);
+  return row;
 }
 
 function joinSession(exchange: Authenticated, message: ClientMessage, sessions: SessionTable): LegacySession | undefined {

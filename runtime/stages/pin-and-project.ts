@@ -1,4 +1,5 @@
 // Stage 6, pin + project: the live definition is the approved one, and the arguments have the approved shape.
+import { checkParamHeaders } from "#mcp";
 import type { Projected, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
@@ -9,6 +10,7 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
     run: async (exchange, signal) => {
       const { target, era, principal, snapshot, route } = exchange;
       if (target.kind === "server") return proceed({ ...exchange, query: undefined });
+      if (era === "modern") checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
       const verifier = route.server.binding.verifier;
       let pin = verifier.check(target.server, era, target.leaf);
       if (!pin.ok && pin.code === "PIN_UNVERIFIED") {
