@@ -34,10 +34,16 @@ export class UpstreamBindings {
 
   acquire(server: ServerEntry, transport: TransportEntry): UpstreamBinding {
     const upstreamKey = canonicalJson({ id: server.id, transport, eras: Object.keys(server.eras).sort() });
-    const upstream = hold(this.#upstreams, upstreamKey, () => this.#factories.createUpstream(server, transport));
-    const digests = server.leaves.flatMap((leaf) => leaf.definitions.map((definition) => [leaf.action, definition.digest, ...definition.eras]));
+    const upstream = hold(this.#upstreams, upstreamKey, () =>
+      this.#factories.createUpstream(server, transport),
+    );
+    const digests = server.leaves.flatMap((leaf) =>
+      leaf.definitions.map((definition) => [leaf.action, definition.digest, ...definition.eras]),
+    );
     const verifierKey = canonicalJson({ upstreamKey, digests, pinMaxAgeMs: server.pinMaxAgeMs });
-    const verifier = hold(this.#verifiers, verifierKey, () => this.#factories.createVerifier(server, upstream));
+    const verifier = hold(this.#verifiers, verifierKey, () =>
+      this.#factories.createVerifier(server, upstream),
+    );
     let released = false;
     return {
       upstream,

@@ -7,3 +7,16 @@ export type {
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
+export type { ServerUpstream } from "./server-upstream.ts";
+export type { UpstreamFactory, UpstreamFactoryOptions, UpstreamTarget } from "./create-upstream.ts";
+export { createUpstreamFactory } from "./create-upstream.ts";
+export type { ProgramEntry } from "./stdio-process.ts";
+export type { ProcessBudget } from "./stdio-channel.ts";
+export { createProcessBudget } from "./stdio-channel.ts";
+export { UPSTREAM_CAPS } from "./upstream-caps.ts";
+export { UpstreamFault, isUnsent } from "./upstream-fault.ts";
+export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION } from "./envelope.ts";
+export type { LiveDefinition, LiveListing } from "./definitions.ts";
+export { LIST_CAPS, listDefinitions } from "./definitions.ts";
+export type { PinAlarm, PinCheck, PinVerifier, PinVerifierOptions } from "./pin-verifier.ts";
+export { createPinVerifier } from "./pin-verifier.ts";

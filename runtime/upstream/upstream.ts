@@ -1,5 +1,6 @@
 // What the pipeline asks of an upstream MCP server, whatever its transport and era.
 import type { Era, ServerId } from "#bundle";
+import type { RequestId } from "#mcp";
 import type { JsonObject, JsonValue } from "#std";
 
 /**
@@ -16,11 +17,16 @@ export interface OutboundRequest {
   readonly params: JsonObject | undefined;
   /** Modern HTTP only: `Mcp-Param-*` headers of this message, by header name without the prefix. */
   readonly paramHeaders: Readonly<Record<string, JsonValue>>;
+  /** The caller's own id: given for `subscriptions/listen`, it is what subscription ids are mapped back to. */
+  readonly callerId?: RequestId;
 }
 
 export type UpstreamReply =
   | { readonly kind: "result"; readonly result: JsonObject }
-  | { readonly kind: "error"; readonly error: { readonly code: number; readonly message: string; readonly data?: JsonValue } };
+  | {
+      readonly kind: "error";
+      readonly error: { readonly code: number; readonly message: string; readonly data?: JsonValue };
+    };
 
 /** Called for messages the upstream sends while a request is under way. Must not throw. */
 export interface ExchangeObserver {
@@ -30,10 +36,19 @@ export interface ExchangeObserver {
   readonly onServerRequest: (request: JsonObject) => Promise<UpstreamReply>;
 }
 
-/** Events of a channel that belong to no request. */
+/** Events of a channel that belong to no request. Must not throw. */
 export interface UpstreamEvents {
+  /**
+   * Legacy: every notification that belongs to no request, and every `list_changed` and `resources/updated` whatever
+   * stream it came on. Modern: `list_changed` and `resources/updated` as well, for whoever keeps pins fresh; the
+   * subscriber gets them through its own observer.
+   */
   readonly onNotification: (server: ServerId, channel: ChannelKey, notification: JsonObject) => void;
-  readonly onServerRequest: (server: ServerId, channel: ChannelKey, request: JsonObject) => Promise<UpstreamReply>;
+  readonly onServerRequest: (
+    server: ServerId,
+    channel: ChannelKey,
+    request: JsonObject,
+  ) => Promise<UpstreamReply>;
   /** The channel is gone (process exit, session ended by the server). */
   readonly onClosed: (server: ServerId, channel: ChannelKey, reason: string) => void;
   /** Something a peer must not do and that was dropped: unknown id, second answer, malformed message. */
@@ -60,5 +75,9 @@ export interface Upstream {
   readonly release: (channel: ChannelKey) => Promise<void>;
   readonly close: () => Promise<void>;
   /** For /status. */
-  readonly describe: () => { readonly server: ServerId; readonly eras: readonly Era[]; readonly openChannels: number };
+  readonly describe: () => {
+    readonly server: ServerId;
+    readonly eras: readonly Era[];
+    readonly openChannels: number;
+  };
 }

@@ -1,0 +1,84 @@
+// What a server says about itself: the legacy `initialize` handshake and the modern `server/discover`.
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import type { EraEntry } from "#bundle";
+import {
+  GATEWAY_CLIENT_INFO,
+  LEGACY_PROTOCOL_VERSIONS,
+  META_SERVER_INFO,
+  MODERN_PROTOCOL_VERSION,
+  gatewayEnvelope,
+} from "./envelope.ts";
+import { UpstreamFault } from "./upstream-fault.ts";
+import type { ExchangeObserver, OutboundRequest, UpstreamReply } from "./upstream.ts";
+
+/** Largest answer to `initialize` or `server/discover`. */
+export const MAX_HANDSHAKE_BYTES = 1024 * 1024;
+
+/** For exchanges of the gateway's own: nothing that comes along is of interest, and every server request is refused. */
+export const SILENT_OBSERVER: ExchangeObserver = {
+  onNotification: () => undefined,
+  onServerRequest: () =>
+    Promise.resolve({
+      kind: "error",
+      error: { code: -32601, message: "Method not found" },
+    } satisfies UpstreamReply),
+};
+
+export const INITIALIZED: JsonObject = { jsonrpc: "2.0", method: "notifications/initialized" };
+
+/** No client capability is declared, so a server has no ground to ask for sampling, elicitation or roots. */
+export function initializeRequest(protocolVersion: string): OutboundRequest {
+  return {
+    method: "initialize",
+    params: { protocolVersion, capabilities: {}, clientInfo: GATEWAY_CLIENT_INFO },
+    paramHeaders: {},
+  };
+}
+
+export function discoverRequest(): OutboundRequest {
+  return { method: "server/discover", params: { _meta: gatewayEnvelope() }, paramHeaders: {} };
+}
+
+function entryOf(protocolVersion: string, result: JsonObject, serverInfo: JsonObject): EraEntry {
+  const capabilities = result["capabilities"];
+  if (!isJsonObject(capabilities))
+    throw new UpstreamFault("UPSTREAM_PROTOCOL", "the server announced no capabilities object");
+  const base = { protocolVersion, capabilities, serverInfo };
+  const instructions = result["instructions"];
+  return typeof instructions === "string" ? { ...base, instructions } : base;
+}
+
+function resultOf(method: string, reply: UpstreamReply): JsonObject {
+  if (reply.kind === "result") return reply.result;
+  throw new UpstreamFault(
+    "UPSTREAM_PROTOCOL",
+    `${method} was answered with error ${String(reply.error.code)}: ${reply.error.message}`,
+  );
+}
+
+/** @throws {UpstreamFault} UPSTREAM_PROTOCOL where the answer is an error or names no revision the gateway speaks. */
+export function legacyEntry(reply: UpstreamReply): EraEntry {
+  const result = resultOf("initialize", reply);
+  const version = result["protocolVersion"];
+  if (typeof version !== "string" || !LEGACY_PROTOCOL_VERSIONS.has(version)) {
+    throw new UpstreamFault(
+      "UPSTREAM_PROTOCOL",
+      "initialize was answered with a revision that is not supported",
+    );
+  }
+  const serverInfo = result["serverInfo"];
+  return entryOf(version, result, isJsonObject(serverInfo) ? serverInfo : {});
+}
+
+/** @throws {UpstreamFault} UPSTREAM_PROTOCOL where the answer is an error or does not list revision 2026-07-28. */
+export function modernEntry(reply: UpstreamReply): EraEntry {
+  const result = resultOf("server/discover", reply);
+  const versions = result["supportedVersions"];
+  if (!Array.isArray(versions) || !versions.includes(MODERN_PROTOCOL_VERSION)) {
+    throw new UpstreamFault("UPSTREAM_PROTOCOL", `server/discover does not list ${MODERN_PROTOCOL_VERSION}`);
+  }
+  const meta = result["_meta"];
+  const serverInfo = isJsonObject(meta) ? meta[META_SERVER_INFO] : undefined;
+  return entryOf(MODERN_PROTOCOL_VERSION, result, isJsonObject(serverInfo) ? serverInfo : {});
+}

@@ -1,0 +1,241 @@
+// A legacy session over Streamable HTTP (MCP 2025-03-26 … 2025-11-25): handshake on first use, session id and version
+// headers on everything after it, the general GET stream where the server has one, DELETE at the end.
+import type { EraEntry } from "#bundle";
+import type { JsonObject } from "#std";
+import { createCorrelator } from "./correlate.ts";
+import type { Correlator } from "./correlate.ts";
+import {
+  INITIALIZED,
+  MAX_HANDSHAKE_BYTES,
+  SILENT_OBSERVER,
+  initializeRequest,
+  legacyEntry,
+} from "./handshake.ts";
+import { headerOf, httpExchange } from "./http-exchange.ts";
+import { sendHttpMessage, sendHttpRequest } from "./http-request.ts";
+import type { HttpEndpoint } from "./http-request.ts";
+import { readServerMessage } from "./server-message.ts";
+import { UPSTREAM_CAPS, backOffMs } from "./upstream-caps.ts";
+import { UpstreamFault, pause, untilAborted } from "./upstream-fault.ts";
+import type {
+  ChannelKey,
+  ExchangeObserver,
+  OutboundRequest,
+  UpstreamEvents,
+  UpstreamReply,
+} from "./upstream.ts";
+
+export interface HttpSession {
+  readonly request: (
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    maxResponseBytes: number,
+    signal: AbortSignal,
+  ) => Promise<UpstreamReply>;
+  readonly announce: (signal: AbortSignal) => Promise<EraEntry>;
+  readonly notify: (notification: JsonObject, signal: AbortSignal) => Promise<void>;
+  readonly release: (reason: string) => Promise<void>;
+}
+
+interface Open {
+  readonly entry: EraEntry;
+  readonly sessionId: string | undefined;
+  /** Session and version headers of everything after the handshake. */
+  readonly headers: readonly string[];
+  /** Ends the GET stream. */
+  readonly ended: AbortController;
+}
+
+const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
+const sideSignal = (): AbortSignal => AbortSignal.timeout(UPSTREAM_CAPS.sideMessageTimeoutMs);
+
+class LegacyHttpSession implements HttpSession {
+  readonly #endpoint: HttpEndpoint;
+  readonly #channel: ChannelKey & { readonly era: "legacy" };
+  readonly #events: UpstreamEvents;
+  readonly #correlator: Correlator;
+  readonly #takeStream: () => (() => void) | undefined;
+  readonly #released = new AbortController();
+  #opening: Promise<Open> | undefined;
+  #open: Open | undefined;
+
+  constructor(
+    endpoint: HttpEndpoint,
+    channel: ChannelKey & { readonly era: "legacy" },
+    events: UpstreamEvents,
+    takeStream: () => (() => void) | undefined,
+  ) {
+    this.#endpoint = endpoint;
+    this.#channel = channel;
+    this.#events = events;
+    this.#takeStream = takeStream;
+    const answer = (message: JsonObject): Promise<void> => this.#sendMessage(message, sideSignal());
+    this.#correlator = createCorrelator({ server: endpoint.server, channel, events, answer });
+  }
+
+  readonly request = async (
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    maxResponseBytes: number,
+    signal: AbortSignal,
+  ): Promise<UpstreamReply> => {
+    const open = await this.#ready(signal);
+    const pending = this.#correlator.open(request, observer);
+    const onCancel = (): void => {
+      const params = { requestId: pending.id, reason: "cancelled by the caller" };
+      this.#sendMessage({ jsonrpc: "2.0", method: "notifications/cancelled", params }, sideSignal()).catch(
+        () => undefined,
+      );
+    };
+    const explain = (status: number, error: JsonObject | undefined): UpstreamFault | undefined => {
+      // 404 is what the revision demands; servers exist that answer 400 with -32000 instead.
+      const lost =
+        open.sessionId !== undefined && (status === 404 || (status === 400 && error?.["code"] === -32000));
+      if (!lost) return undefined;
+      this.#end(open, "the server no longer knows the session");
+      return new UpstreamFault("UPSTREAM_UNAVAILABLE", "the upstream session was lost", {
+        httpStatus: status,
+      });
+    };
+    const options = { headers: open.headers, maxResponseBytes, longLived: false, onCancel, explain };
+    return sendHttpRequest(this.#endpoint, this.#correlator, pending, options, signal);
+  };
+
+  readonly announce = async (signal: AbortSignal): Promise<EraEntry> => (await this.#ready(signal)).entry;
+
+  readonly notify = async (notification: JsonObject, signal: AbortSignal): Promise<void> => {
+    if (this.#open !== undefined) await this.#sendMessage(notification, signal);
+  };
+
+  readonly release = async (reason: string): Promise<void> => {
+    this.#released.abort(new UpstreamFault("EXCHANGE_ABORTED", reason));
+    const opened = this.#open ?? (await this.#opening?.catch(() => undefined));
+    this.#correlator.failAll(new UpstreamFault("EXCHANGE_ABORTED", reason));
+    if (opened === undefined) return;
+    this.#end(opened, reason);
+    if (opened.sessionId === undefined) return;
+    const call = {
+      method: "DELETE",
+      path: this.#endpoint.path,
+      headers: opened.headers,
+      maxMessageBytes: 1024,
+    } as const;
+    const ignore = (): void => undefined;
+    // 405 means that the server ends sessions on its own; either way the session is over for the gateway.
+    await httpExchange(
+      this.#endpoint.calls,
+      call,
+      { onMessage: ignore, onViolation: ignore },
+      sideSignal(),
+    ).catch(ignore);
+  };
+
+  #sendMessage(message: JsonObject, signal: AbortSignal): Promise<void> {
+    return sendHttpMessage(this.#endpoint, this.#open?.headers ?? [], message, signal);
+  }
+
+  async #ready(signal: AbortSignal): Promise<Open> {
+    if (this.#open !== undefined) return this.#open;
+    if (this.#opening === undefined) {
+      const opening = this.#handshake();
+      this.#opening = opening;
+      opening
+        .then((open) => this.#start(open))
+        .catch(() => undefined)
+        .finally(() => {
+          this.#opening = undefined;
+        });
+    }
+    return untilAborted(this.#opening, signal);
+  }
+
+  /** Its bound is its own: a caller that gives up must not fail the others that wait for the same session. */
+  async #handshake(): Promise<Open> {
+    const signal = AbortSignal.any([
+      this.#released.signal,
+      AbortSignal.timeout(UPSTREAM_CAPS.handshakeTimeoutMs),
+    ]);
+    const pending = this.#correlator.open(initializeRequest(this.#channel.protocolVersion), SILENT_OBSERVER);
+    let sessionId: string | undefined;
+    const onHeaders = (_status: number, headers: Record<string, string | string[] | undefined>): void => {
+      sessionId = headerOf(headers, "mcp-session-id");
+    };
+    const options = { headers: [], maxResponseBytes: MAX_HANDSHAKE_BYTES, longLived: false, onHeaders };
+    const entry = legacyEntry(
+      await sendHttpRequest(this.#endpoint, this.#correlator, pending, options, signal),
+    );
+    if (sessionId !== undefined && !SESSION_ID.test(sessionId)) {
+      throw new UpstreamFault("UPSTREAM_PROTOCOL", "the server minted a malformed session id");
+    }
+    const headers = [
+      "mcp-protocol-version",
+      entry.protocolVersion,
+      ...(sessionId === undefined ? [] : ["mcp-session-id", sessionId]),
+    ];
+    await sendHttpMessage(this.#endpoint, headers, INITIALIZED, signal);
+    return { entry, sessionId, headers, ended: new AbortController() };
+  }
+
+  #start(open: Open): void {
+    this.#open = open;
+    this.#listen(open).catch((error: unknown) =>
+      this.#correlator.violation(`the GET stream failed: ${String(error)}`),
+    );
+  }
+
+  #end(open: Open, reason: string): void {
+    if (this.#open !== open) return;
+    this.#open = undefined;
+    open.ended.abort(new UpstreamFault("EXCHANGE_ABORTED", reason));
+    this.#events.onClosed(this.#endpoint.server, this.#channel, reason);
+  }
+
+  /** Keeps the session's general stream open. Errors end it quietly: the server may simply not offer one. */
+  async #listen(open: Open): Promise<void> {
+    const releaseStream = this.#takeStream();
+    if (releaseStream === undefined) return;
+    const signal = open.ended.signal;
+    let failures = 0;
+    let lastEventId: string | undefined;
+    const sink = {
+      onMessage: (message: Uint8Array | string): void => {
+        failures = 0;
+        this.#correlator.accept(readServerMessage(message, UPSTREAM_CAPS.maxLineBytes));
+      },
+      onEventId: (id: string): void => {
+        lastEventId = id;
+      },
+      onViolation: this.#correlator.violation,
+    };
+    try {
+      while (!signal.aborted && failures < UPSTREAM_CAPS.maxStreamFailures) {
+        const resume = lastEventId === undefined ? [] : ["last-event-id", lastEventId];
+        const headers = ["accept", "text/event-stream", ...open.headers, ...resume];
+        const call = {
+          method: "GET",
+          path: this.#endpoint.path,
+          headers,
+          maxMessageBytes: UPSTREAM_CAPS.maxLineBytes,
+        } as const;
+        const outcome = await httpExchange(this.#endpoint.streams, call, sink, signal).catch(() => undefined);
+        if (outcome?.status === 404 && open.sessionId !== undefined)
+          return this.#end(open, "the server no longer knows the session");
+        if (outcome !== undefined && outcome.kind !== "event-stream") return;
+        failures++;
+        await pause(backOffMs(failures), signal).catch(() => undefined);
+      }
+    } finally {
+      releaseStream();
+    }
+  }
+}
+
+/** @param takeStream reserves one long-lived stream and returns what gives it back, or undefined at the cap. */
+export function createHttpSession(
+  endpoint: HttpEndpoint,
+  channel: ChannelKey & { readonly era: "legacy" },
+  events: UpstreamEvents,
+  takeStream: () => (() => void) | undefined,
+): HttpSession {
+  return new LegacyHttpSession(endpoint, channel, events, takeStream);
+}

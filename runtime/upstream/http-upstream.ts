@@ -1,0 +1,205 @@
+// An upstream over Streamable HTTP. Modern requests are stateless and share one correlator; each legacy channel is a
+// session. Only the headers written here leave: no header of the caller, no cookie, no credential.
+import { Pool } from "undici";
+import type { Era, EraEntry, ServerId } from "#bundle";
+import type { JsonObject } from "#std";
+import { createCorrelator } from "./correlate.ts";
+import type { Correlator } from "./correlate.ts";
+import { modernHeaders } from "./envelope.ts";
+import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
+import { sendHttpRequest } from "./http-request.ts";
+import type { HttpEndpoint } from "./http-request.ts";
+import { createHttpSession } from "./http-session.ts";
+import type { HttpSession } from "./http-session.ts";
+import { channelId } from "./server-upstream.ts";
+import type { ServerUpstream } from "./server-upstream.ts";
+import { UPSTREAM_CAPS } from "./upstream-caps.ts";
+import { UpstreamFault, abortFault } from "./upstream-fault.ts";
+import type {
+  ChannelKey,
+  ExchangeObserver,
+  OutboundRequest,
+  UpstreamEvents,
+  UpstreamReply,
+} from "./upstream.ts";
+
+export interface HttpUpstreamOptions {
+  readonly server: ServerId;
+  readonly eras: readonly Era[];
+  /** http or https URL of the MCP endpoint. */
+  readonly url: string;
+  readonly events: UpstreamEvents;
+}
+
+class HttpUpstream implements ServerUpstream {
+  readonly server: ServerId;
+  readonly #options: HttpUpstreamOptions;
+  readonly #endpoint: HttpEndpoint;
+  readonly #calls: Pool;
+  readonly #streams: Pool;
+  readonly #modern: Correlator;
+  readonly #sessions = new Map<string, HttpSession>();
+  #inFlight = 0;
+  #openStreams = 0;
+  #closed = false;
+
+  constructor(options: HttpUpstreamOptions) {
+    this.#options = options;
+    this.server = options.server;
+    const url = new URL(options.url);
+    if (url.protocol !== "http:" && url.protocol !== "https:")
+      throw new TypeError(`not an http URL: ${options.url}`);
+    const connection = {
+      pipelining: 1,
+      connect: { timeout: UPSTREAM_CAPS.connectTimeoutMs },
+      keepAliveTimeout: UPSTREAM_CAPS.keepAliveTimeoutMs,
+    };
+    this.#calls = new Pool(url.origin, { ...connection, connections: UPSTREAM_CAPS.maxConnectionsPerOrigin });
+    this.#streams = new Pool(url.origin, { ...connection, connections: UPSTREAM_CAPS.maxStreamsPerUpstream });
+    const { server } = options;
+    this.#endpoint = { server, path: url.pathname + url.search, calls: this.#calls, streams: this.#streams };
+    const noServerRequests = (): Promise<void> => Promise.resolve();
+    this.#modern = createCorrelator({
+      server,
+      channel: { era: "modern" },
+      events: options.events,
+      answer: noServerRequests,
+    });
+  }
+
+  readonly request = async (
+    channel: ChannelKey,
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    limits: { readonly maxResponseBytes: number },
+    signal: AbortSignal,
+  ): Promise<UpstreamReply> => {
+    if (signal.aborted) throw abortFault(signal);
+    if (this.#closed)
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the upstream was closed", { unsent: true });
+    if (this.#inFlight >= UPSTREAM_CAPS.maxInFlightPerUpstream) {
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many requests are under way", { unsent: true });
+    }
+    if (channel.era === "modern" && request.method === "subscriptions/listen")
+      return this.#subscribe(request, observer, limits, signal);
+    this.#inFlight++;
+    try {
+      if (channel.era === "legacy")
+        return await this.#session(channel).request(request, observer, limits.maxResponseBytes, signal);
+      return await this.#sendModern(request, observer, limits.maxResponseBytes, false, signal);
+    } finally {
+      this.#inFlight--;
+    }
+  };
+
+  readonly announce = async (channel: ChannelKey, signal: AbortSignal): Promise<EraEntry> => {
+    if (channel.era === "legacy") return this.#session(channel).announce(signal);
+    return modernEntry(
+      await this.request(
+        channel,
+        discoverRequest(),
+        SILENT_OBSERVER,
+        { maxResponseBytes: MAX_HANDSHAKE_BYTES },
+        signal,
+      ),
+    );
+  };
+
+  readonly notify = async (
+    channel: ChannelKey,
+    notification: JsonObject,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    await this.#sessions.get(channelId(channel))?.notify(notification, signal);
+  };
+
+  readonly release = async (channel: ChannelKey): Promise<void> => {
+    const key = channelId(channel);
+    const session = this.#sessions.get(key);
+    this.#sessions.delete(key);
+    await session?.release("the channel was released");
+  };
+
+  readonly close = async (): Promise<void> => {
+    if (this.#closed) return;
+    this.#closed = true;
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    this.#modern.failAll(new UpstreamFault("EXCHANGE_ABORTED", "the upstream was closed"));
+    await Promise.all(sessions.map((session) => session.release("the upstream was closed")));
+    await Promise.all([this.#calls.destroy(), this.#streams.destroy()]);
+  };
+
+  readonly describe = (): {
+    readonly server: ServerId;
+    readonly eras: readonly Era[];
+    readonly openChannels: number;
+  } => ({
+    server: this.server,
+    eras: this.#options.eras,
+    openChannels: this.#sessions.size + (this.#modern.pendingCount() > 0 ? 1 : 0),
+  });
+
+  async #subscribe(
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    limits: { readonly maxResponseBytes: number },
+    signal: AbortSignal,
+  ): Promise<UpstreamReply> {
+    const giveBack = this.#takeStream();
+    if (giveBack === undefined)
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many streams are open", { unsent: true });
+    try {
+      return await this.#sendModern(request, observer, limits.maxResponseBytes, true, signal);
+    } finally {
+      giveBack();
+    }
+  }
+
+  #sendModern(
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    maxResponseBytes: number,
+    longLived: boolean,
+    signal: AbortSignal,
+  ): Promise<UpstreamReply> {
+    const headers = modernHeaders(request);
+    const pending = this.#modern.open(request, observer);
+    return sendHttpRequest(
+      this.#endpoint,
+      this.#modern,
+      pending,
+      { headers, maxResponseBytes, longLived },
+      signal,
+    );
+  }
+
+  readonly #takeStream = (): (() => void) | undefined => {
+    if (this.#openStreams >= UPSTREAM_CAPS.maxStreamsPerUpstream) return undefined;
+    this.#openStreams++;
+    let given = false;
+    return () => {
+      if (!given) this.#openStreams--;
+      given = true;
+    };
+  };
+
+  #session(channel: ChannelKey & { readonly era: "legacy" }): HttpSession {
+    const key = channelId(channel);
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known;
+    if (this.#closed || this.#sessions.size >= UPSTREAM_CAPS.maxLegacyChannels) {
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further legacy session can be opened", {
+        unsent: true,
+      });
+    }
+    const session = createHttpSession(this.#endpoint, channel, this.#options.events, this.#takeStream);
+    this.#sessions.set(key, session);
+    return session;
+  }
+}
+
+/** An upstream over Streamable HTTP. Connects on first use. @throws {TypeError} where the URL is not http(s). */
+export function createHttpUpstream(options: HttpUpstreamOptions): ServerUpstream {
+  return new HttpUpstream(options);
+}

@@ -1,0 +1,283 @@
+// Whether a server still shows the definitions that were approved. Callers never see live text: this only decides
+// whether a call may pass. Live definitions are read through a channel of the verifier's own.
+import { isAegisError } from "#errors";
+import type { Digest, Era, LeafEntry, LeafKind, ServerEntry, ServerId } from "#bundle";
+import type { Clock } from "#std";
+import { listDefinitions } from "./definitions.ts";
+import type { LiveListing } from "./definitions.ts";
+import { LATEST_LEGACY_PROTOCOL_VERSION } from "./envelope.ts";
+import type { ServerUpstream } from "./server-upstream.ts";
+import { UpstreamFault, untilAborted } from "./upstream-fault.ts";
+import type { ChannelKey } from "./upstream.ts";
+
+export type PinCheck =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: "PIN_MISMATCH" | "PIN_UNVERIFIED"; readonly detail: string };
+
+/** A definition that is not the approved one. Raised once for each server, era, leaf and live digest. */
+export interface PinAlarm {
+  readonly server: ServerId;
+  readonly era: Era;
+  readonly kind: LeafKind;
+  readonly name: string;
+  readonly approved: readonly Digest[];
+  /** Absent where the server no longer shows the leaf. */
+  readonly live: Digest | undefined;
+}
+
+export interface PinVerifierOptions {
+  readonly servers: readonly { readonly entry: ServerEntry; readonly upstream: ServerUpstream }[];
+  readonly clock: Clock;
+  /** Must not throw. */
+  readonly onAlarm: (alarm: PinAlarm) => void;
+  /** A background refresh failed; the verdict stays what it was until it is too old. Must not throw. */
+  readonly onRefreshFault?: (server: ServerId, detail: string) => void;
+  /** One whole verification, default 15 s. */
+  readonly verifyTimeoutMs?: number;
+  /** Between the end of a failed verification and the next attempt, default 1 s. */
+  readonly retryAfterMs?: number;
+}
+
+export interface PinVerifier {
+  /**
+   * Decides from what was read at most `pinMaxAgeMs` ago. PIN_UNVERIFIED: call `verify` and check again.
+   * Past half that age a check also starts a refresh in the background.
+   */
+  readonly check: (server: ServerId, era: Era, leaf: LeafEntry) => PinCheck;
+  /**
+   * Reads the live definitions, together with everybody else who waits for the same server and era. Never throws for
+   * an upstream fault: the answer is PIN_UNVERIFIED.
+   * @throws {AegisError} only what `signal` was aborted with.
+   */
+  readonly verify: (server: ServerId, era: Era, signal: AbortSignal) => Promise<PinCheck>;
+  /** Forgets what was read, both eras: the server said that a list changed, or its process is a new one. */
+  readonly invalidate: (server: ServerId) => void;
+  /** Ends background work and releases the verifier's channels. */
+  readonly dispose: () => void;
+}
+
+/** Alarms remembered so as not to raise them again, over all leaves. */
+const MAX_ALARMS = 4_096;
+/** A list that changes while it is read is read again, this often. */
+const MAX_ROUNDS = 3;
+const VERIFY_TIMEOUT_MS = 15_000;
+const RETRY_AFTER_MS = 1_000;
+let lastVerifier = 0;
+
+interface EraState {
+  /** Digest of each live definition by kind and name. */
+  live: ReadonlyMap<string, Digest> | undefined;
+  /** When the reading of `live` began. */
+  readAtMs: number;
+  failedAtMs: number | undefined;
+  failure: string;
+  generation: number;
+  running: Promise<PinCheck> | undefined;
+}
+
+const unverified = (detail: string): PinCheck => ({ ok: false, code: "PIN_UNVERIFIED", detail });
+const leafKey = (kind: LeafKind, name: string): string => `${kind}\0${name}`;
+
+/** The channel that pins are read through: never one that carries a caller's messages. */
+function pinChannel(entry: ServerEntry, era: Era, verifier: number): ChannelKey {
+  if (era === "modern") return { era };
+  const protocolVersion = entry.eras.legacy?.protocolVersion ?? LATEST_LEGACY_PROTOCOL_VERSION;
+  // A verifier that is replaced must not take its successor's channel down.
+  return { era, session: `pins-${String(verifier)}`, protocolVersion };
+}
+
+class ServerPins {
+  readonly #entry: ServerEntry;
+  readonly #upstream: ServerUpstream;
+  readonly #options: PinVerifierOptions;
+  readonly #raise: (alarm: PinAlarm) => void;
+  readonly #disposed: AbortSignal;
+  readonly #states = new Map<Era, EraState>();
+  readonly #number = ++lastVerifier;
+
+  constructor(
+    entry: ServerEntry,
+    upstream: ServerUpstream,
+    options: PinVerifierOptions,
+    raise: (alarm: PinAlarm) => void,
+    disposed: AbortSignal,
+  ) {
+    this.#entry = entry;
+    this.#upstream = upstream;
+    this.#options = options;
+    this.#raise = raise;
+    this.#disposed = disposed;
+  }
+
+  check(era: Era, leaf: LeafEntry): PinCheck {
+    const state = this.#state(era);
+    const ageMs = this.#now() - state.readAtMs;
+    if (state.live === undefined || ageMs >= this.#entry.pinMaxAgeMs || ageMs < 0) {
+      return unverified(
+        state.failure === "" ? "the live definitions were not read recently enough" : state.failure,
+      );
+    }
+    if (ageMs > this.#entry.pinMaxAgeMs / 2) this.#refresh(era, state);
+    return this.#compare(era, leaf, state.live);
+  }
+
+  async verify(era: Era, signal: AbortSignal): Promise<PinCheck> {
+    const state = this.#state(era);
+    const retryAfterMs = this.#options.retryAfterMs ?? RETRY_AFTER_MS;
+    if (
+      state.running === undefined &&
+      state.failedAtMs !== undefined &&
+      this.#now() - state.failedAtMs < retryAfterMs
+    ) {
+      return unverified(state.failure);
+    }
+    return untilAborted(this.#run(era, state), signal);
+  }
+
+  invalidate(): void {
+    for (const state of this.#states.values()) {
+      state.generation++;
+      state.live = undefined;
+      // What is now known to be stale must be read again at once.
+      state.failedAtMs = undefined;
+      state.failure = "";
+    }
+  }
+
+  release(): void {
+    if (!this.#states.has("legacy")) return;
+    this.#upstream.release(pinChannel(this.#entry, "legacy", this.#number)).catch(() => undefined);
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
+  #state(era: Era): EraState {
+    const known = this.#states.get(era);
+    if (known !== undefined) return known;
+    const state: EraState = {
+      live: undefined,
+      readAtMs: 0,
+      failedAtMs: undefined,
+      failure: "",
+      generation: 0,
+      running: undefined,
+    };
+    this.#states.set(era, state);
+    return state;
+  }
+
+  #refresh(era: Era, state: EraState): void {
+    const retryAfterMs = this.#options.retryAfterMs ?? RETRY_AFTER_MS;
+    if (state.running !== undefined || this.#disposed.aborted) return;
+    if (state.failedAtMs !== undefined && this.#now() - state.failedAtMs < retryAfterMs) return;
+    this.#run(era, state)
+      .then((outcome) => {
+        if (!outcome.ok) this.#options.onRefreshFault?.(this.#entry.id, outcome.detail);
+      })
+      .catch(() => undefined);
+  }
+
+  #run(era: Era, state: EraState): Promise<PinCheck> {
+    if (state.running !== undefined) return state.running;
+    const running = this.#read(era, state).finally(() => {
+      state.running = undefined;
+    });
+    state.running = running;
+    return running;
+  }
+
+  async #read(era: Era, state: EraState): Promise<PinCheck> {
+    const timeout = AbortSignal.timeout(this.#options.verifyTimeoutMs ?? VERIFY_TIMEOUT_MS);
+    const signal = AbortSignal.any([timeout, this.#disposed]);
+    try {
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        const generation = state.generation;
+        const startedMs = this.#now();
+        const listing = await listDefinitions(
+          this.#upstream,
+          pinChannel(this.#entry, era, this.#number),
+          signal,
+        );
+        if (generation !== state.generation) continue;
+        this.#accept(era, state, listing, startedMs);
+        return { ok: true };
+      }
+      throw new UpstreamFault("UPSTREAM_PROTOCOL", "the definitions kept changing while they were read");
+    } catch (error) {
+      state.failedAtMs = this.#now();
+      state.failure = `the live definitions could not be read (${isAegisError(error) ? `${error.code}: ${error.detail}` : String(error)})`;
+      return unverified(state.failure);
+    }
+  }
+
+  #accept(era: Era, state: EraState, listing: LiveListing, startedMs: number): void {
+    state.live = new Map(listing.definitions.map((live) => [leafKey(live.kind, live.name), live.digest]));
+    state.readAtMs = startedMs;
+    state.failedAtMs = undefined;
+    state.failure = "";
+    // Every approved leaf is compared at once, so that a change is reported before somebody calls.
+    for (const leaf of this.#entry.leaves) {
+      if (leaf.definitions.some((definition) => definition.eras.includes(era)))
+        this.#compare(era, leaf, state.live);
+    }
+  }
+
+  #compare(era: Era, leaf: LeafEntry, live: ReadonlyMap<string, Digest>): PinCheck {
+    const approved = leaf.definitions
+      .filter((definition) => definition.eras.includes(era))
+      .map((definition) => definition.digest);
+    const digest = live.get(leafKey(leaf.kind, leaf.name));
+    if (digest !== undefined && approved.includes(digest)) return { ok: true };
+    const { kind, name } = leaf;
+    this.#raise({ server: this.#entry.id, era, kind, name, approved, live: digest });
+    const what =
+      digest === undefined
+        ? "is no longer shown by the server"
+        : `changed: live ${digest}, approved ${approved.join(" ")}`;
+    return { ok: false, code: "PIN_MISMATCH", detail: `${kind} ${JSON.stringify(name)} ${what}` };
+  }
+}
+
+function alarmKey(alarm: PinAlarm): string {
+  return JSON.stringify([alarm.server, alarm.era, alarm.kind, alarm.name, alarm.live ?? ""]);
+}
+
+/** Raises each alarm once; forgets the oldest where a server invents new digests without end. */
+function once(onAlarm: (alarm: PinAlarm) => void): (alarm: PinAlarm) => void {
+  const raised = new Set<string>();
+  return (alarm) => {
+    const key = alarmKey(alarm);
+    if (raised.has(key)) return;
+    const oldest = raised.values().next().value;
+    if (raised.size >= MAX_ALARMS && oldest !== undefined) raised.delete(oldest);
+    raised.add(key);
+    onAlarm(alarm);
+  };
+}
+
+/** Makes a verifier for the given servers. Nothing is read before the first `verify`. */
+export function createPinVerifier(options: PinVerifierOptions): PinVerifier {
+  const disposal = new AbortController();
+  const raise = once(options.onAlarm);
+  const pins = new Map(
+    options.servers.map(({ entry, upstream }) => [
+      entry.id,
+      new ServerPins(entry, upstream, options, raise, disposal.signal),
+    ]),
+  );
+  return {
+    check: (server, era, leaf) =>
+      pins.get(server)?.check(era, leaf) ?? unverified("the verifier does not know this server"),
+    verify: (server, era, signal) =>
+      pins.get(server)?.verify(era, signal) ??
+      Promise.resolve(unverified("the verifier does not know this server")),
+    invalidate: (server) => pins.get(server)?.invalidate(),
+    dispose: () => {
+      if (disposal.signal.aborted) return;
+      disposal.abort(new UpstreamFault("EXCHANGE_ABORTED", "the pin verifier was disposed of"));
+      for (const server of pins.values()) server.release();
+    },
+  };
+}

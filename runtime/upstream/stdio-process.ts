@@ -1,0 +1,198 @@
+// One child process that speaks newline-delimited JSON (MCP stdio transport). No shell, an environment that the
+// operator wrote, caps on lines and queued bytes, and a stop that always ends: stdin closed, SIGTERM, SIGKILL.
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { UPSTREAM_CAPS } from "./upstream-caps.ts";
+import { UpstreamFault } from "./upstream-fault.ts";
+
+/** An executable the operator allows. It comes from process configuration, never from a bundle. */
+export interface ProgramEntry {
+  /** Absolute path, or a name looked up in the PATH of `env`. */
+  readonly command: string;
+  /** Arguments before those of the registry entry. */
+  readonly args?: readonly string[];
+  /** Whole environment of the process, but for PATH, HOME, LANG and TMPDIR, which are inherited where not given. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export interface ProcessEvents {
+  readonly onLine: (line: Buffer) => void;
+  /** A line over the cap was met; the process is being stopped. */
+  readonly onOversizedLine: () => void;
+  readonly onStderr: (text: string) => void;
+  /** Called once, whatever the reason, also where the process could not be started. */
+  readonly onExit: (reason: string) => void;
+}
+
+export interface StdioProcess {
+  /** Queues one message line. @throws {UpstreamFault} UPSTREAM_UNAVAILABLE where the process is gone or reads too slowly. */
+  readonly write: (line: string) => void;
+  /** Resolves when the process is gone. */
+  readonly stop: () => Promise<void>;
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+const INHERITED = ["PATH", "HOME", "LANG", "TMPDIR"] as const;
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+/** Text of one stderr chunk that is handed to the logger. */
+const MAX_STDERR_CHARS = 4_096;
+
+function environmentOf(program: ProgramEntry): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of INHERITED) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return { ...environment, ...program.env };
+}
+
+/** Cuts a byte stream into lines. Holds at most `maxLineBytes` of an unfinished line. */
+class LineCutter {
+  readonly #onLine: (line: Buffer) => void;
+  readonly #maxLineBytes: number;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(onLine: (line: Buffer) => void, maxLineBytes: number) {
+    this.#onLine = onLine;
+    this.#maxLineBytes = maxLineBytes;
+  }
+
+  /** False once a line is longer than the cap. */
+  push(chunk: Buffer): boolean {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      if (!this.#keep(chunk.subarray(start, end))) return false;
+      this.#emit();
+      start = end + 1;
+    }
+    return this.#keep(chunk.subarray(start));
+  }
+
+  #keep(part: Buffer): boolean {
+    this.#bytes += part.byteLength;
+    if (this.#bytes > this.#maxLineBytes) {
+      this.#parts = [];
+      return false;
+    }
+    if (part.byteLength > 0) this.#parts.push(part);
+    return true;
+  }
+
+  #emit(): void {
+    const [first] = this.#parts;
+    const whole = this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    const line = whole.at(-1) === CARRIAGE_RETURN ? whole.subarray(0, -1) : whole;
+    if (line.byteLength > 0) this.#onLine(line);
+  }
+}
+
+class ChildStdioProcess implements StdioProcess {
+  readonly #child: Child;
+  readonly #events: ProcessEvents;
+  readonly #exited = Promise.withResolvers<void>();
+  #gone = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(program: ProgramEntry, args: readonly string[], events: ProcessEvents) {
+    this.#events = events;
+    this.#child = spawn(program.command, [...(program.args ?? []), ...args], {
+      shell: false,
+      // A group of its own, so that SIGKILL reaches what a wrapper started and a terminal's Ctrl-C does not.
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+      env: environmentOf(program),
+      ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
+    });
+    const cutter = new LineCutter(events.onLine, UPSTREAM_CAPS.maxLineBytes);
+    this.#child.stdout.on("data", (chunk: Buffer) => {
+      if (this.#stopping !== undefined || cutter.push(chunk)) return;
+      events.onOversizedLine();
+      void this.stop();
+    });
+    this.#child.stderr.on("data", (chunk: Buffer) =>
+      events.onStderr(chunk.toString("utf8").slice(0, MAX_STDERR_CHARS)),
+    );
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
+      stream.on("error", () => undefined);
+    this.#child.on("error", (error) => this.#finish(`the process could not be run: ${error.message}`));
+    this.#child.on("close", (code, signal) =>
+      this.#finish(`the process ended (${signal ?? `exit code ${String(code)}`})`),
+    );
+    // A grandchild may hold the pipes open; the exit of the process itself is what counts.
+    this.#child.on("exit", (code, signal) => {
+      setTimeout(
+        () => this.#finish(`the process ended (${signal ?? `exit code ${String(code)}`})`),
+        UPSTREAM_CAPS.stopGraceMs,
+      ).unref();
+    });
+  }
+
+  readonly write = (line: string): void => {
+    const { stdin } = this.#child;
+    if (this.#gone || this.#stopping !== undefined || stdin.destroyed) {
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the process is gone", { unsent: true });
+    }
+    if (stdin.writableLength + line.length > UPSTREAM_CAPS.maxStdinQueueBytes) {
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the process does not read its input", {
+        unsent: true,
+      });
+    }
+    stdin.write(`${line}\n`);
+  };
+
+  readonly stop = (): Promise<void> => {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  };
+
+  async #stop(): Promise<void> {
+    this.#child.stdin.end();
+    if (await this.#goneWithin(UPSTREAM_CAPS.stopGraceMs)) return;
+    this.#signal("SIGTERM");
+    if (await this.#goneWithin(UPSTREAM_CAPS.killGraceMs)) return;
+    this.#signal("SIGKILL");
+    await this.#exited.promise;
+  }
+
+  async #goneWithin(waitMs: number): Promise<boolean> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, waitMs);
+    await Promise.race([this.#exited.promise, late.promise]);
+    clearTimeout(timer);
+    return this.#gone;
+  }
+
+  #signal(signal: "SIGTERM" | "SIGKILL"): void {
+    const pid = this.#child.pid;
+    if (pid === undefined || this.#gone) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      this.#child.kill(signal);
+    }
+  }
+
+  #finish(reason: string): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream.destroy();
+    this.#exited.resolve();
+    this.#events.onExit(reason);
+  }
+}
+
+/** Starts a process. Failure to start is reported through `onExit`. @param args arguments of the registry entry. */
+export function startProcess(
+  program: ProgramEntry,
+  args: readonly string[],
+  events: ProcessEvents,
+): StdioProcess {
+  return new ChildStdioProcess(program, args, events);
+}
