@@ -5,10 +5,7 @@ import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 
 /** The part of node:fs/promises that durable writes need; tests make the n-th call fail. */
-export type FileSystem = Pick<
-  typeof nodeFiles,
-  "link" | "lstat" | "mkdir" | "open" | "readdir" | "rename" | "rm" | "unlink"
->;
+export type FileSystem = Pick<typeof nodeFiles, "mkdir" | "open" | "readdir" | "rename" | "rm">;
 
 export const nodeFileSystem: FileSystem = nodeFiles;
 

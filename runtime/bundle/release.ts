@@ -56,6 +56,8 @@ export interface ReleaseExpectation {
   readonly ratchet?: Ratchet;
   /** Lowest sequence to accept, from process configuration: guards a gateway that lost its state. */
   readonly minSequence?: number;
+  /** Told what the signatures vouch for before it is judged, so that a refusal can name it. */
+  readonly onStatement?: (statement: ReleaseStatement) => void;
 }
 
 /** Clocks of a signer and a gateway may differ by this. */
@@ -85,6 +87,7 @@ export async function verifyRelease(
   const keyIds = await requireThreshold(signed, "aegis-release", keys, roles.release, RELEASE_CODES);
   // Step 4: payload, read only now.
   const statement = decodeStatement(documentPayload(signed, RELEASE_CODES));
+  expected.onStatement?.(statement);
   // Step 5: channel.
   if (statement.channel !== expected.channel) {
     throw new TrustError("RELEASE_CHANNEL_MISMATCH", `for ${statement.channel}, this is ${expected.channel}`);

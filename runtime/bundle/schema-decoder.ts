@@ -64,6 +64,8 @@ const node = closedObject<SchemaNode>(
     then: nodeNumber,
     else: nodeNumber,
     projection: oneOf("String", "Long", "Bool", "Decimal", "Set", "Record"),
+    projectionOf: nodeNumber,
+    nullable: boolean,
   },
 );
 
@@ -91,6 +93,7 @@ function edgesOf(entry: SchemaNode): readonly number[] {
     entry.if,
     entry.then,
     entry.else,
+    entry.projectionOf,
   ].filter((target) => target !== undefined);
   const lists = [entry.prefixItems, entry.allOf, entry.anyOf, entry.oneOf].flatMap(
     (targets) => targets ?? [],

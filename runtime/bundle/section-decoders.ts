@@ -224,7 +224,7 @@ const transformOperation = closedObject<TransformOperation>(
 
 const transform = closedObject<TransformEntry>(
   { action: nonEmptyText, request: listOf(transformOperation), response: listOf(transformOperation) },
-  {},
+  { publicNames: texts },
 );
 
 export const transformsSection = closedObject<TransformsSection>({ transforms: listOf(transform) }, {});
