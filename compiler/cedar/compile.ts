@@ -1,0 +1,276 @@
+// Compiles Cedar: sources and generated policies → one slice for each tenant and pinned leaf, plus findings.
+import { assert } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import type {
+  AttributeMapping,
+  Derivation,
+  Digest,
+  LeafEntry,
+  PolicySection,
+  ServerEntry,
+  Slice,
+  SlicePolicy,
+  SourcesSection,
+  TenantId,
+} from "#bundle";
+import { pathOf, visitExprs } from "./est.ts";
+import type { PolicyEst } from "./est.ts";
+import { finding, sortedFindings } from "./finding.ts";
+import type { CedarFinding } from "./finding.ts";
+import { leafFacts, pathKey } from "./fold.ts";
+import type { LeafFacts } from "./fold.ts";
+import { ComplaintBook } from "./complaint-book.ts";
+import { checkNames, nameIndex } from "./name-checks.ts";
+import { parseGenerated, parseSource } from "./parse.ts";
+import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
+import { searchPattern } from "./regex-lints.ts";
+import { leafIndependentSchema, leafSchema } from "./schema.ts";
+import { policySection, residualTable, schemaTable, sortedDerivations } from "./slices.ts";
+import { specialise } from "./specialise.ts";
+import { dependsOnLeaf, validateResiduals } from "./validate.ts";
+import type { Complaint } from "./messages.ts";
+import { visibilityOf, widestVisibility } from "./visibility.ts";
+
+/** What policies are checked against. */
+export interface CedarModel {
+  /** Identity mappings of all issuers of the tenant; an attribute is required where all say so. */
+  readonly attributes: readonly AttributeMapping[];
+  readonly servers: readonly ServerEntry[];
+  /** Declared roles, unqualified; empty = roles are not checked. */
+  readonly knownRoles: readonly string[];
+  /** Tenant of the Cedar sources. */
+  readonly tenant: TenantId;
+}
+
+export interface CedarInput {
+  readonly sources: readonly CedarSource[];
+  readonly generated: readonly (GeneratedPolicy & { readonly derivations: readonly Derivation[] })[];
+  readonly model: CedarModel;
+}
+
+export interface CedarOutput {
+  readonly policies: PolicySection;
+  readonly sources: SourcesSection;
+  /** Sorted by file, line, column, code. */
+  readonly findings: readonly CedarFinding[];
+}
+
+/**
+ * Compiles all policies of one repository. Never throws for what an author wrote. Where any finding is an error every
+ * slice is empty, which denies everything: a forbid that failed to compile must not be left out of a working slice.
+ */
+export function compileCedar(input: CedarInput): CedarOutput {
+  const { model } = input;
+  const outcomes = [
+    ...input.sources.map((source) => parseSource(source, model.tenant)),
+    ...input.generated.map(parseGenerated),
+  ];
+  const findings: CedarFinding[] = outcomes.flatMap((outcome) => outcome.findings);
+  const policies = withoutDuplicates(
+    outcomes.flatMap((outcome) => outcome.policies),
+    findings,
+  );
+  const names = nameIndex(model.servers, model.knownRoles);
+  for (const policy of policies) if (policy.authored) findings.push(...checkNames(policy, names));
+  const compilation = new Compilation(model, policies);
+  compilation.run();
+  findings.push(...compilation.findings(findings));
+  const refused = findings.some((item) => item.severity === "error");
+  return {
+    policies: compilation.section(refused),
+    sources: { policies: Object.fromEntries(policies.map((policy) => [policy.id, policy.source])) },
+    findings: sortedFindings(findings),
+  };
+}
+
+function withoutDuplicates(
+  policies: readonly ParsedPolicy[],
+  findings: CedarFinding[],
+): readonly ParsedPolicy[] {
+  const known = new Map<string, ParsedPolicy>();
+  for (const policy of policies) {
+    const { file, line, column } = policy.source;
+    if (known.has(policy.id)) {
+      findings.push(
+        finding("CEDAR_DUPLICATE_ID", { file, line, column }, `the policy id ${policy.id} occurs twice`),
+      );
+    } else known.set(policy.id, policy);
+  }
+  return [...known.values()];
+}
+
+interface LeafPolicy {
+  readonly policy: ParsedPolicy;
+  readonly call: PolicyEst;
+  readonly visibility: PolicyEst | undefined;
+}
+
+/** The tables of one run. */
+class Compilation {
+  readonly #model: CedarModel;
+  readonly #policies: readonly ParsedPolicy[];
+  readonly #residuals = residualTable();
+  readonly #schemas = schemaTable();
+  readonly #slices: Slice[] = [];
+  readonly #book: ComplaintBook;
+  readonly #independentSchema: JsonObject;
+  readonly #independentComplaints = new Map<Digest, readonly Complaint[]>();
+  readonly #visibility = new WeakMap<PolicyEst, { readonly residual: PolicyEst | undefined }>();
+
+  constructor(model: CedarModel, policies: readonly ParsedPolicy[]) {
+    this.#model = model;
+    this.#policies = policies;
+    this.#independentSchema = leafIndependentSchema(model.attributes);
+    this.#book = new ComplaintBook(model.attributes);
+  }
+
+  run(): void {
+    const tenants = [
+      ...new Set([this.#model.tenant, ...this.#policies.map((policy) => policy.tenant)]),
+    ].sort();
+    for (const tenant of tenants) {
+      const policies = this.#policies.filter((policy) => policy.tenant === tenant);
+      const derivations = derivationsOf(policies);
+      for (const server of this.#model.servers) {
+        for (const leaf of server.leaves) this.#compileLeaf(tenant, policies, derivations, server, leaf);
+      }
+    }
+  }
+
+  findings(earlier: readonly CedarFinding[]): readonly CedarFinding[] {
+    return this.#book.findings(this.#policies, earlier);
+  }
+
+  section(refused: boolean): PolicySection {
+    if (!refused) return policySection(this.#residuals, this.#schemas, this.#slices);
+    const schemas = schemaTable();
+    const leaves = new Map(
+      this.#model.servers.flatMap((server) => server.leaves).map((leaf) => [leaf.action, leaf] as const),
+    );
+    const denied = this.#slices.flatMap((slice): readonly Slice[] => {
+      const leaf = leaves.get(slice.action);
+      if (leaf === undefined) return [];
+      const schema = schemas.keep(leafSchema(leaf, this.#model.attributes, []));
+      return [{ ...slice, schema, call: [], visibility: [], derivations: [] }];
+    });
+    return policySection(residualTable(), schemas, denied);
+  }
+
+  #compileLeaf(
+    tenant: TenantId,
+    policies: readonly ParsedPolicy[],
+    derivations: ReadonlyMap<string, Derivation>,
+    server: ServerEntry,
+    leaf: LeafEntry,
+  ): void {
+    const facts = withDerivedConstants(leafFacts(server, leaf), derivations);
+    const applying = policies.flatMap((policy): readonly LeafPolicy[] => {
+      const call = specialise(policy.scoped, facts);
+      return call === undefined ? [] : [{ policy, call, visibility: this.#visibilityOf(call) }];
+    });
+    const needed = neededDerivations(applying, derivations);
+    const schema = leafSchema(leaf, this.#model.attributes, needed);
+    const complaints = this.#validate(schema, applying);
+    const call: SlicePolicy[] = [];
+    const visibility: SlicePolicy[] = [];
+    for (const { policy, call: residual, visibility: visible } of applying) {
+      const digest = this.#residuals.keep(residual);
+      call.push({ id: policy.id, residual: digest });
+      this.#book.enter(policy, { server, leaf, schema }, complaints.get(digest) ?? []);
+      if (visible === undefined) continue;
+      const failed = (complaints.get(this.#residuals.digest(visible)) ?? []).some(isFault);
+      const shown = failed ? widestVisibility(visible) : visible;
+      if (shown !== undefined) visibility.push({ id: policy.id, residual: this.#residuals.keep(shown) });
+    }
+    this.#slices.push({
+      ...{
+        tenant,
+        action: leaf.action,
+        schema: this.#schemas.keep(schema),
+        call,
+        visibility,
+        derivations: needed,
+      },
+    });
+  }
+
+  #visibilityOf(call: PolicyEst): PolicyEst | undefined {
+    const known = this.#visibility.get(call);
+    if (known !== undefined) return known.residual;
+    const residual = visibilityOf(call);
+    this.#visibility.set(call, { residual });
+    return residual;
+  }
+
+  /** One engine call for the leaf; what reads neither context nor action was validated once for all leaves. */
+  #validate(schema: JsonObject, applying: readonly LeafPolicy[]): ReadonlyMap<Digest, readonly Complaint[]> {
+    const own = new Map<Digest, PolicyEst>();
+    const shared = new Map<Digest, PolicyEst>();
+    const complaints = new Map<Digest, readonly Complaint[]>();
+    for (const residual of applying.flatMap((item) => [
+      item.call,
+      ...(item.visibility ? [item.visibility] : []),
+    ])) {
+      const digest = this.#residuals.digest(residual);
+      if (own.has(digest) || shared.has(digest) || complaints.has(digest)) continue;
+      const known = this.#independentComplaints.get(digest);
+      if (known !== undefined) complaints.set(digest, known);
+      else (dependsOnLeaf(residual) ? own : shared).set(digest, residual);
+    }
+    if (shared.size > 0) {
+      const found = validateResiduals(this.#independentSchema, shared);
+      for (const digest of shared.keys()) {
+        this.#independentComplaints.set(digest, found.get(digest) ?? []);
+        complaints.set(digest, found.get(digest) ?? []);
+      }
+    }
+    for (const [digest, found] of validateResiduals(schema, own)) complaints.set(digest, found);
+    return complaints;
+  }
+}
+
+function isFault(complaint: Complaint): boolean {
+  return complaint.code !== "CEDAR_NEVER_APPLIES";
+}
+
+function derivationsOf(policies: readonly ParsedPolicy[]): ReadonlyMap<string, Derivation> {
+  const derivations = new Map<string, Derivation>();
+  for (const derivation of policies.flatMap((policy) => policy.derivations)) {
+    const known = derivations.get(derivation.name);
+    const same = known === undefined || JSON.stringify(known) === JSON.stringify(derivation);
+    assert(same, `derivation ${derivation.name} has one meaning`);
+    derivations.set(derivation.name, derivation);
+  }
+  return derivations;
+}
+
+/** Patterns on what the leaf fixes are decided here: the gateway derives nothing for them. */
+function withDerivedConstants(facts: LeafFacts, derivations: ReadonlyMap<string, Derivation>): LeafFacts {
+  const derived = new Map<string, boolean>();
+  for (const derivation of derivations.values()) {
+    if (derivation.kind !== "matches") continue;
+    const [root] = derivation.path;
+    const path =
+      root === "resource" || root === "principal" ? derivation.path : ["context", ...derivation.path];
+    const value: JsonValue | undefined = facts.constants.get(pathKey(path));
+    if (typeof value === "string") derived.set(derivation.name, searchPattern(derivation.pattern, value));
+  }
+  return { ...facts, derived };
+}
+
+function neededDerivations(
+  applying: readonly LeafPolicy[],
+  derivations: ReadonlyMap<string, Derivation>,
+): readonly Derivation[] {
+  const needed = new Map<string, Derivation>();
+  if (derivations.size === 0) return [];
+  for (const { call } of applying) {
+    visitExprs(call, (expr) => {
+      const path = pathOf(expr);
+      if (path?.length !== 3 || path[0] !== "context" || (path[1] !== "_m" && path[1] !== "_d")) return;
+      const derivation = derivations.get(path[2] ?? "");
+      if (derivation !== undefined) needed.set(derivation.name, derivation);
+    });
+  }
+  return sortedDerivations(needed.values());
+}

@@ -1,0 +1,132 @@
+// Gathers what the engine says against a policy on each leaf, and turns it into findings: one for each cause and
+// place, however many leaves it shows on.
+import type { AttributeMapping, LeafEntry, PolicyId, ServerEntry } from "#bundle";
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import { finding } from "./finding.ts";
+import type { CedarFinding, CedarSpan } from "./finding.ts";
+import { explainAttribute } from "./messages.ts";
+import type { Complaint } from "./messages.ts";
+import type { ParsedPolicy } from "./parse.ts";
+import { argumentsType, isOpaqueArgument, leafSchema } from "./schema.ts";
+import { locateComplaint } from "./validate.ts";
+
+/** The leaf on which a complaint arose. */
+export interface LeafContext {
+  readonly server: ServerEntry;
+  readonly leaf: LeafEntry;
+  readonly schema: JsonObject;
+}
+
+interface Entry {
+  readonly policy: ParsedPolicy;
+  readonly complaint: Complaint;
+  readonly at: LeafContext;
+  leaves: number;
+}
+
+export class ComplaintBook {
+  readonly #attributes: readonly AttributeMapping[];
+  readonly #entries = new Map<string, Entry>();
+  /** Policies that may hold on at least one leaf. */
+  readonly #live = new Set<PolicyId>();
+
+  constructor(attributes: readonly AttributeMapping[]) {
+    this.#attributes = attributes;
+  }
+
+  /** Notes that a policy applies on a leaf, with the engine's complaints there. */
+  enter(policy: ParsedPolicy, at: LeafContext, complaints: readonly Complaint[]): void {
+    if (!complaints.some((complaint) => complaint.code === "CEDAR_NEVER_APPLIES")) this.#live.add(policy.id);
+    for (const complaint of complaints) {
+      // Impossible on one leaf is usual: the policy means another one.
+      if (complaint.code === "CEDAR_NEVER_APPLIES") continue;
+      const key = `${policy.id}\n${complaint.code}\n${complaint.key}`;
+      const known = this.#entries.get(key);
+      if (known === undefined) this.#entries.set(key, { policy, complaint, at, leaves: 1 });
+      else known.leaves += 1;
+    }
+  }
+
+  /** The findings. `earlier`: what is known already, so that a policy with a cause is not called unused as well. */
+  findings(policies: readonly ParsedPolicy[], earlier: readonly CedarFinding[]): readonly CedarFinding[] {
+    const found = [...this.#entries.values()].flatMap((entry) => this.#describe(entry));
+    const explained = new Set([...this.#entries.values()].map((entry) => entry.policy.id));
+    for (const policy of policies) {
+      if (!policy.authored || this.#live.has(policy.id) || explained.has(policy.id)) continue;
+      if (earlier.some((item) => isNameFinding(item) && isInside(item, policy))) continue;
+      const message = "the policy can never apply to any pinned definition";
+      const help =
+        "Compare its action, resource and `context.target` with the pins; a role is joined with `in`.";
+      found.push(finding("CEDAR_NEVER_APPLIES", headOf(policy), message, help));
+    }
+    return found;
+  }
+
+  #describe(entry: Entry): readonly CedarFinding[] {
+    const { complaint, at, leaves } = entry;
+    const { code, message, help } = this.#explain(complaint, at);
+    const others = leaves > 1 ? ` (and on ${String(leaves - 1)} more)` : "";
+    return this.#spansOf(entry).map((span) => finding(code, span, message + others, help));
+  }
+
+  #spansOf({ policy, complaint, at }: Entry): readonly CedarSpan[] {
+    if (!policy.authored) return [headOf(policy)];
+    // The text still has what folded away, so that it needs every fact it ever mentioned.
+    const schema = leafSchema(at.leaf, this.#attributes, policy.derivations);
+    const ranges = locateComplaint(schema, policy.text, policy.mapped, complaint);
+    return ranges.length === 0 ? [headOf(policy)] : ranges.map((range) => policy.spanOf(range));
+  }
+
+  #explain(complaint: Complaint, at: LeafContext): Pick<CedarFinding, "code" | "message" | "help"> {
+    const { leaf, server } = at;
+    const name = `${leaf.name} on ${server.id}`;
+    const path = complaint.inContext ? (complaint.attribute ?? "").split(".") : [];
+    if (complaint.code === "CEDAR_UNKNOWN_ATTRIBUTE" && path[0] === "arguments") {
+      if (isOpaqueArgument(leaf.argumentsProgram, path.slice(1))) {
+        return {
+          code: "CEDAR_OPAQUE_ARGUMENT",
+          message: `\`context.${path.join(".")}\` of ${name} has no type that a policy can read`,
+          help: "Its pinned schema allows several types or leaves them open; the value is validated, not shown to policy.",
+        };
+      }
+    }
+    if (complaint.code !== "CEDAR_UNKNOWN_ATTRIBUTE" && complaint.code !== "CEDAR_OPTIONAL_ATTRIBUTE")
+      return complaint;
+    const explained = explainAttribute(complaint, {
+      principal: this.#attributes.map((mapping) => mapping.attribute),
+      arguments: argumentNames(leaf),
+      leaf: name,
+    });
+    return { code: complaint.code, ...explained };
+  }
+}
+
+function argumentNames(leaf: LeafEntry): readonly string[] {
+  const attributes = argumentsType(leaf.argumentsProgram)["attributes"];
+  return attributes !== undefined && isJsonObject(attributes) ? Object.keys(attributes).sort() : [];
+}
+
+function headOf(policy: ParsedPolicy): CedarSpan {
+  const { tokens, effectToken } = policy.text;
+  const keyword = tokens[effectToken];
+  return policy.spanOf({ start: keyword?.start ?? 0, end: keyword?.end ?? 0 });
+}
+
+function isNameFinding(item: CedarFinding): boolean {
+  return (
+    item.code === "CEDAR_UNKNOWN_TARGET" ||
+    item.code === "CEDAR_UNKNOWN_ACTION" ||
+    item.code === "CEDAR_UNKNOWN_ENTITY" ||
+    item.code === "CEDAR_UNKNOWN_ENTITY_TYPE"
+  );
+}
+
+function isInside(item: CedarFinding, policy: ParsedPolicy): boolean {
+  const span = policy.spanOf({ start: 0, end: policy.text.text.length });
+  const isAfterStart = item.line > span.line || (item.line === span.line && item.column >= span.column);
+  const endLine = span.endLine ?? span.line;
+  const isBeforeEnd =
+    item.line < endLine || (item.line === endLine && item.column <= (span.endColumn ?? span.column));
+  return item.file === span.file && isAfterStart && isBeforeEnd;
+}

@@ -1,0 +1,11 @@
+// Door of the Cedar compiler: Cedar text and a model of the pinned servers in, slices and findings out.
+export { compileCedar } from "./compile.ts";
+export type { CedarInput, CedarModel, CedarOutput } from "./compile.ts";
+export { CEDAR_CODES } from "./finding.ts";
+export type { CedarCode, CedarFinding, CedarSeverity } from "./finding.ts";
+export { formatCedar, tryFormatCedar } from "./format.ts";
+export type { FormatOutcome } from "./format.ts";
+export { matchesName } from "./lower-matches.ts";
+export { tenantQualified } from "./parse.ts";
+export type { CedarSource, GeneratedPolicy } from "./parse.ts";
+export { methodOf, primitiveOf } from "./schema.ts";

@@ -1,0 +1,159 @@
+// From source text to policies the compiler can work on. Every policy is parsed alone, so that one that is broken
+// hides no other.
+import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
+import { DEFAULT_TENANT } from "#bundle";
+import type { Derivation, EntityRef, PolicyId, PolicySource, SourcePosition, TenantId } from "#bundle";
+import { withCedar } from "./engine.ts";
+import type { PolicyEst } from "./est.ts";
+import { mapEntities } from "./est.ts";
+import { finding } from "./finding.ts";
+import type { CedarFinding, CedarSpan } from "./finding.ts";
+import { lowerMatches } from "./lower-matches.ts";
+import { complaintsIn } from "./messages.ts";
+import { LineMap, utf16Offset } from "./position.ts";
+import type { MappedText, SpanFinder, TextRange } from "./position.ts";
+import { scopedPolicy } from "./specialise.ts";
+import type { ScopedPolicy } from "./specialise.ts";
+import { splitPolicies } from "./split.ts";
+import type { PolicyText } from "./split.ts";
+import { checkFileText, checkPolicyText } from "./text-checks.ts";
+
+/** A Cedar file; `file` is relative to the root of the repository. */
+export interface CedarSource {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** One policy that the compiler wrote from a document. It may read `context._m` and `context._d`. */
+export interface GeneratedPolicy {
+  readonly id: PolicyId;
+  readonly text: string;
+  readonly source: SourcePosition;
+  readonly reason?: string;
+  readonly tenant: TenantId;
+}
+
+/** A policy that parsed. */
+export interface ParsedPolicy {
+  readonly id: PolicyId;
+  readonly tenant: TenantId;
+  /** False for what the compiler wrote: its author is asked elsewhere. */
+  readonly authored: boolean;
+  /** As written: role and group ids without their tenant. */
+  readonly est: PolicyEst;
+  readonly scoped: ScopedPolicy;
+  readonly source: PolicySource;
+  readonly text: PolicyText;
+  readonly mapped: MappedText;
+  readonly derivations: readonly Derivation[];
+  /** Where a range of the policy text lies in its file. */
+  readonly spanOf: (range: TextRange) => CedarSpan;
+}
+
+export interface ParseOutcome {
+  readonly policies: readonly ParsedPolicy[];
+  readonly findings: readonly CedarFinding[];
+}
+
+/** Parses a file that a person wrote. */
+export function parseSource(source: CedarSource, tenant: TenantId): ParseOutcome {
+  const lines = new LineMap(source.file, source.text);
+  const findings: CedarFinding[] = [...checkFileText(source.text, lines)];
+  if (findings.some((item) => item.severity === "error")) return { policies: [], findings };
+  const policies: ParsedPolicy[] = [];
+  for (const text of splitPolicies(source.text)) {
+    const id = `${source.file}#${String(text.index)}`;
+    const outcome = parsePolicy({ id, tenant, authored: true, text, lines, derivations: [] });
+    policies.push(...outcome.policies);
+    findings.push(...outcome.findings);
+  }
+  return { policies, findings };
+}
+
+/** Parses a policy that the compiler wrote; all findings point at the document it came from. */
+export function parseGenerated(
+  generated: GeneratedPolicy & { readonly derivations: readonly Derivation[] },
+): ParseOutcome {
+  const { id, tenant, source, derivations } = generated;
+  const lines: SpanFinder = { span: () => ({ file: source.file, line: source.line, column: source.column }) };
+  const texts = splitPolicies(generated.text);
+  const [text] = texts;
+  if (text === undefined || texts.length > 1) {
+    return { policies: [], findings: [finding("CEDAR_SYNTAX", source, `${id} is not exactly one policy`)] };
+  }
+  const reason = generated.reason;
+  return parsePolicy({
+    ...{ id, tenant, authored: false, text, lines, derivations, position: source },
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+interface PolicyInput {
+  readonly id: PolicyId;
+  readonly tenant: TenantId;
+  readonly authored: boolean;
+  readonly text: PolicyText;
+  readonly lines: SpanFinder;
+  readonly derivations: readonly Derivation[];
+  readonly reason?: string;
+  readonly position?: SourcePosition;
+}
+
+function parsePolicy(input: PolicyInput): ParseOutcome {
+  const { id, tenant, authored, text, lines } = input;
+  const spanOf = (range: TextRange): CedarSpan =>
+    lines.span({ start: text.start + range.start, end: text.start + range.end });
+  const lowered = lowerMatches(text, lines);
+  const findings: CedarFinding[] = [...checkPolicyText(text, lines, authored), ...lowered.findings];
+  if (findings.some((item) => item.severity === "error")) return { policies: [], findings };
+  const answer = withCedar((cedar) => cedar.policyToJson(lowered.mapped.text));
+  const keyword = text.tokens[text.effectToken];
+  const head = spanOf({ start: keyword?.start ?? 0, end: keyword?.end ?? 0 });
+  if (!answer.ok) {
+    findings.push(finding("CEDAR_ENGINE", head, `the Cedar engine failed: ${answer.message}`));
+    return { policies: [], findings };
+  }
+  if (answer.value.type === "failure") {
+    findings.push(...answer.value.errors.flatMap((error) => syntaxFindings(error, lowered.mapped, spanOf)));
+    return { policies: [], findings };
+  }
+  const est = estOf(answer.value.json);
+  const reason = input.reason ?? est.annotations?.["reason"] ?? undefined;
+  const position = input.position ?? head;
+  const policy: ParsedPolicy = {
+    ...{ id, tenant, authored, est, text, mapped: lowered.mapped, spanOf },
+    scoped: scopedPolicy(mapEntities(est, (entity) => qualified(tenant, entity))),
+    source: {
+      ...{ file: position.file, line: position.line, column: position.column, effect: est.effect },
+      ...(reason === undefined ? {} : { reason }),
+    },
+    derivations: [...input.derivations, ...lowered.derivations],
+  };
+  return { policies: [policy], findings };
+}
+
+function syntaxFindings(
+  error: DetailedError,
+  mapped: MappedText,
+  spanOf: (range: TextRange) => CedarSpan,
+): readonly CedarFinding[] {
+  return complaintsIn(error, "CEDAR_SYNTAX").map((complaint) => {
+    const { start, end } = complaint.bytes ?? { start: 0, end: 0 };
+    const range = { start: utf16Offset(mapped.text, start), end: utf16Offset(mapped.text, end) };
+    return finding(complaint.code, spanOf(mapped.sourceOf(range)), complaint.message, complaint.help);
+  });
+}
+
+function estOf(json: PolicyJson): PolicyEst {
+  return json as unknown as PolicyEst;
+}
+
+/** Id of a role or group of a tenant: unqualified in the default tenant, `<tenant>/<id>` elsewhere. */
+export function tenantQualified(tenant: TenantId, id: string): string {
+  return tenant === DEFAULT_TENANT ? id : `${tenant}/${id}`;
+}
+
+function qualified(tenant: TenantId, entity: EntityRef): EntityRef {
+  if (entity.type !== "Role" && entity.type !== "Group") return entity;
+  return { type: entity.type, id: tenantQualified(tenant, entity.id) };
+}

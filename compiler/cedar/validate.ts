@@ -1,0 +1,137 @@
+// Strict validation by the Cedar engine: residuals against the schema of their leaf, and the lowered text of a policy
+// that failed, to learn where.
+import type { Schema, ValidationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
+import type { JsonObject, JsonValue } from "#std";
+import { withCedar } from "./engine.ts";
+import type { PolicyEst } from "./est.ts";
+import { jsonDepth } from "./est.ts";
+import { isIdentifier, isSymbol } from "./lexer.ts";
+import { complaintsIn } from "./messages.ts";
+import type { Complaint } from "./messages.ts";
+import { utf16Offset } from "./position.ts";
+import type { MappedText, TextRange } from "./position.ts";
+import type { PolicyText } from "./split.ts";
+
+/** Deepest JSON form of a policy. The engine refuses more than 128 with an exception that costs its instance. */
+const MAX_POLICY_JSON_DEPTH = 110;
+
+/** Complaints per residual key; a residual without any is absent. */
+export type Complaints = ReadonlyMap<string, readonly Complaint[]>;
+
+/** Validates several residuals against one schema in one call. Never throws. */
+export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<string, PolicyEst>): Complaints {
+  const complaints = new Map<string, readonly Complaint[]>();
+  const sound = new Map<string, PolicyEst>();
+  for (const [key, residual] of residuals) {
+    if (jsonDepth(asJson(residual)) <= MAX_POLICY_JSON_DEPTH) sound.set(key, residual);
+    else complaints.set(key, [simpleComplaint("CEDAR_TOO_DEEP", "the policy is nested too deeply")]);
+  }
+  if (sound.size === 0) return complaints;
+  const answer = runValidation(schema, sound);
+  if (typeof answer !== "string" && answer.type === "success") {
+    for (const item of [...answer.validationErrors, ...answer.validationWarnings]) {
+      const known = complaints.get(item.policyId) ?? [];
+      complaints.set(item.policyId, [...known, ...complaintsIn(item.error, "CEDAR_TYPE")]);
+    }
+    return complaints;
+  }
+  // One residual spoils the call for all of them: ask for each alone.
+  for (const [key, residual] of sound) {
+    if (sound.size > 1) {
+      const own = validateResiduals(schema, new Map([[key, residual]])).get(key);
+      if (own !== undefined) complaints.set(key, own);
+    } else complaints.set(key, refusalOf(answer));
+  }
+  return complaints;
+}
+
+function refusalOf(answer: ValidationAnswer | string): readonly Complaint[] {
+  if (typeof answer === "string")
+    return [simpleComplaint("CEDAR_ENGINE", `the Cedar engine failed: ${answer}`)];
+  if (answer.type === "success") return [];
+  return answer.errors.flatMap((error) => complaintsIn(error, "CEDAR_ENGINE"));
+}
+
+function simpleComplaint(code: Complaint["code"], message: string): Complaint {
+  return { code, key: message, message, inContext: false };
+}
+
+function runValidation(
+  schema: JsonObject,
+  policies: ReadonlyMap<string, PolicyEst | string>,
+): ValidationAnswer | string {
+  const staticPolicies = Object.fromEntries(policies) as Record<string, string>;
+  const answer = withCedar((cedar) =>
+    cedar.validate({ schema: schema as unknown as Schema, policies: { staticPolicies } }),
+  );
+  return answer.ok ? answer.value : answer.message;
+}
+
+/** A residual as the JSON value that it is. */
+export function asJson(policy: PolicyEst): JsonObject {
+  return policy as unknown as JsonObject;
+}
+
+/**
+ * Where in the policy a complaint arises, as ranges of its source text: the text is validated against the same
+ * schema, and the complaints with the same key are taken. Empty where the text gives none.
+ */
+export function locateComplaint(
+  schema: JsonObject,
+  policy: PolicyText,
+  mapped: MappedText,
+  complaint: Complaint,
+): readonly TextRange[] {
+  const text = withoutActionScope(policy, mapped.text);
+  const answer = runValidation(schema, new Map([["policy", text]]));
+  if (typeof answer === "string") return [];
+  const errors =
+    answer.type === "success"
+      ? [...answer.validationErrors, ...answer.validationWarnings].map((item) => item.error)
+      : answer.errors;
+  return errors
+    .flatMap((error) => complaintsIn(error, "CEDAR_TYPE"))
+    .flatMap(({ key, bytes }) => {
+      if (key !== complaint.key || bytes === undefined) return [];
+      return [mapped.sourceOf({ start: utf16Offset(text, bytes.start), end: utf16Offset(text, bytes.end) })];
+    });
+}
+
+/**
+ * The text with the action constraint blanked, offsets unchanged: a method is a group, which no request names, so the
+ * engine would call every policy on it impossible. Lowering changes nothing before the conditions.
+ */
+function withoutActionScope(policy: PolicyText, text: string): string {
+  const { tokens, effectToken } = policy;
+  let depth = 0;
+  let clause = 0;
+  let start: number | undefined;
+  for (let index = effectToken + 1; index < tokens.length; index++) {
+    const token = tokens[index];
+    if (token === undefined) break;
+    if (isSymbol(token, "(") || isSymbol(token, "[")) depth += 1;
+    else if (isSymbol(token, ")") || isSymbol(token, "]")) depth -= 1;
+    else if (isSymbol(token, ",") && depth === 1) {
+      if (start !== undefined) return blank(text, start, token.start);
+      clause += 1;
+    } else if (clause === 1 && depth === 1 && isIdentifier(token, "action")) start ??= token.end;
+    if (depth === 0) break;
+  }
+  return text;
+}
+
+function blank(text: string, start: number, end: number): string {
+  return text.slice(0, start) + " ".repeat(end - start) + text.slice(end);
+}
+
+/** True where validity depends on the leaf: the policy reads the context or the action. */
+export function dependsOnLeaf(residual: PolicyEst): boolean {
+  return mentionsVariable(residual.conditions as unknown as JsonValue);
+}
+
+function mentionsVariable(value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const name = (value as { readonly Var?: JsonValue }).Var;
+  if (name === "context" || name === "action") return true;
+  return (Object.values(value) as readonly JsonValue[]).some(mentionsVariable);
+}

@@ -1,0 +1,102 @@
+// Visibility: may some arguments be allowed? Permits are over-approximated and forbids under-approximated, so that what
+// a call could reach is never hidden. Nothing that is left reads an argument, hence none can cause an error.
+import { balanceChains, bodyOf, booleanLiteral, FALSE, isVar, open, operand, someExpr, TRUE } from "./est.ts";
+import type { Clause, Expr, PolicyEst } from "./est.ts";
+
+/** Which way an expression may be wrong: `over` = true too often, `under` = true too rarely. */
+type Direction = "over" | "under";
+
+// Extension functions that cannot fail once their literal arguments were validated.
+const TOTAL_FUNCTIONS: ReadonlySet<string> = new Set([
+  ...["decimal", "ip", "datetime", "duration"],
+  ...["lessThan", "lessThanOrEqual", "greaterThan", "greaterThanOrEqual"],
+  ...["isIpv4", "isIpv6", "isLoopback", "isMulticast", "isInRange"],
+]);
+
+/**
+ * The visibility residual of a call residual; undefined where it can never be satisfied for certain (a forbid that
+ * depends on arguments) or at all.
+ */
+export function visibilityOf(residual: PolicyEst): PolicyEst | undefined {
+  const direction: Direction = residual.effect === "permit" ? "over" : "under";
+  const conditions: Clause[] = [];
+  for (const clause of residual.conditions) {
+    const body = approximate(clause.body, clause.kind === "when" ? direction : flip(direction));
+    const value = booleanLiteral(body);
+    if (value === undefined) conditions.push({ kind: clause.kind, body: balanceChains(body) });
+    else if (value !== (clause.kind === "when")) return undefined;
+  }
+  return { ...residual, conditions };
+}
+
+/** The widest visibility of a policy: a permit whoever its conditions ask for, no forbid at all. */
+export function widestVisibility(residual: PolicyEst): PolicyEst | undefined {
+  return residual.effect === "permit" ? { ...residual, conditions: [] } : undefined;
+}
+
+function flip(direction: Direction): Direction {
+  return direction === "over" ? "under" : "over";
+}
+
+/** True where the value depends on the request, or where evaluating it could fail. */
+function isUncertain(expr: Expr): boolean {
+  return someExpr(expr, (inner) => {
+    const [operator, body] = open(inner);
+    if (isVar(inner, "context")) return true;
+    if (operator === "+" || operator === "-" || operator === "*" || operator === "neg") return true;
+    return operator !== "Set" && Array.isArray(body) && !TOTAL_FUNCTIONS.has(operator);
+  });
+}
+
+function approximate(expr: Expr, direction: Direction): Expr {
+  if (!isUncertain(expr)) return expr;
+  const [operator] = open(expr);
+  const body = bodyOf(expr);
+  switch (operator) {
+    case "&&":
+      return and(
+        approximate(operand(body, "left"), direction),
+        approximate(operand(body, "right"), direction),
+      );
+    case "||":
+      return or(
+        approximate(operand(body, "left"), direction),
+        approximate(operand(body, "right"), direction),
+      );
+    case "!":
+      return not(approximate(operand(body, "arg"), flip(direction)));
+    case "if-then-else":
+      return approximateIf(operand(body, "if"), operand(body, "then"), operand(body, "else"), direction);
+    default:
+      return direction === "over" ? TRUE : FALSE;
+  }
+}
+
+function approximateIf(condition: Expr, then: Expr, otherwise: Expr, direction: Direction): Expr {
+  const whenTrue = approximate(then, direction);
+  const whenFalse = approximate(otherwise, direction);
+  if (!isUncertain(condition)) return { "if-then-else": { if: condition, then: whenTrue, else: whenFalse } };
+  return or(
+    and(approximate(condition, direction), whenTrue),
+    and(not(approximate(condition, flip(direction))), whenFalse),
+  );
+}
+
+// No operand is left that could fail, so that both sides may fold.
+
+function and(left: Expr, right: Expr): Expr {
+  if (booleanLiteral(left) === false || booleanLiteral(right) === false) return FALSE;
+  if (booleanLiteral(left) === true) return right;
+  return booleanLiteral(right) === true ? left : { "&&": { left, right } };
+}
+
+function or(left: Expr, right: Expr): Expr {
+  if (booleanLiteral(left) === true || booleanLiteral(right) === true) return TRUE;
+  if (booleanLiteral(left) === false) return right;
+  return booleanLiteral(right) === false ? left : { "||": { left, right } };
+}
+
+function not(arg: Expr): Expr {
+  const value = booleanLiteral(arg);
+  return value === undefined ? { "!": { arg } } : value ? FALSE : TRUE;
+}
