@@ -1,9 +1,10 @@
 // The PostgreSQL parser on this thread. It is defence in depth: a read-only database role stays the boundary.
 import { createRequire } from "node:module";
+import type * as PgQueryModule from "libpg-query";
 import { UNKNOWN_SQL, factsOfParseTree } from "./sql-walk.ts";
 import type { SqlFacts } from "./sql-walk.ts";
 
-type PgQuery = Pick<typeof import("libpg-query"), "loadModule" | "parseSync">;
+type PgQuery = Pick<typeof PgQueryModule, "loadModule" | "parseSync">;
 
 /** UTF-8 bytes of one statement. */
 export const MAX_SQL_BYTES = 16_384;

@@ -5,9 +5,10 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { compileFunction } from "node:vm";
+import type * as CedarModuleNamespace from "@cedar-policy/cedar-wasm/nodejs";
 import { assert } from "#std";
 
-type CedarModule = typeof import("@cedar-policy/cedar-wasm/nodejs");
+type CedarModule = typeof CedarModuleNamespace;
 
 /** The part of cedar-wasm that Aegis uses. Every call is synchronous and may throw. */
 export type CedarInstance = Pick<

@@ -1,0 +1,11 @@
+// Door #authn: who is calling.
+export type { Principal } from "./principal.ts";
+export { TOKEN_ALGORITHMS, createTokenVerifier } from "./jwt-verifier.ts";
+export type { TokenVerifier, TokenVerifierOptions } from "./jwt-verifier.ts";
+export { MAX_TOKEN_LENGTH } from "./bearer-token.ts";
+export {
+  challengeFor,
+  protectedResourceDocument,
+  resourceMetadataPath,
+  resourceMetadataUrl,
+} from "./resource-metadata.ts";

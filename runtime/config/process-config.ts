@@ -1,0 +1,333 @@
+// gateway.json: addresses, sources, trust root, programs, directories and resource caps of one gateway process. Never
+// policy: nothing here can make a decision wider. The only reader of the process environment.
+import { readFileSync } from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import type { JsonObject, JsonValue } from "#std";
+import { ConfigReader, memberPath } from "./config-decoder.ts";
+import type { ConfigProblem } from "./config-decoder.ts";
+import { isReference, resolveReference } from "./secrets.ts";
+import type { SecretSource } from "./secrets.ts";
+
+export interface ListenConfig {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Accepted Host names; absent = loopback names and the listening host. */
+  readonly allowedHosts?: readonly string[];
+  /** Accepted Origin values; absent = none, a request with an Origin is refused. */
+  readonly allowedOrigins?: readonly string[];
+}
+
+export interface AdminConfig {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+}
+
+export interface ReleaseConfig {
+  /** `dir:/absolute/path` or an https URL (http on loopback). */
+  readonly source: string;
+  /** Channel, which is also the environment of the bundle. */
+  readonly channel: string;
+  readonly pollIntervalMs: number;
+}
+
+export interface TrustConfig {
+  /** File of the first root. */
+  readonly root: string;
+  /** Lower-case hex sha-256 of that file. */
+  readonly rootSha256: string;
+}
+
+export interface AuditConfig {
+  readonly dir: string;
+  readonly mode: "sync" | "batch";
+}
+
+/** What a logical program of a bundle runs. Secrets are resolved. */
+export interface ProgramConfig {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the program: nothing is inherited but what is named here. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** Caps of the process. */
+export interface ProcessLimits {
+  readonly maxRequestBytes: number;
+  readonly maxConnections: number;
+  readonly maxSessions: number;
+  readonly maxInFlight: number;
+}
+
+export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
+
+export interface ProcessConfig {
+  readonly listen: ListenConfig;
+  readonly admin: AdminConfig;
+  readonly release: ReleaseConfig;
+  readonly trust: TrustConfig;
+  readonly stateDir: string;
+  readonly audit: AuditConfig;
+  /** By logical program name. */
+  readonly programs: ReadonlyMap<string, ProgramConfig>;
+  readonly limits: ProcessLimits;
+  readonly log: { readonly level: LogLevel };
+}
+
+/** Every problem of a configuration, in the order of the file's sections. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(file: string, problems: readonly ConfigProblem[]) {
+    super(
+      [`${file} is not usable:`, ...problems.map(({ path, message }) => `  ${path} ${message}`)].join("\n"),
+    );
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** Ranges and defaults of every number; gateway.schema.json states the same. */
+export const CONFIG_NUMBERS = {
+  "listen.port": { min: 0, max: 65_535, fallback: 8_080 },
+  "admin.port": { min: 0, max: 65_535, fallback: 8_081 },
+  "release.pollIntervalMs": { min: 100, max: 3_600_000, fallback: 10_000 },
+  "limits.maxRequestBytes": { min: 1_024, max: 1_048_576, fallback: 1_048_576 },
+  "limits.maxConnections": { min: 1, max: 100_000, fallback: 4_096 },
+  "limits.maxSessions": { min: 1, max: 1_000_000, fallback: 10_000 },
+  "limits.maxInFlight": { min: 1, max: 100_000, fallback: 1_024 },
+} as const;
+
+const auditModes = ["sync", "batch"] as const;
+const logLevels = ["silent", "error", "warn", "info", "debug"] as const;
+const maxListItems = 256;
+const maxConfigBytes = 1_048_576;
+
+/** Reads and decodes a configuration file; relative paths stand relative to it. Throws ConfigError. */
+export function loadProcessConfig(file: string, environment: SecretSource = process.env): ProcessConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new ConfigError(file, [{ path: "$", message: "the file cannot be read" }]);
+  }
+  let value: JsonValue;
+  try {
+    if (Buffer.byteLength(text) > maxConfigBytes) throw new SyntaxError("larger than 1 MiB");
+    value = JSON.parse(text) as JsonValue;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : "unreadable";
+    throw new ConfigError(file, [{ path: "$", message: `is not JSON: ${reason}` }]);
+  }
+  return decodeProcessConfig(value, { file, baseDir: resolve(file, ".."), environment });
+}
+
+export interface DecodeOptions {
+  /** Name for messages. */
+  readonly file: string;
+  /** Directory that relative paths start from. */
+  readonly baseDir: string;
+  readonly environment: SecretSource;
+}
+
+/** Decodes a configuration. Throws ConfigError with every problem. */
+export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): ProcessConfig {
+  const reader = new ConfigReader();
+  const keys = [
+    "$schema",
+    "listen",
+    "admin",
+    "release",
+    "trust",
+    "stateDir",
+    "audit",
+    "programs",
+    "limits",
+    "log",
+  ];
+  const root = reader.object(value, "$", keys, true);
+  const at = (path: string): string =>
+    isAbsolute(path) || path === "" ? path : resolve(options.baseDir, path);
+  const stateDir = at(reader.string(root["stateDir"], "$.stateDir"));
+  const config: ProcessConfig = {
+    listen: readListen(reader, root["listen"]),
+    admin: readAdmin(reader, root["admin"]),
+    release: readRelease(reader, root["release"], at),
+    trust: readTrust(reader, root["trust"], at),
+    stateDir,
+    audit: readAudit(reader, root["audit"], stateDir, at),
+    programs: readPrograms(reader, root["programs"], options, at),
+    limits: readLimits(reader, root["limits"]),
+    log: readLog(reader, root["log"]),
+  };
+  if (reader.problems.length > 0) throw new ConfigError(options.file, reader.problems);
+  return config;
+}
+
+type PathResolver = (path: string) => string;
+
+function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenConfig {
+  const listen = reader.object(value, "$.listen", ["host", "port", "allowedHosts", "allowedOrigins"], false);
+  const allowedHosts = reader.strings(listen["allowedHosts"], "$.listen.allowedHosts", maxListItems);
+  const allowedOrigins = reader.strings(listen["allowedOrigins"], "$.listen.allowedOrigins", maxListItems);
+  for (const [index, origin] of (allowedOrigins ?? []).entries()) {
+    if (URL.parse(origin)?.origin !== origin) {
+      reader.report(`$.listen.allowedOrigins[${index}]`, "must be an origin such as https://app.example");
+    }
+  }
+  return {
+    host: reader.string(listen["host"], "$.listen.host", "127.0.0.1"),
+    port: number(reader, listen["port"], "listen.port"),
+    ...(allowedHosts === undefined ? {} : { allowedHosts }),
+    ...(allowedOrigins === undefined ? {} : { allowedOrigins }),
+  };
+}
+
+function readAdmin(reader: ConfigReader, value: JsonValue | undefined): AdminConfig {
+  const admin = reader.object(value, "$.admin", ["host", "port"], false);
+  return {
+    host: reader.string(admin["host"], "$.admin.host", "127.0.0.1"),
+    port: number(reader, admin["port"], "admin.port"),
+  };
+}
+
+function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: PathResolver): ReleaseConfig {
+  const release = reader.object(value, "$.release", ["source", "channel", "pollIntervalMs"], true);
+  const source = value === undefined ? "" : reader.string(release["source"], "$.release.source");
+  const channel = value === undefined ? "" : reader.string(release["channel"], "$.release.channel");
+  if (channel !== "" && !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(channel)) {
+    reader.report("$.release.channel", "must be lower-case letters, digits, dot, dash or underscore");
+  }
+  return {
+    source: readSource(reader, source, at),
+    channel,
+    pollIntervalMs: number(reader, release["pollIntervalMs"], "release.pollIntervalMs"),
+  };
+}
+
+function readSource(reader: ConfigReader, source: string, at: PathResolver): string {
+  if (source === "") return source;
+  if (source.startsWith("dir:") && source.length > "dir:".length)
+    return `dir:${at(source.slice("dir:".length))}`;
+  const url = URL.parse(source);
+  const loopback = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  if (url !== null && (url.protocol === "https:" || (url.protocol === "http:" && loopback))) {
+    if (url.username !== "" || url.password !== "")
+      reader.report("$.release.source", "must not hold credentials");
+    return source;
+  }
+  reader.report("$.release.source", "must be dir:/path or an https URL");
+  return source;
+}
+
+function readTrust(reader: ConfigReader, value: JsonValue | undefined, at: PathResolver): TrustConfig {
+  const trust = reader.object(value, "$.trust", ["root", "rootSha256"], true);
+  if (value === undefined) return { root: "", rootSha256: "" };
+  const rootSha256 = reader.string(trust["rootSha256"], "$.trust.rootSha256");
+  if (rootSha256 !== "" && !/^[0-9a-f]{64}$/.test(rootSha256)) {
+    reader.report("$.trust.rootSha256", "must be 64 lower-case hex digits");
+  }
+  return { root: at(reader.string(trust["root"], "$.trust.root")), rootSha256 };
+}
+
+function readAudit(
+  reader: ConfigReader,
+  value: JsonValue | undefined,
+  stateDir: string,
+  at: PathResolver,
+): AuditConfig {
+  const audit = reader.object(value, "$.audit", ["dir", "mode"], false);
+  const dir = reader.optionalString(audit["dir"], "$.audit.dir");
+  return {
+    dir: dir === undefined ? resolve(stateDir === "" ? "." : stateDir, "audit") : at(dir),
+    mode: reader.oneOf(audit["mode"], "$.audit.mode", auditModes, "sync"),
+  };
+}
+
+function readPrograms(
+  reader: ConfigReader,
+  value: JsonValue | undefined,
+  options: DecodeOptions,
+  at: PathResolver,
+): ReadonlyMap<string, ProgramConfig> {
+  const programs = new Map<string, ProgramConfig>();
+  if (value === undefined) return programs;
+  // Any key is a program name here, so the object is read with its own keys as the known ones.
+  const names =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
+  const table = reader.object(value, "$.programs", names, false);
+  for (const name of names) {
+    const path = memberPath("$.programs", name);
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) reader.report(path, "is not a usable program name");
+    programs.set(name, readProgram(reader, table[name], path, options, at));
+  }
+  return programs;
+}
+
+function readProgram(
+  reader: ConfigReader,
+  value: JsonValue | undefined,
+  path: string,
+  options: DecodeOptions,
+  at: PathResolver,
+): ProgramConfig {
+  const program = reader.object(value, path, ["command", "args", "env", "cwd"], true);
+  const cwd = reader.optionalString(program["cwd"], `${path}.cwd`);
+  return {
+    command: reader.string(program["command"], `${path}.command`),
+    args: reader.strings(program["args"], `${path}.args`, maxListItems) ?? [],
+    env: readEnvironment(reader, program["env"], `${path}.env`, options.environment),
+    ...(cwd === undefined ? {} : { cwd: at(cwd) }),
+  };
+}
+
+function readEnvironment(
+  reader: ConfigReader,
+  value: JsonValue | undefined,
+  path: string,
+  environment: SecretSource,
+): Readonly<Record<string, string>> {
+  const names =
+    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
+  const table: JsonObject = reader.object(value, path, names, false);
+  const entries: [string, string][] = [];
+  for (const name of names) {
+    const entryPath = memberPath(path, name);
+    const text = table[name];
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) reader.report(entryPath, "is not a usable variable name");
+    if (typeof text !== "string" || text.includes("\0")) reader.report(entryPath, "must be a string");
+    else if (!isReference(text)) entries.push([name, text]);
+    else {
+      const resolved = resolveReference(text, environment);
+      if (resolved.ok) entries.push([name, resolved.value]);
+      else reader.report(entryPath, resolved.message);
+    }
+  }
+  return Object.fromEntries(entries);
+}
+
+function readLimits(reader: ConfigReader, value: JsonValue | undefined): ProcessLimits {
+  const keys = ["maxRequestBytes", "maxConnections", "maxSessions", "maxInFlight"];
+  const limits = reader.object(value, "$.limits", keys, false);
+  return {
+    maxRequestBytes: number(reader, limits["maxRequestBytes"], "limits.maxRequestBytes"),
+    maxConnections: number(reader, limits["maxConnections"], "limits.maxConnections"),
+    maxSessions: number(reader, limits["maxSessions"], "limits.maxSessions"),
+    maxInFlight: number(reader, limits["maxInFlight"], "limits.maxInFlight"),
+  };
+}
+
+function readLog(reader: ConfigReader, value: JsonValue | undefined): ProcessConfig["log"] {
+  const log = reader.object(value, "$.log", ["level"], false);
+  return { level: reader.oneOf(log["level"], "$.log.level", logLevels, "info") };
+}
+
+function number(
+  reader: ConfigReader,
+  value: JsonValue | undefined,
+  name: keyof typeof CONFIG_NUMBERS,
+): number {
+  const range = CONFIG_NUMBERS[name];
+  return reader.integer(value, `$.${name}`, range, range.fallback);
+}
