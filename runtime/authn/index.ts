@@ -5,7 +5,7 @@ export type { TokenVerifier, TokenVerifierOptions } from "./jwt-verifier.ts";
 export { MAX_TOKEN_LENGTH } from "./bearer-token.ts";
 export {
   challengeFor,
-  protectedResourceDocument,
+  resourceMetadata,
   resourceMetadataPath,
   resourceMetadataUrl,
 } from "./resource-metadata.ts";

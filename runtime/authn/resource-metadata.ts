@@ -11,7 +11,7 @@ export function resourceMetadataPath(routePath: string): string {
 }
 
 /** The metadata document of an endpoint. `resource` is the URL clients use: they refuse another one. */
-export function protectedResourceDocument(route: Pick<RouteEntry, "resource" | "issuers">): JsonObject {
+export function resourceMetadata(route: Pick<RouteEntry, "resource" | "issuers">): JsonObject {
   return {
     resource: route.resource,
     authorization_servers: [...route.issuers],
