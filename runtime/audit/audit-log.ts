@@ -12,7 +12,11 @@ export interface AuditReceipt {
 
 export type AuditEventKind = "decision" | "result" | "auth" | "admin" | "bundle" | "alarm" | "gap";
 
-/** The body of a record; the log adds version, log id, sequences, times, `prev` and `h`. */
+/**
+ * The body of a record; the log adds version, log id, sequences, times, `prev` and `h`.
+ * A `decision` whose `body.effect` is `"allow"` is open under its `body.id` until a `result` of the same tenant has that id; a
+ * restart writes a `gap` record for those that never got one.
+ */
 export interface AuditEvent {
   readonly tenant: string;
   readonly event: AuditEventKind;
@@ -33,4 +37,22 @@ export interface AuditLog {
   readonly fingerprint: (tenant: string, text: string) => string;
   /** Drains, seals the segment and closes. */
   readonly close: () => Promise<void>;
+}
+
+/** Numbers for /status and metrics. */
+export interface AuditStats {
+  readonly queuedRecords: number;
+  readonly queuedBytes: number;
+  readonly segment: number;
+  readonly segmentBytes: number;
+  readonly appendedRecords: number;
+  /** Times the writer was poisoned, or its process lost, since the start. */
+  readonly failures: number;
+}
+
+/** An audit log with what operators see of it. */
+export interface ObservableAuditLog extends AuditLog {
+  /** Why the log is not writable; undefined where it is. For operators only. */
+  readonly fault: () => string | undefined;
+  readonly stats: () => AuditStats;
 }

@@ -1,2 +1,19 @@
 // Door #audit.
-export type { AuditEvent, AuditEventKind, AuditLog, AuditReceipt } from "./audit-log.ts";
+export type {
+  AuditEvent,
+  AuditEventKind,
+  AuditLog,
+  AuditReceipt,
+  AuditStats,
+  ObservableAuditLog,
+} from "./audit-log.ts";
+export type { AuditLogOptions, AuditMode, AuditSettings, BatchAcknowledgement } from "./audit-options.ts";
+export { AuditStartError, isAuditStartError } from "./audit-errors.ts";
+export type { AuditStartCode } from "./audit-errors.ts";
+export { createAuditLog } from "./in-process-log.ts";
+export { createAuditProcess } from "./writer-process.ts";
+export type { AuditProcessLog, AuditProcessOptions } from "./writer-process.ts";
+export { appendOnlyArm } from "./append-only-arm.ts";
+export type { AppendOnlyOptions, AppendOnlyResult } from "./append-only-arm.ts";
+export type { AuditFile, AuditFs, AuditOpenMode } from "./audit-fs.ts";
+export { nodeAuditFs } from "./audit-fs.ts";

@@ -1,0 +1,114 @@
+// The writer's mutable state: one object with one owner, the loop in writer.ts.
+import { AegisError } from "#errors";
+import type { Clock } from "#std";
+import type { AuditReceipt } from "./audit-log.ts";
+import type { AuditSettings } from "./audit-options.ts";
+import type { ChainState } from "./chain.ts";
+import type { DirectoryLock } from "./directory-lock.ts";
+import type { LogContext, OpenSegment, PendingRecord } from "./open-segment.ts";
+
+export const REOPEN_FIRST_DELAY_MS = 100;
+/** A write or sync that takes longer makes the log unwritable until it returns. */
+const STALL_MS = 10_000;
+
+export interface Waiting {
+  readonly record: PendingRecord;
+  readonly bytes: number;
+  readonly acknowledgeWritten: boolean;
+  readonly resolve: (receipt: AuditReceipt) => void;
+  readonly reject: (fault: AegisError) => void;
+}
+
+export interface Writer {
+  readonly settings: AuditSettings;
+  readonly context: LogContext;
+  readonly clock: Clock;
+  readonly lock: DirectoryLock;
+  readonly onCheckpoint: ((line: string) => void) | undefined;
+  readonly queue: Waiting[];
+  readonly published: Map<string, { sequence: number; hash: string }>;
+  state: ChainState;
+  segment: OpenSegment | undefined;
+  poison: string | undefined;
+  lowSpace: boolean;
+  closing: Promise<void> | undefined;
+  closed: boolean;
+  queuedBytes: number;
+  flushDue: boolean;
+  flushTimer: NodeJS.Timeout | undefined;
+  /** Written and acknowledged, not yet synced. */
+  dirty: boolean;
+  syncDue: boolean;
+  syncTimer: NodeJS.Timeout | undefined;
+  pumping: Promise<void> | undefined;
+  reopening: Promise<void> | undefined;
+  pumpScheduled: boolean;
+  busySinceMs: number | undefined;
+  checkpointAtMs: number;
+  spaceCheckAtMs: number;
+  acknowledgedBytes: number;
+  acknowledgedSegment: number;
+  reopenDelayMs: number;
+  reopenTimer: NodeJS.Timeout | undefined;
+  maintenance: NodeJS.Timeout | undefined;
+  appendedRecords: number;
+  failures: number;
+}
+
+export function unavailable(detail: string, cause?: unknown): AegisError {
+  return new AegisError("AUDIT_UNAVAILABLE", detail, cause === undefined ? {} : { cause });
+}
+
+/** Why the log is not writable; undefined where it is. */
+export function faultOf(writer: Writer): string | undefined {
+  if (writer.closing !== undefined || writer.closed) return "closed";
+  if (writer.poison !== undefined) return writer.poison;
+  if (writer.lowSpace) return "too little free space";
+  const { busySinceMs } = writer;
+  return busySinceMs !== undefined && writer.clock.monotonicMs() - busySinceMs > STALL_MS
+    ? "a write does not return"
+    : undefined;
+}
+
+export function initialWriter(
+  settings: AuditSettings,
+  context: LogContext,
+  lock: DirectoryLock,
+  state: ChainState,
+  onCheckpoint: ((line: string) => void) | undefined,
+): Writer {
+  return {
+    settings,
+    context,
+    clock: context.clock,
+    lock,
+    onCheckpoint,
+    queue: [],
+    published: new Map(),
+    state,
+    segment: undefined,
+    poison: undefined,
+    lowSpace: false,
+    closing: undefined,
+    closed: false,
+    queuedBytes: 0,
+    flushDue: false,
+    flushTimer: undefined,
+    dirty: false,
+    syncDue: false,
+    syncTimer: undefined,
+    pumping: undefined,
+    reopening: undefined,
+    pumpScheduled: false,
+    busySinceMs: undefined,
+    checkpointAtMs: 0,
+    spaceCheckAtMs: 0,
+    acknowledgedBytes: 0,
+    acknowledgedSegment: 0,
+    reopenDelayMs: REOPEN_FIRST_DELAY_MS,
+    reopenTimer: undefined,
+    maintenance: undefined,
+    appendedRecords: 0,
+    failures: 0,
+  };
+}
