@@ -1,0 +1,181 @@
+// Owns the sockets of one HTTP port: size and time caps, connection caps, parser faults, drain. It knows no policy;
+// every request goes to the injected handler, and a handler that fails ends in a response all the same.
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { encodeErrorReply } from "#mcp";
+import type { InboundHttp } from "./inbound.ts";
+import { toInbound } from "./exchange-http.ts";
+import { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
+import type { ListenerLimits } from "./limits.ts";
+
+export interface HttpListenerOptions {
+  /** Address to bind, e.g. `127.0.0.1`. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Answers through `inbound.reply`. A rejection, or a return without an answer, is answered with 500. */
+  readonly handle: (inbound: InboundHttp) => Promise<void>;
+  readonly limits?: Partial<ListenerLimits>;
+  /** Told of a handler that failed: a bug, never a fault of a peer. Must not throw. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+export interface HttpListener {
+  readonly host: string;
+  readonly port: number;
+  readonly connectionCount: () => number;
+  /**
+   * Stops accepting, lets requests under way finish for at most `graceMs`, then cuts what is left. Streams are under
+   * way until their owner ends them.
+   */
+  readonly close: (graceMs: number) => Promise<void>;
+}
+
+/** Binds and listens; rejects where the address cannot be bound. */
+export async function startHttpListener(options: HttpListenerOptions): Promise<HttpListener> {
+  const limits: ListenerLimits = { ...DEFAULT_LISTENER_LIMITS, ...options.limits };
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.connectionsCheckMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    noDelay: true,
+  });
+  // Node drops headers over its count without a word, and with them a duplicate; they are counted here instead.
+  server.maxHeadersCount = 0;
+  server.maxConnections = limits.maxConnections;
+  const turnedAway = capPerAddress(server, limits.maxConnectionsPerAddress);
+  let closing = false;
+
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    if (turnedAway.has(request.socket)) return;
+    if (closing) response.shouldKeepAlive = false;
+    // A connection that was busy when the drain began is closed once it is idle.
+    response.once("close", () => closing && setImmediate(() => server.closeIdleConnections()));
+    response.on("error", () => undefined);
+    void serve(request, response, limits, options);
+  });
+  server.on("clientError", answerParserFault);
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
+    refuse(socket, 405, "Method Not Allowed"),
+  );
+  await listen(server, options.host, options.port);
+
+  const address = server.address() as AddressInfo;
+  return {
+    host: address.address,
+    port: address.port,
+    connectionCount: () => turnedAway.open(),
+    close: (graceMs) => {
+      closing = true;
+      return drain(server, graceMs);
+    },
+  };
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  limits: ListenerLimits,
+  options: HttpListenerOptions,
+): Promise<void> {
+  const inbound = toInbound(request, response, limits);
+  if (request.rawHeaders.length / 2 > limits.maxHeaderCount) {
+    inbound.reply.json(431, encodeErrorReply("HTTP_HEADER_INVALID", undefined).body, { connection: "close" });
+    return;
+  }
+  try {
+    await options.handle(inbound);
+    if (!inbound.reply.committed) options.onFault?.(new Error("handler returned without an answer"));
+  } catch (error) {
+    options.onFault?.(error);
+  }
+  if (!inbound.reply.committed) inbound.reply.json(500, encodeErrorReply("STAGE_FAULT", undefined).body);
+  else if (!response.headersSent) response.destroy();
+}
+
+interface AddressCap {
+  readonly has: (socket: Socket) => boolean;
+  readonly open: () => number;
+}
+
+/** Counts sockets by peer address and turns away those over the cap. The count is bounded by `maxConnections`. */
+function capPerAddress(server: Server, maxPerAddress: number): AddressCap {
+  const counts = new Map<string, number>();
+  const rejected = new WeakSet<Socket>();
+  let open = 0;
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (counts.get(address) ?? 0) + 1;
+    counts.set(address, count);
+    open++;
+    socket.once("close", () => {
+      open--;
+      const left = (counts.get(address) ?? 1) - 1;
+      if (left > 0) counts.set(address, left);
+      else counts.delete(address);
+    });
+    if (count > maxPerAddress) {
+      rejected.add(socket);
+      refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
+    }
+  });
+  return { has: (socket) => rejected.has(socket), open: () => open };
+}
+
+/** A response where there is no ServerResponse to write it with; the connection is closed after it. */
+function refuse(socket: Duplex, status: number, reason: string, headers = ""): void {
+  socket.on("error", () => undefined);
+  if (socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  );
+}
+
+function answerParserFault(error: NodeJS.ErrnoException & { code?: string }, socket: Duplex): void {
+  switch (error.code) {
+    case "ECONNRESET":
+    case "EPIPE":
+      socket.destroy();
+      return;
+    case "HPE_HEADER_OVERFLOW":
+      refuse(socket, 431, "Request Header Fields Too Large");
+      return;
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      refuse(socket, 408, "Request Timeout");
+      return;
+    default:
+      refuse(socket, 400, "Bad Request");
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      // A listening socket fails one connection at a time (EMFILE); that must not end the process.
+      server.on("error", () => undefined);
+      resolve();
+    });
+  });
+}
+
+function drain(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

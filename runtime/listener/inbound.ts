@@ -1,0 +1,49 @@
+// What the listener hands over for each HTTP request, and the one way to answer it.
+import type { HeaderView } from "#mcp";
+
+export interface InboundHttp {
+  readonly method: string;
+  /** Request target exactly as received; may hold secrets in its query, so it is never logged. */
+  readonly rawTarget: string;
+  /** `rawTarget` up to the query. Compared as it stands: not decoded, not normalised. */
+  readonly path: string;
+  readonly httpVersion: string;
+  readonly headers: HeaderView;
+  readonly remoteAddress: string;
+  /**
+   * Reads the whole body, once.
+   * @throws {AegisError} MESSAGE_TOO_LARGE, EXCHANGE_ABORTED (client gone, or `signal` without an AegisError as reason)
+   */
+  readonly readBody: (maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>;
+  /** Aborts when the client goes away before the response has ended. */
+  readonly closed: AbortSignal;
+  readonly reply: HttpReply;
+}
+
+export type ResponseHeaders = Readonly<Record<string, string>>;
+
+/** Exactly one of the three may be called, once; a second call is a bug and throws. Nothing is sent to a client that has gone. */
+export interface HttpReply {
+  /** `content-type` is application/json unless `headers` says otherwise. */
+  readonly json: (status: number, body: string, headers?: ResponseHeaders) => void;
+  readonly empty: (status: number, headers?: ResponseHeaders) => void;
+  /** 200 `text/event-stream`. */
+  readonly openStream: (headers?: ResponseHeaders) => SseStream;
+  readonly committed: boolean;
+}
+
+/** Server-sent events: one JSON-RPC message in one `data:` line each. */
+export interface SseStream {
+  /**
+   * Queues one message. False where it was not queued: the stream has ended, or the client has left more than the
+   * buffer cap unread. A client that does not catch up within the stall time is cut.
+   */
+  readonly send: (json: string) => boolean;
+  /** A keep-alive comment; skipped while earlier data is unread. */
+  readonly comment: () => void;
+  /** Resolves once `send` would be accepted, or at once where the stream has ended. Rejects when `signal` aborts. */
+  readonly drained: (signal: AbortSignal) => Promise<void>;
+  readonly end: () => void;
+  /** Aborts when the stream has ended, whoever ended it. */
+  readonly closed: AbortSignal;
+}

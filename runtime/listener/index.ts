@@ -1,0 +1,10 @@
+// What the listeners offer to the composition root and the pipeline.
+export type { HttpReply, InboundHttp, ResponseHeaders, SseStream } from "./inbound.ts";
+export type { ListenerLimits } from "./limits.ts";
+export { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
+export type { HttpListener, HttpListenerOptions } from "./http-listener.ts";
+export { startHttpListener } from "./http-listener.ts";
+export type { RequestHead, TransportRules } from "./check-transport.ts";
+export { accepts, checkTransport, requireLegacyAccept } from "./check-transport.ts";
+export type { AdminAnswer, AdminHandler, AdminHandlers, AdminListenerOptions } from "./admin-listener.ts";
+export { LOOPBACK_HOSTS, startAdminListener } from "./admin-listener.ts";

@@ -1,0 +1,104 @@
+// A server-sent event stream over one response (WHATWG HTML, server-sent events): framing, back-pressure, keep-alive.
+import type { ServerResponse } from "node:http";
+import { AegisError } from "#errors";
+import type { SseStream } from "./inbound.ts";
+import type { ListenerLimits } from "./limits.ts";
+
+export const SSE_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+} as const;
+
+type StreamLimits = Pick<ListenerLimits, "maxStreamBufferBytes" | "streamStallMs" | "streamKeepAliveMs">;
+
+/** `response` has its head written already. */
+export function createSseStream(response: ServerResponse, limits: StreamLimits): SseStream {
+  const closing = new AbortController();
+  const waiting = new Set<() => void>();
+  let stallTimer: NodeJS.Timeout | undefined;
+  const isOver = (): boolean => closing.signal.aborted || response.writableEnded || response.destroyed;
+  const isFull = (): boolean => response.writableLength > limits.maxStreamBufferBytes;
+
+  const watchStall = (): void => {
+    if (stallTimer !== undefined || !isFull()) return;
+    stallTimer = setTimeout(() => {
+      stallTimer = undefined;
+      if (isFull()) response.destroy();
+    }, limits.streamStallMs);
+    stallTimer.unref();
+  };
+  const onDrain = (): void => {
+    if (isFull()) return;
+    clearTimeout(stallTimer);
+    stallTimer = undefined;
+    for (const resume of [...waiting]) resume();
+  };
+  const keepAlive = setInterval(() => comment(), limits.streamKeepAliveMs);
+  keepAlive.unref();
+  const comment = (): void => {
+    if (!isOver() && response.writableLength === 0) response.write(":\n\n");
+  };
+
+  response.on("drain", onDrain);
+  response.once("close", () => {
+    clearInterval(keepAlive);
+    clearTimeout(stallTimer);
+    closing.abort();
+    for (const resume of [...waiting]) resume();
+  });
+
+  return {
+    send: (json) => {
+      if (isOver() || isFull()) return false;
+      response.write(`event: message\ndata: ${singleLine(json)}\n\n`);
+      watchStall();
+      return true;
+    },
+    comment,
+    drained: (signal) => waitUntil(() => isOver() || !isFull(), waiting, signal),
+    end: () => {
+      clearInterval(keepAlive);
+      if (!isOver()) {
+        response.end();
+        // What is queued must be read: without progress for the stall time the connection is cut.
+        if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
+      }
+      closing.abort();
+    },
+    closed: closing.signal,
+  };
+}
+
+/**
+ * JSON text on one line. CR and LF stand only between tokens of JSON text; the line separators may stand in strings,
+ * where their escapes mean the same.
+ */
+export function singleLine(json: string): string {
+  if (!/[\r\n\u2028\u2029]/.test(json)) return json;
+  return json
+    .replace(/[\r\n]/g, " ")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
+}
+
+function waitUntil(ready: () => boolean, waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
+  if (ready()) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      waiting.delete(resume);
+      signal.removeEventListener("abort", abort);
+    };
+    const resume = (): void => {
+      settle();
+      resolve();
+    };
+    const abort = (): void => {
+      settle();
+      reject(new AegisError("EXCHANGE_ABORTED", "stopped waiting for a slow reader"));
+    };
+    if (signal.aborted) return abort();
+    waiting.add(resume);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}
