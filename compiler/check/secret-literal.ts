@@ -1,0 +1,33 @@
+// Credentials do not belong in a repository. The value itself is never repeated in the message.
+import { LineMap } from "../documents/source-text.ts";
+import type { TextRule } from "./context.ts";
+
+const SHAPES: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/gu, "a private key"],
+  [/\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/gu, "an AWS access key id"],
+  [/\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_[A-Za-z0-9_]{22,}/gu, "a GitHub token"],
+  [/\bglpat-[A-Za-z0-9_-]{20,}/gu, "a GitLab token"],
+  [/\bxox[abeoprs]-[A-Za-z0-9-]{10,}/gu, "a Slack token"],
+  [/\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}/gu, "an API key"],
+  [/\bAIza[A-Za-z0-9_-]{35}/gu, "a Google API key"],
+  [/\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/gu, "a JSON Web Token"],
+  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']+:[^\s/@"']+@/gu, "a URL with a password"],
+];
+
+export const secretLiteral: TextRule = {
+  name: "secret-literal",
+  run: (file, text, sink) => {
+    const lines = new LineMap(file, text);
+    for (const [pattern, what] of SHAPES) {
+      for (const match of text.matchAll(pattern)) {
+        const at = lines.span(match.index, match.index + match[0].length);
+        sink.report(
+          "SECRET_LITERAL",
+          at,
+          `this looks like ${what}`,
+          "revoke it, and keep secrets in the gateway's secret store",
+        );
+      }
+    }
+  },
+};

@@ -1,0 +1,206 @@
+// The phases of a compilation, in order. Findings are collected; content is emitted only where none is an error.
+import { DEFAULT_TENANT, bundleDigest, decodeBundleFile, encodeBundle } from "#bundle";
+import type { BundleContent, BundleManifest, Digest } from "#bundle";
+import { compileCedar } from "./cedar/index.ts";
+import type { CedarOutput } from "./cedar/index.ts";
+import type { CheckContext } from "./check/context.ts";
+import { RULES, TEXT_RULES } from "./check/rules.ts";
+import { DiagnosticSink, startOf } from "./diagnostics/index.ts";
+import type { Diagnostic } from "./diagnostics/index.ts";
+import { loadDocuments } from "./documents/load.ts";
+import type { Documents } from "./documents/load.ts";
+import { environmentNames, lowerEnvironments } from "./lower/environments.ts";
+import { lowerIdentity } from "./lower/identity.ts";
+import type { LoweredIdentity, PrincipalAttribute } from "./lower/identity.ts";
+import { lowerLimits } from "./lower/limits.ts";
+import { NameIndex } from "./lower/names.ts";
+import type { Overlay } from "./lower/overlay.ts";
+import { lowerPolicies } from "./lower/policies.ts";
+import type { LoweredPolicies } from "./lower/policies.ts";
+import { lowerRegistry } from "./lower/registry.ts";
+import type { LoweredRegistry } from "./lower/registry.ts";
+import { lowerSuites } from "./lower/suites.ts";
+import { lowerTransforms } from "./lower/transforms.ts";
+import { buildVectors } from "./lower/vectors.ts";
+import type { TestSuite } from "./model/test-suite.ts";
+import { WorkspaceError, directoryWorkspace } from "./workspace/index.ts";
+import type { Workspace } from "./workspace/index.ts";
+
+/** Version of the compiler, recorded in every manifest. Equal version and documents give equal bytes. */
+export const COMPILER_VERSION = "0.1.0";
+
+export interface CompileOptions {
+  /** The directory of the repository. Not read where `workspace` is given. */
+  readonly dir: string;
+  /** Files from elsewhere: `gitWorkspace`, `memoryWorkspace`. */
+  readonly workspace?: Workspace;
+  readonly overlay?: Overlay;
+}
+
+/** What the documents say, for commands that need more than the bundle. */
+export interface ProjectModel {
+  readonly name: string;
+  readonly environments: readonly string[];
+  readonly attributes: readonly PrincipalAttribute[];
+  /** Roles declared in aegis.yaml; undefined = any. */
+  readonly roles: readonly string[] | undefined;
+  readonly suites: readonly TestSuite[];
+  /** Text of a source file, for code frames. */
+  readonly textOf: (file: string) => string | undefined;
+}
+
+export interface CompiledBundle {
+  readonly bytes: Uint8Array;
+  /** Lower-case hex sha-256 of `bytes`. */
+  readonly digest: Digest;
+  readonly content: BundleContent;
+  readonly manifest: BundleManifest;
+}
+
+export interface CompileResult {
+  /** Sorted; errors and warnings. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly model: ProjectModel;
+  /** Undefined where a diagnostic is an error. */
+  readonly content: BundleContent | undefined;
+  readonly bundle: CompiledBundle | undefined;
+}
+
+interface Lowered {
+  readonly environments: readonly string[];
+  readonly registry: LoweredRegistry;
+  readonly identity: LoweredIdentity;
+  readonly policies: LoweredPolicies;
+  readonly cedar: CedarOutput;
+  readonly suites: readonly TestSuite[];
+  readonly content: BundleContent;
+}
+
+function openWorkspace(options: CompileOptions, sink: DiagnosticSink): Workspace | undefined {
+  if (options.workspace !== undefined) return options.workspace;
+  try {
+    return directoryWorkspace(options.dir);
+  } catch (error) {
+    if (!(error instanceof WorkspaceError)) throw error;
+    sink.report(error.code, startOf(error.path === "" ? "aegis.yaml" : error.path), error.message);
+    return undefined;
+  }
+}
+
+function compilePolicies(
+  documents: Documents,
+  registry: LoweredRegistry,
+  identity: LoweredIdentity,
+  lowered: LoweredPolicies,
+  sink: DiagnosticSink,
+): CedarOutput {
+  const cedar = compileCedar({
+    sources: documents.cedar,
+    generated: lowered.generated,
+    model: {
+      attributes: identity.attributes.map(({ name, type, required }) => ({
+        attribute: name,
+        claim: name,
+        type,
+        required,
+      })),
+      servers: registry.section.servers,
+      knownRoles: documents.project?.shape.roles ?? [],
+      tenant: DEFAULT_TENANT,
+    },
+  });
+  for (const finding of cedar.findings) sink.add(finding);
+  return cedar;
+}
+
+function lower(
+  documents: Documents,
+  workspace: Workspace,
+  sink: DiagnosticSink,
+  overlay: Overlay | undefined,
+): Lowered {
+  const environments = environmentNames(documents, sink, overlay);
+  const registry = lowerRegistry(documents, environments, sink, overlay);
+  const names = new NameIndex(registry);
+  const identity = lowerIdentity(documents, environments, workspace, sink, overlay);
+  const routes = lowerEnvironments(documents, environments, identity, registry, sink, overlay);
+  const limits = lowerLimits(documents, names, sink);
+  const policies = lowerPolicies(documents, registry, names, sink);
+  const transforms = lowerTransforms(documents, registry, names, sink);
+  const cedar = compilePolicies(documents, registry, identity, policies, sink);
+  const suites = lowerSuites(documents, registry, identity.attributes, sink);
+  const content: BundleContent = {
+    name: documents.project?.shape.metadata.name ?? "",
+    registry: registry.section,
+    policies: cedar.policies,
+    routes,
+    limits,
+    transforms,
+    sources: cedar.sources,
+    vectors: { vectors: [] },
+  };
+  return { environments, registry, identity, policies, cedar, suites, content };
+}
+
+function check(documents: Documents, lowered: Lowered, sink: DiagnosticSink): void {
+  const { registry, identity, policies, cedar, suites, content } = lowered;
+  const context: CheckContext = {
+    documents,
+    registry,
+    identity,
+    lowered: policies,
+    policies: cedar.policies,
+    sources: cedar.sources,
+    routes: content.routes,
+    transforms: content.transforms,
+    suites,
+    sink,
+  };
+  for (const rule of RULES) rule.run(context);
+}
+
+function emptyModel(): ProjectModel {
+  return {
+    name: "",
+    environments: [],
+    attributes: [],
+    roles: undefined,
+    suites: [],
+    textOf: () => undefined,
+  };
+}
+
+async function emit(lowered: Lowered): Promise<Pick<CompileResult, "content" | "bundle">> {
+  const vectors = await buildVectors(lowered.content, lowered.suites);
+  const content: BundleContent = { ...lowered.content, vectors };
+  const bytes = encodeBundle(content, { compilerVersion: COMPILER_VERSION });
+  const digest = bundleDigest(bytes);
+  return { content, bundle: { bytes, digest, content, manifest: decodeBundleFile(bytes, digest).manifest } };
+}
+
+/**
+ * Compiles a policy repository. Never rejects for what an author wrote: every finding is a diagnostic, and the bundle
+ * is undefined where one is an error. Rejects where the source cannot be read at all.
+ */
+export async function compile(options: CompileOptions): Promise<CompileResult> {
+  const sink = new DiagnosticSink();
+  const workspace = openWorkspace(options, sink);
+  if (workspace === undefined) {
+    return { diagnostics: sink.sorted(), model: emptyModel(), content: undefined, bundle: undefined };
+  }
+  const documents = loadDocuments(workspace, sink);
+  for (const [file, text] of documents.texts) for (const rule of TEXT_RULES) rule.run(file, text, sink);
+  const lowered = lower(documents, workspace, sink, options.overlay);
+  // Checks of meaning on documents with errors would report their consequences again.
+  if (!sink.hasErrors) check(documents, lowered, sink);
+  const model: ProjectModel = {
+    name: lowered.content.name,
+    environments: lowered.environments,
+    attributes: lowered.identity.attributes,
+    roles: documents.project?.shape.roles,
+    suites: lowered.suites,
+    textOf: (file) => documents.texts.get(file),
+  };
+  const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered);
+  return { diagnostics: sink.sorted(), model, ...emitted };
+}

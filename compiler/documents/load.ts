@@ -1,0 +1,130 @@
+// Every document of a repository, read and validated. Where a file lies decides what it is.
+import type { DiagnosticSink } from "../diagnostics/index.ts";
+import { startOf } from "../diagnostics/index.ts";
+import type { Workspace } from "../workspace/index.ts";
+import { parsePinFile } from "./pin-file.ts";
+import type { PinFile } from "./pin-file.ts";
+import type { DocumentShapes } from "./shapes.ts";
+import { MAX_AUTHORED_BYTES, readText } from "./source-text.ts";
+import { validateDocument } from "./validate.ts";
+import type { DocumentKind } from "./validate.ts";
+import { parseYaml } from "./yaml-source.ts";
+import type { YamlSource } from "./yaml-source.ts";
+
+export interface Parsed<Shape> {
+  readonly source: YamlSource;
+  readonly shape: Shape;
+}
+
+export interface CedarSource {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface Documents {
+  readonly project: Parsed<DocumentShapes["Project"]> | undefined;
+  readonly policies: readonly Parsed<DocumentShapes["Policy"]>[];
+  readonly cedar: readonly CedarSource[];
+  readonly servers: readonly Parsed<DocumentShapes["Server"]>[];
+  readonly pins: readonly PinFile[];
+  readonly routes: readonly Parsed<DocumentShapes["Routes"]>[];
+  readonly environments: readonly Parsed<DocumentShapes["Environment"]>[];
+  readonly identity: readonly Parsed<DocumentShapes["Identity"]>[];
+  readonly limits: readonly Parsed<DocumentShapes["Limits"]>[];
+  readonly testData: readonly Parsed<DocumentShapes["TestData"]>[];
+  readonly testSuites: readonly Parsed<DocumentShapes["TestSuite"]>[];
+  /** Text of every authored file that was decoded, for code frames and text checks. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+type FileRole = DocumentKind | "Cedar" | "Pins";
+
+/** First match wins. Other files in `tests` and files without a YAML or Cedar ending are not documents. */
+const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
+  [/^aegis\.yaml$/u, "Project"],
+  [/^policies\/.*\.ya?ml$/u, "Policy"],
+  [/^policies\/.*\.cedar$/u, "Cedar"],
+  [/^registry\/servers\/[^/]+\.ya?ml$/u, "Server"],
+  [/^registry\/pins\/[^/]+\.json$/u, "Pins"],
+  [/^routes\.yaml$/u, "Routes"],
+  [/^routes\/[^/]+\.ya?ml$/u, "Routes"],
+  [/^environments\/[^/]+\.ya?ml$/u, "Environment"],
+  [/^identity\.yaml$/u, "Identity"],
+  [/^limits\.yaml$/u, "Limits"],
+  [/^tests\/testdata\/.*\.ya?ml$/u, "TestData"],
+  [/^tests\/.*_test\.ya?ml$/u, "TestSuite"],
+];
+
+/** What the file at `path` is read as; undefined where it is no document. */
+export function roleOf(path: string): FileRole | undefined {
+  return ROLES.find(([pattern]) => pattern.test(path))?.[1];
+}
+
+interface Loading {
+  readonly workspace: Workspace;
+  readonly sink: DiagnosticSink;
+  readonly texts: Map<string, string>;
+  readonly byKind: Map<DocumentKind, Parsed<unknown>[]>;
+  readonly cedar: CedarSource[];
+  readonly pins: PinFile[];
+}
+
+function loadFile(loading: Loading, path: string): void {
+  const { sink, workspace } = loading;
+  const role = roleOf(path);
+  if (role === undefined) {
+    if (/\.(?:ya?ml|cedar)$/u.test(path)) {
+      const help = "policies lie in policies/, servers in registry/servers/, test suites end in _test.yaml";
+      sink.report("DOCUMENT_UNRECOGNISED", startOf(path), "this file is not read", help);
+    }
+    return;
+  }
+  if (role === "Pins") {
+    const pins = parsePinFile(workspace, path, sink);
+    if (pins !== undefined) loading.pins.push(pins);
+    return;
+  }
+  const text = readText(workspace, path, MAX_AUTHORED_BYTES, sink);
+  if (text === undefined) return;
+  loading.texts.set(path, text);
+  if (role === "Cedar") {
+    loading.cedar.push({ file: path, text });
+    return;
+  }
+  const source = parseYaml(path, text, sink);
+  const shape = source === undefined ? undefined : validateDocument(source, role, sink);
+  if (source === undefined || shape === undefined) return;
+  const list = loading.byKind.get(role) ?? [];
+  list.push({ source, shape });
+  loading.byKind.set(role, list);
+}
+
+/** Reads everything; findings go to `sink`, and a document with a finding of its own is left out. */
+export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Documents {
+  const loading: Loading = { workspace, sink, texts: new Map(), byKind: new Map(), cedar: [], pins: [] };
+  for (const path of workspace.list()) loadFile(loading, path);
+  const ofKind = <Kind extends DocumentKind>(kind: Kind): readonly Parsed<DocumentShapes[Kind]>[] =>
+    (loading.byKind.get(kind) ?? []) as readonly Parsed<DocumentShapes[Kind]>[];
+  if (!workspace.list().includes("aegis.yaml")) {
+    sink.report(
+      "PROJECT_MISSING",
+      startOf("aegis.yaml"),
+      "there is no aegis.yaml here",
+      "create one with `aegis init`",
+    );
+  }
+  return {
+    project: ofKind("Project")[0],
+    policies: ofKind("Policy"),
+    cedar: loading.cedar,
+    servers: ofKind("Server"),
+    pins: loading.pins,
+    routes: ofKind("Routes"),
+    environments: ofKind("Environment"),
+    identity: ofKind("Identity"),
+    limits: ofKind("Limits"),
+    testData: ofKind("TestData"),
+    testSuites: ofKind("TestSuite"),
+    texts: loading.texts,
+  };
+}

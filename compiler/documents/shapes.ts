@@ -1,0 +1,166 @@
+// The TypeScript side of compiler/schema/*.schema.json: what a validated document is.
+import type { ClaimType, LimitKey } from "#bundle";
+import type { JsonObject } from "#std";
+
+export interface HeaderShape {
+  readonly apiVersion?: "aegis.dev/v1";
+  readonly kind?: string;
+  readonly metadata?: MetadataShape;
+}
+
+export interface MetadataShape {
+  readonly name?: string;
+  readonly owner?: string;
+  readonly reason?: string;
+  readonly description?: string;
+}
+
+export interface ProjectShape extends HeaderShape {
+  readonly metadata: MetadataShape & { readonly name: string };
+  readonly environments?: readonly string[];
+  readonly roles?: readonly string[];
+}
+
+export type TargetGroup = "tools" | "resources" | "prompts";
+export type TargetsShape = Readonly<Partial<Record<TargetGroup, readonly string[]>>>;
+
+export interface ArgumentConstraintShape {
+  readonly max?: number;
+  readonly min?: number;
+  readonly enum?: readonly (string | number | boolean)[];
+}
+
+export interface ConstraintShape {
+  readonly operations?: readonly string[];
+  readonly arguments?: Readonly<Record<string, ArgumentConstraintShape>>;
+}
+
+export interface PolicyShape extends HeaderShape {
+  readonly scope?: {
+    readonly servers?: readonly string[];
+    readonly principals?: string | { readonly in?: readonly string[] };
+  };
+  readonly policy?: { readonly evaluator?: string; readonly failMode?: string };
+  readonly deny?: TargetsShape;
+  readonly allow?: TargetsShape;
+  readonly constraints?: Readonly<Record<string, ConstraintShape>>;
+  readonly transforms?: Readonly<Record<string, { readonly redact?: readonly string[] }>>;
+}
+
+export interface ServerShape extends HeaderShape {
+  readonly metadata: MetadataShape & { readonly name: string };
+  readonly transport: {
+    readonly type: "streamable-http" | "stdio";
+    readonly url?: string;
+    readonly program?: string;
+    readonly args?: readonly string[];
+  };
+  readonly tier?: string;
+  readonly labels?: readonly string[];
+  readonly pinMaxAge?: string;
+  readonly sql?: Readonly<Record<string, { readonly argument: string; readonly dialect: "postgresql" }>>;
+}
+
+export interface EndpointShape {
+  readonly path: string;
+  readonly server?: string;
+  readonly servers?: readonly string[];
+  readonly issuers?: readonly string[];
+  readonly deadline?: string;
+  readonly maxResponse?: string | number;
+}
+
+export interface RoutesShape extends HeaderShape {
+  readonly endpoints: readonly EndpointShape[];
+}
+
+export interface EnvironmentShape extends HeaderShape {
+  readonly publicUrl?: string;
+  readonly upstreams?: Readonly<Record<string, { readonly url?: string }>>;
+}
+
+export interface IssuerShape {
+  readonly issuer: string;
+  readonly environments?: readonly string[];
+  readonly jwksUrl?: string;
+  readonly jwksFile?: string;
+  readonly algorithms?: readonly string[];
+  readonly tokenType?: string;
+  readonly id?: string;
+  readonly roles?: { readonly claim: string; readonly map?: Readonly<Record<string, string>> };
+  readonly groups?: { readonly claim: string };
+  readonly attributes?: Readonly<
+    Record<string, { readonly claim?: string; readonly type: ClaimType; readonly required?: boolean }>
+  >;
+}
+
+export interface IdentityShape extends HeaderShape {
+  readonly issuers: readonly IssuerShape[];
+}
+
+export interface LimitsShape extends HeaderShape {
+  readonly limits: readonly {
+    readonly id: string;
+    readonly tools?: readonly string[];
+    readonly per: readonly LimitKey[];
+    readonly limit: number;
+    readonly window: string;
+  }[];
+}
+
+export interface TestPrincipalShape {
+  readonly type?: "User";
+  readonly id: string;
+  readonly roles?: readonly string[];
+  readonly groups?: readonly string[];
+  readonly attrs?: Readonly<Record<string, string | boolean | number | readonly string[]>>;
+}
+
+export interface TestCallShape {
+  readonly server: string;
+  readonly tool?: string;
+  readonly resource?: string;
+  readonly prompt?: string;
+  readonly arguments?: JsonObject;
+  readonly invalid?: boolean;
+}
+
+export interface TestDataShape extends HeaderShape {
+  readonly principals?: Readonly<Record<string, TestPrincipalShape>>;
+  readonly calls?: Readonly<Record<string, TestCallShape>>;
+}
+
+export interface TestShape {
+  readonly name: string;
+  readonly skip?: string;
+  readonly matrix?: { readonly principals: readonly string[]; readonly calls: readonly string[] };
+  readonly allow?: readonly (readonly [principal: string, call: string])[];
+  readonly expect?: Readonly<
+    Record<string, { readonly reasons?: readonly string[]; readonly errors?: number }>
+  >;
+  readonly as?: string;
+  readonly call?: string | TestCallShape;
+  readonly upstream?: JsonObject;
+  readonly expectResponse?: JsonObject;
+  readonly expectRequest?: JsonObject;
+}
+
+export interface TestSuiteShape extends TestDataShape {
+  readonly name?: string;
+  readonly description?: string;
+  readonly options?: { readonly now?: string };
+  readonly tests: readonly TestShape[];
+}
+
+/** What `validateDocument` returns for each kind. */
+export interface DocumentShapes {
+  readonly Project: ProjectShape;
+  readonly Policy: PolicyShape;
+  readonly Server: ServerShape;
+  readonly Routes: RoutesShape;
+  readonly Environment: EnvironmentShape;
+  readonly Identity: IdentityShape;
+  readonly Limits: LimitsShape;
+  readonly TestData: TestDataShape;
+  readonly TestSuite: TestSuiteShape;
+}

@@ -1,0 +1,39 @@
+// Door #compiler: from a policy repository to a bundle, and what was found on the way.
+export { COMPILER_VERSION, compile } from "./compile.ts";
+export type { CompileOptions, CompileResult, CompiledBundle, ProjectModel } from "./compile.ts";
+export {
+  DIAGNOSTICS_FORMAT_VERSION,
+  DIAGNOSTIC_CODES,
+  renderGithub,
+  renderJson,
+  renderSarif,
+  renderText,
+} from "./diagnostics/index.ts";
+export type {
+  Diagnostic,
+  DiagnosticCode,
+  DiagnosticCodeEntry,
+  Severity,
+  SourceSpan,
+  TextRenderOptions,
+} from "./diagnostics/index.ts";
+export {
+  WORKSPACE_LIMITS,
+  WorkspaceError,
+  directoryWorkspace,
+  gitWorkspace,
+  memoryWorkspace,
+} from "./workspace/index.ts";
+export type { Workspace } from "./workspace/index.ts";
+export type { Overlay, OverlayIssuer } from "./lower/overlay.ts";
+export type { PrincipalAttribute } from "./lower/identity.ts";
+export { leafActionOf } from "./lower/leaf-action.ts";
+export type {
+  CallExpectation,
+  MatrixTest,
+  TestCall,
+  TestCase,
+  TestPrincipal,
+  TestSuite,
+  TransformTest,
+} from "./model/test-suite.ts";

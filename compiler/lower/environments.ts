@@ -1,0 +1,203 @@
+// aegis.yaml, environments/, routes → routes.json.
+import { DEFAULT_TENANT } from "#bundle";
+import type { EnvironmentEntry, RouteEntry, RoutesSection } from "#bundle";
+import type { DiagnosticSink } from "../diagnostics/index.ts";
+import { startOf } from "../diagnostics/index.ts";
+import type { Documents, Parsed } from "../documents/load.ts";
+import type { EndpointShape, RoutesShape } from "../documents/shapes.ts";
+import { parseDurationMs, parseSizeBytes } from "../documents/units.ts";
+import { didYouMean } from "../documents/yaml-source.ts";
+import type { LoweredIdentity } from "./identity.ts";
+import type { Overlay } from "./overlay.ts";
+import { environmentNameOf } from "./registry.ts";
+import type { LoweredRegistry } from "./registry.ts";
+
+const DEFAULT_DEADLINE = "30s";
+const DEFAULT_MAX_RESPONSE = "16MB";
+
+/** Environments of the project, sorted, with the overlay's. */
+export function environmentNames(
+  documents: Documents,
+  sink: DiagnosticSink,
+  overlay: Overlay | undefined,
+): readonly string[] {
+  const declared = documents.project?.shape.environments ?? ["prod"];
+  const files = [...documents.environments, ...documents.routes].map((item) => item.source.file);
+  for (const file of files.filter((name) => name.includes("/"))) {
+    const name = environmentNameOf(file);
+    if (documents.project === undefined || declared.includes(name)) continue;
+    const help = didYouMean(name, declared) ?? "add it to environments in aegis.yaml";
+    sink.report(
+      "ENVIRONMENT_UNKNOWN",
+      startOf(file),
+      `the environment ${JSON.stringify(name)} is not declared`,
+      help,
+    );
+  }
+  return [...new Set([...declared, ...(overlay === undefined ? [] : [overlay.environment])])].sort();
+}
+
+interface EnvironmentWork {
+  readonly name: string;
+  readonly publicUrl: string;
+  readonly identity: LoweredIdentity;
+  readonly registry: LoweredRegistry;
+  readonly overlay: Overlay | undefined;
+  readonly sink: DiagnosticSink;
+}
+
+function publicUrlOf(
+  documents: Documents,
+  name: string,
+  overlay: Overlay | undefined,
+  sink: DiagnosticSink,
+): string {
+  if (overlay?.environment === name && overlay.publicUrl !== undefined)
+    return overlay.publicUrl.replace(/\/$/u, "");
+  const document = documents.environments.find((item) => environmentNameOf(item.source.file) === name);
+  const written = document?.shape.publicUrl;
+  const file = `environments/${name}.yaml`;
+  if (document === undefined || written === undefined) {
+    const help = `write publicUrl in ${file}: tokens are bound to it`;
+    sink.report(
+      "PUBLIC_URL_MISSING",
+      startOf(document?.source.file ?? file),
+      `${name} has endpoints but no publicUrl`,
+      help,
+    );
+    return "http://invalid.invalid";
+  }
+  const url = URL.parse(written);
+  if (url === null || !/^https?:$/u.test(url.protocol) || url.origin !== written.replace(/\/$/u, "")) {
+    sink.report(
+      "DOCUMENT_INVALID",
+      document.source.at("publicUrl"),
+      "publicUrl must be an origin: scheme, host, port",
+    );
+  }
+  return written.replace(/\/$/u, "");
+}
+
+function serversOf(
+  work: EnvironmentWork,
+  document: Parsed<RoutesShape>,
+  index: number,
+  shape: EndpointShape,
+): string[] {
+  const at = document.source.at("endpoints", index, shape.servers === undefined ? "server" : "servers");
+  const named = shape.servers ?? (shape.server === undefined ? [] : [shape.server]);
+  if (named.length !== 1 || (shape.servers !== undefined && shape.server !== undefined)) {
+    work.sink.report("DOCUMENT_INVALID", at, "an endpoint has exactly one server");
+  }
+  const known = [...work.registry.servers.keys()];
+  for (const name of named.filter((item) => !known.includes(item))) {
+    const message = `no server is named ${JSON.stringify(name)}`;
+    work.sink.report("SERVER_UNKNOWN", at, message, didYouMean(name, known));
+  }
+  return named.filter((name) => known.includes(name));
+}
+
+function issuersOf(
+  work: EnvironmentWork,
+  document: Parsed<RoutesShape>,
+  index: number,
+  shape: EndpointShape,
+): string[] {
+  const known = work.identity.issuersOf(work.name);
+  const laid = [...known].filter(([, issuer]) => issuer.at === undefined).map(([name]) => name);
+  if (shape.issuers === undefined) return [...known.keys()].sort();
+  for (const [position, name] of shape.issuers.entries()) {
+    if (known.has(name)) continue;
+    const at = document.source.at("endpoints", index, "issuers", position);
+    const message = `the issuer ${JSON.stringify(name)} is not declared for ${work.name}`;
+    work.sink.report("ISSUER_UNKNOWN", at, message, didYouMean(name, [...known.keys()]));
+  }
+  return [...new Set([...shape.issuers.filter((name) => known.has(name)), ...laid])].sort();
+}
+
+function lowerEndpoint(
+  work: EnvironmentWork,
+  document: Parsed<RoutesShape>,
+  index: number,
+  shape: EndpointShape,
+): RouteEntry {
+  const { sink } = work;
+  const deadlineMs = parseDurationMs(shape.deadline ?? DEFAULT_DEADLINE);
+  if (deadlineMs === undefined) {
+    sink.report(
+      "DURATION_INVALID",
+      document.source.at("endpoints", index, "deadline"),
+      "expected a duration, e.g. 30s",
+    );
+  }
+  const maxResponseBytes = parseSizeBytes(shape.maxResponse ?? DEFAULT_MAX_RESPONSE);
+  if (maxResponseBytes === undefined) {
+    const at = document.source.at("endpoints", index, "maxResponse");
+    sink.report("DURATION_INVALID", at, "expected a size of at most 64MiB, e.g. 16MB");
+  }
+  return {
+    path: shape.path,
+    tenant: DEFAULT_TENANT,
+    servers: serversOf(work, document, index, shape),
+    resource: work.publicUrl + shape.path,
+    issuers: issuersOf(work, document, index, shape),
+    deadlineMs: deadlineMs ?? 1,
+    maxResponseBytes: maxResponseBytes ?? 1,
+  };
+}
+
+function routesOf(work: EnvironmentWork, documents: readonly Parsed<RoutesShape>[]): readonly RouteEntry[] {
+  const routes = new Map<string, RouteEntry>();
+  for (const document of documents) {
+    for (const [index, shape] of document.shape.endpoints.entries()) {
+      if (routes.has(shape.path)) {
+        const at = document.source.at("endpoints", index, "path");
+        work.sink.report("ROUTE_DUPLICATE", at, `${shape.path} is declared twice for ${work.name}`);
+        continue;
+      }
+      routes.set(shape.path, lowerEndpoint(work, document, index, shape));
+    }
+  }
+  return [...routes.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** routes/<environment>.yaml where there is one, else routes.yaml. */
+function routeDocuments(documents: Documents, environment: string): readonly Parsed<RoutesShape>[] {
+  const own = documents.routes.filter(
+    (item) => item.source.file.includes("/") && environmentNameOf(item.source.file) === environment,
+  );
+  return own.length > 0 ? own : documents.routes.filter((item) => !item.source.file.includes("/"));
+}
+
+export function lowerEnvironments(
+  documents: Documents,
+  names: readonly string[],
+  identity: LoweredIdentity,
+  registry: LoweredRegistry,
+  sink: DiagnosticSink,
+  overlay: Overlay | undefined,
+): RoutesSection {
+  const environments: Record<string, EnvironmentEntry> = {};
+  for (const name of names) {
+    const sources = routeDocuments(documents, name);
+    const issuers = [...identity.issuersOf(name).values()].map((issuer) => issuer.entry);
+    issuers.sort((a, b) => (a.issuer < b.issuer ? -1 : 1));
+    if (sources.every((item) => item.shape.endpoints.length === 0)) {
+      const help = "add routes.yaml";
+      sink.report(
+        "ENVIRONMENT_WITHOUT_ROUTES",
+        startOf("aegis.yaml"),
+        `the environment ${name} has no endpoints`,
+        help,
+      );
+      environments[name] = { routes: [], issuers };
+      continue;
+    }
+    const publicUrl = publicUrlOf(documents, name, overlay, sink);
+    environments[name] = {
+      routes: routesOf({ name, publicUrl, identity, registry, overlay, sink }, sources),
+      issuers,
+    };
+  }
+  return { environments };
+}

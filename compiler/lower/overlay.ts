@@ -1,0 +1,19 @@
+// Values that `aegis dev` and the tour lay over one environment, in memory only: they never change policy.
+import type { IssuerEntry, TransportEntry } from "#bundle";
+
+export interface OverlayIssuer {
+  readonly issuer: string;
+  readonly keys: IssuerEntry["keys"];
+  readonly algorithms: readonly string[];
+  readonly tokenType?: string;
+}
+
+export interface Overlay {
+  /** Environment it applies to; created from routes.yaml where the project does not declare it. */
+  readonly environment: string;
+  /** Origin under which clients reach the gateway, e.g. `http://127.0.0.1:8080`. */
+  readonly publicUrl?: string;
+  /** Accepted at every endpoint; claims mean what they mean for the first issuer of identity.yaml. */
+  readonly issuers?: readonly OverlayIssuer[];
+  readonly transports?: Readonly<Record<string, TransportEntry>>;
+}

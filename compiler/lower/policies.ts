@@ -1,0 +1,238 @@
+// policies/*.yaml → Cedar policies with stable ids, and the facts that checks need about the documents.
+import { DEFAULT_TENANT } from "#bundle";
+import type { Derivation, LeafAction, PolicyId, TenantId } from "#bundle";
+import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
+import type { Documents, Parsed } from "../documents/load.ts";
+import type { PolicyShape, TargetGroup } from "../documents/shapes.ts";
+import { didYouMean } from "../documents/yaml-source.ts";
+import { policyText } from "./cedar-text.ts";
+import { lowerConstraints } from "./constraints.ts";
+import type { NameIndex } from "./names.ts";
+import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
+
+/** One policy that a line of a YAML document means; shape of `compileCedar`'s `generated`. */
+export interface GeneratedPolicy {
+  readonly id: PolicyId;
+  readonly text: string;
+  readonly source: SourceSpan;
+  readonly reason?: string;
+  readonly tenant: TenantId;
+  readonly derivations: readonly Derivation[];
+}
+
+/** A line of a document that names a definition. */
+export interface TargetUse {
+  readonly file: string;
+  readonly at: SourceSpan;
+  readonly action: LeafAction;
+  readonly use: "deny" | "grant" | "expose" | "constrain";
+}
+
+export interface LoweredPolicies {
+  readonly generated: readonly GeneratedPolicy[];
+  readonly uses: readonly TargetUse[];
+  /** Definitions that an exposure list closes, by the document that does. */
+  readonly closed: ReadonlyMap<LeafAction, readonly string[]>;
+}
+
+const GROUPS: readonly TargetGroup[] = ["tools", "resources", "prompts"];
+
+/** What lowering one document needs and produces. */
+export interface PolicyWork {
+  readonly document: Parsed<PolicyShape>;
+  readonly file: string;
+  readonly names: NameIndex;
+  readonly servers: ReadonlySet<string> | undefined;
+  /** `any` grants to everyone; undefined = the document has no principals, so `allow` only exposes. */
+  readonly principals: "any" | readonly string[] | undefined;
+  readonly sink: DiagnosticSink;
+  readonly generated: GeneratedPolicy[];
+  readonly uses: TargetUse[];
+}
+
+/** Adds a policy whose id is the document and the JSON Pointer of its line. */
+export function addPolicy(
+  work: PolicyWork,
+  path: readonly (string | number)[],
+  text: string,
+  at: SourceSpan,
+  derivations: readonly Derivation[] = [],
+): void {
+  const pointer = path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  const { reason } = work.document.shape.metadata ?? {};
+  work.generated.push({
+    id: `${work.file}#${pointer}`,
+    text,
+    source: at,
+    ...(reason === undefined ? {} : { reason }),
+    tenant: DEFAULT_TENANT,
+    derivations,
+  });
+}
+
+export function rolesOf(work: PolicyWork): readonly string[] | undefined {
+  return work.principals === "any" ? undefined : work.principals;
+}
+
+interface NamedTarget {
+  readonly leaf: PinnedLeaf;
+  readonly index: number;
+  readonly at: SourceSpan;
+}
+
+function targetsOf(work: PolicyWork, verb: "deny" | "allow", group: TargetGroup): readonly NamedTarget[] {
+  const written = work.document.shape[verb]?.[group] ?? [];
+  return written.flatMap((name, index) => {
+    const at = work.document.source.at(verb, group, index);
+    const leaf = work.names.resolve(group, name, work.servers, at, work.sink);
+    return leaf === undefined ? [] : [{ leaf, index, at }];
+  });
+}
+
+function lowerDeny(work: PolicyWork): void {
+  for (const group of GROUPS) {
+    for (const { leaf, index, at } of targetsOf(work, "deny", group)) {
+      const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf] });
+      addPolicy(work, ["deny", group, index], text, at);
+      work.uses.push({ file: work.file, at, action: leaf.leaf.action, use: "deny" });
+    }
+  }
+}
+
+function lowerAllow(work: PolicyWork, closed: Map<LeafAction, string[]>): void {
+  for (const group of GROUPS) {
+    const targets = targetsOf(work, "allow", group);
+    const use = work.principals === undefined ? "expose" : "grant";
+    for (const { leaf, index, at } of targets) {
+      work.uses.push({ file: work.file, at, action: leaf.leaf.action, use });
+      if (use === "expose") continue;
+      addPolicy(
+        work,
+        ["allow", group, index],
+        policyText({ effect: "permit", roles: rolesOf(work), leaves: [leaf] }),
+        at,
+      );
+    }
+    if (use === "expose") closeOthers(work, group, targets, closed);
+  }
+}
+
+/** Exposure: on every server of which a definition is named, the other definitions of that primitive are forbidden. */
+function closeOthers(
+  work: PolicyWork,
+  group: TargetGroup,
+  targets: readonly NamedTarget[],
+  closed: Map<LeafAction, string[]>,
+): void {
+  const named = new Set(targets.map((target) => target.leaf));
+  const first = new Map(targets.toReversed().map((target) => [target.leaf.server.entry.id, target]));
+  for (const [server, target] of [...first].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const others = work.names.siblings(target.leaf).filter((leaf) => !named.has(leaf));
+    if (others.length === 0) continue;
+    const text = policyText({ effect: "forbid", roles: undefined, leaves: others });
+    addPolicy(work, ["allow", group, `others@${server}`], text, target.at);
+    for (const { leaf } of others) closed.set(leaf.action, [...(closed.get(leaf.action) ?? []), work.file]);
+  }
+}
+
+function scopeServers(
+  document: Parsed<PolicyShape>,
+  registry: LoweredRegistry,
+  sink: DiagnosticSink,
+): ReadonlySet<string> | undefined {
+  const written = document.shape.scope?.servers;
+  if (written === undefined) return undefined;
+  const known = [...registry.servers.keys()];
+  for (const [index, name] of written.entries()) {
+    if (known.includes(name)) continue;
+    const at = document.source.at("scope", "servers", index);
+    sink.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(name)}`, didYouMean(name, known));
+  }
+  return new Set(written);
+}
+
+/** `Developer` and `Role::"Developer"` both name the role. */
+function roleName(written: string): string {
+  return /^Role::"([^"\\]+)"$/u.exec(written)?.[1] ?? written;
+}
+
+function scopePrincipals(
+  document: Parsed<PolicyShape>,
+  knownRoles: readonly string[] | undefined,
+  sink: DiagnosticSink,
+): PolicyWork["principals"] {
+  const written = document.shape.scope?.principals;
+  if (written === undefined || written === "any") return written;
+  const roles = typeof written === "string" ? undefined : written.in;
+  if (roles === undefined) {
+    const at = document.source.at("scope", "principals");
+    sink.report("DOCUMENT_INVALID", at, "scope.principals is any, or { in: [role names] }");
+    return [];
+  }
+  return roles.map((item, index) => {
+    const role = roleName(item);
+    if (knownRoles?.includes(role) === false) {
+      const at = document.source.at("scope", "principals", "in", index);
+      sink.report(
+        "ROLE_UNKNOWN",
+        at,
+        `the role ${JSON.stringify(role)} is not declared`,
+        didYouMean(role, knownRoles),
+      );
+    }
+    return role;
+  });
+}
+
+function checkHeader({ shape, source }: Parsed<PolicyShape>, sink: DiagnosticSink): void {
+  const { evaluator, failMode } = shape.policy ?? {};
+  if (evaluator !== undefined && evaluator !== "cedar") {
+    const help =
+      "every decision is Cedar's, so that check, test, plan and the gateway cannot differ; write cedar";
+    const at = source.at("policy", "evaluator");
+    sink.report(
+      "EVALUATOR_UNSUPPORTED",
+      at,
+      `the evaluator ${JSON.stringify(evaluator)} does not exist`,
+      help,
+    );
+  }
+  if (failMode !== undefined && failMode !== "closed") {
+    const help = "a fault always denies; there is no mode in which an unevaluated call passes; write closed";
+    const at = source.at("policy", "failMode");
+    sink.report(
+      "FAIL_MODE_UNSUPPORTED",
+      at,
+      `the fail mode ${JSON.stringify(failMode)} does not exist`,
+      help,
+    );
+  }
+}
+
+export function lowerPolicies(
+  documents: Documents,
+  registry: LoweredRegistry,
+  names: NameIndex,
+  sink: DiagnosticSink,
+): LoweredPolicies {
+  const generated: GeneratedPolicy[] = [];
+  const uses: TargetUse[] = [];
+  const closed = new Map<LeafAction, string[]>();
+  for (const document of documents.policies) {
+    checkHeader(document, sink);
+    const work: PolicyWork = {
+      document,
+      file: document.source.file,
+      names,
+      servers: scopeServers(document, registry, sink),
+      principals: scopePrincipals(document, documents.project?.shape.roles, sink),
+      sink,
+      generated,
+      uses,
+    };
+    lowerDeny(work);
+    lowerAllow(work, closed);
+    lowerConstraints(work);
+  }
+  return { generated, uses, closed };
+}

@@ -1,0 +1,348 @@
+// tests/ → test suites with every name resolved.
+import { DEFAULT_TENANT } from "#bundle";
+import type { LeafKind } from "#bundle";
+import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
+import type { Documents, Parsed } from "../documents/load.ts";
+import type {
+  TestCallShape,
+  TestDataShape,
+  TestPrincipalShape,
+  TestShape,
+  TestSuiteShape,
+} from "../documents/shapes.ts";
+import { didYouMean } from "../documents/yaml-source.ts";
+import type { CallExpectation, TestCall, TestCase, TestPrincipal, TestSuite } from "../model/test-suite.ts";
+import type { PrincipalAttribute } from "./identity.ts";
+import { leafActionOf } from "./leaf-action.ts";
+import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
+
+interface SuiteWork {
+  readonly registry: LoweredRegistry;
+  readonly attributes: readonly PrincipalAttribute[];
+  readonly knownRoles: readonly string[] | undefined;
+  readonly sink: DiagnosticSink;
+}
+
+interface Fixtures {
+  readonly principals: Map<string, TestPrincipal>;
+  readonly calls: Map<string, TestCall>;
+}
+
+function hasType(value: unknown, type: PrincipalAttribute["type"]): boolean {
+  switch (type) {
+    case "String":
+      return typeof value === "string";
+    case "Bool":
+      return typeof value === "boolean";
+    case "Long":
+      return Number.isSafeInteger(value);
+    case "StringSet":
+      return Array.isArray(value);
+  }
+}
+
+function checkAttributes(work: SuiteWork, shape: TestPrincipalShape, at: (name: string) => SourceSpan): void {
+  const known = work.attributes.map((item) => item.name);
+  for (const [name, value] of Object.entries(shape.attrs ?? {})) {
+    const attribute = work.attributes.find((item) => item.name === name);
+    if (attribute === undefined) {
+      const message = `no issuer maps a claim to the attribute ${JSON.stringify(name)}`;
+      work.sink.report("TEST_PRINCIPAL_INVALID", at(name), message, didYouMean(name, known));
+    } else if (!hasType(value, attribute.type)) {
+      work.sink.report("TEST_PRINCIPAL_INVALID", at(name), `${name} must be of type ${attribute.type}`);
+    }
+  }
+}
+
+function principalOf(
+  work: SuiteWork,
+  document: Parsed<TestDataShape>,
+  name: string,
+  shape: TestPrincipalShape,
+): TestPrincipal {
+  const { source } = document;
+  checkAttributes(work, shape, (attribute) => source.at("principals", name, "attrs", attribute));
+  for (const [index, role] of (shape.roles ?? []).entries()) {
+    if (work.knownRoles?.includes(role) !== false) continue;
+    const message = `the role ${JSON.stringify(role)} is not declared`;
+    work.sink.report(
+      "ROLE_UNKNOWN",
+      source.at("principals", name, "roles", index),
+      message,
+      didYouMean(role, work.knownRoles),
+    );
+  }
+  const attributes = shape.attrs ?? {};
+  return {
+    name,
+    facts: {
+      type: "User",
+      id: shape.id,
+      tenant: DEFAULT_TENANT,
+      roles: [...(shape.roles ?? [])].sort(),
+      groups: [...(shape.groups ?? [])].sort(),
+      attributes,
+    },
+    missingAttributes: work.attributes
+      .filter((item) => item.required && !Object.hasOwn(attributes, item.name))
+      .map((item) => item.name),
+    at: source.atKey("principals", name),
+  };
+}
+
+function targetOf(shape: TestCallShape): readonly [kind: LeafKind, name: string][] {
+  return [
+    ...(shape.tool === undefined ? [] : [["tool", shape.tool] as [LeafKind, string]]),
+    ...(shape.resource === undefined ? [] : [["resource", shape.resource] as [LeafKind, string]]),
+    ...(shape.prompt === undefined ? [] : [["prompt", shape.prompt] as [LeafKind, string]]),
+  ];
+}
+
+function callOf(work: SuiteWork, name: string, shape: TestCallShape, at: SourceSpan): TestCall | undefined {
+  const [target, ...more] = targetOf(shape);
+  if (target === undefined || more.length > 0) {
+    work.sink.report("DOCUMENT_INVALID", at, "a call names exactly one tool, resource or prompt");
+    return undefined;
+  }
+  if (!work.registry.servers.has(shape.server)) {
+    const help = didYouMean(shape.server, [...work.registry.servers.keys()]);
+    work.sink.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(shape.server)}`, help);
+    return undefined;
+  }
+  // A template and a resource have the same method, so their actions are one name space.
+  const pinned = work.registry.leaves.get(leafActionOf(shape.server, ...target));
+  if (pinned === undefined) {
+    const message = `${shape.server} has no pinned ${target[0]} named ${JSON.stringify(target[1])}`;
+    work.sink.report("NAME_UNKNOWN", at, message, didYouMean(target[1], namesOn(work, shape.server)));
+    return undefined;
+  }
+  return {
+    name,
+    server: shape.server,
+    action: pinned.leaf.action,
+    target: target[1],
+    arguments: shape.arguments ?? {},
+    invalid: shape.invalid ?? false,
+    at,
+  };
+}
+
+function namesOn(work: SuiteWork, server: string): readonly string[] {
+  const onServer = (item: PinnedLeaf): boolean => item.server.entry.id === server;
+  return [...work.registry.leaves.values()].filter(onServer).map((item) => item.leaf.name);
+}
+
+function addFixtures(
+  work: SuiteWork,
+  document: Parsed<TestDataShape>,
+  into: Fixtures,
+  shared: boolean,
+): void {
+  const { shape, source } = document;
+  for (const [name, principal] of Object.entries(shape.principals ?? {})) {
+    if (shared && into.principals.has(name)) {
+      const message = `the principal ${JSON.stringify(name)} is declared twice`;
+      work.sink.report("DOCUMENT_DUPLICATE", source.atKey("principals", name), message);
+    }
+    into.principals.set(name, principalOf(work, document, name, principal));
+  }
+  for (const [name, call] of Object.entries(shape.calls ?? {})) {
+    if (shared && into.calls.has(name)) {
+      work.sink.report(
+        "DOCUMENT_DUPLICATE",
+        source.atKey("calls", name),
+        `the call ${JSON.stringify(name)} is declared twice`,
+      );
+    }
+    const lowered = callOf(work, name, call, source.atKey("calls", name));
+    if (lowered !== undefined) into.calls.set(name, lowered);
+  }
+}
+
+/** Resolves names within one suite; a name whose declaration was faulty has been reported already. */
+class SuiteNames {
+  readonly #fixtures: Fixtures;
+  readonly #declaredCalls: ReadonlySet<string>;
+  readonly #sink: DiagnosticSink;
+
+  constructor(fixtures: Fixtures, declaredCalls: ReadonlySet<string>, sink: DiagnosticSink) {
+    this.#fixtures = fixtures;
+    this.#declaredCalls = declaredCalls;
+    this.#sink = sink;
+  }
+
+  principal(name: string, at: SourceSpan): TestPrincipal | undefined {
+    const found = this.#fixtures.principals.get(name);
+    if (found === undefined) this.#unknown("principal", name, [...this.#fixtures.principals.keys()], at);
+    return found;
+  }
+
+  call(name: string, at: SourceSpan): TestCall | undefined {
+    const found = this.#fixtures.calls.get(name);
+    if (found === undefined && !this.#declaredCalls.has(name)) {
+      this.#unknown("call", name, [...this.#fixtures.calls.keys()], at);
+    }
+    return found;
+  }
+
+  #unknown(noun: string, name: string, known: readonly string[], at: SourceSpan): void {
+    this.#sink.report(
+      "TEST_NAME_UNKNOWN",
+      at,
+      `no ${noun} is named ${JSON.stringify(name)}`,
+      didYouMean(name, known),
+    );
+  }
+}
+
+type SuiteDocument = Parsed<TestSuiteShape>;
+
+function matrixTest(
+  document: SuiteDocument,
+  index: number,
+  test: TestShape,
+  names: SuiteNames,
+  sink: DiagnosticSink,
+): TestCase {
+  const place = (...path: (string | number)[]): SourceSpan => document.source.at("tests", index, ...path);
+  const matrix = test.matrix ?? { principals: [], calls: [] };
+  const principals = matrix.principals.map((name, at) =>
+    names.principal(name, place("matrix", "principals", at)),
+  );
+  const calls = matrix.calls.map((name, at) => names.call(name, place("matrix", "calls", at)));
+  const allow = (test.allow ?? []).map(([principal, call], at) => ({
+    principal,
+    call,
+    at: place("allow", at),
+  }));
+  for (const { principal, call, at } of allow) {
+    if (matrix.principals.includes(principal) && matrix.calls.includes(call)) continue;
+    sink.report("TEST_NAME_UNKNOWN", at, `[${principal}, ${call}] is not a cell of the matrix`);
+  }
+  const expect = new Map<string, CallExpectation>();
+  for (const [call, { reasons, errors }] of Object.entries(test.expect ?? {})) {
+    const at = document.source.atKey("tests", index, "expect", call);
+    if (!matrix.calls.includes(call)) {
+      sink.report(
+        "TEST_NAME_UNKNOWN",
+        at,
+        `${JSON.stringify(call)} is not a call of the matrix`,
+        didYouMean(call, matrix.calls),
+      );
+    }
+    expect.set(call, { call, reasons, errors, at });
+  }
+  const defined = <T>(item: T | undefined): item is T => item !== undefined;
+  return {
+    kind: "matrix",
+    name: test.name,
+    skip: test.skip,
+    at: place("name"),
+    principals: principals.filter(defined),
+    calls: calls.filter(defined),
+    allow,
+    expect,
+  };
+}
+
+function transformTest(
+  work: SuiteWork,
+  document: SuiteDocument,
+  index: number,
+  test: TestShape,
+  names: SuiteNames,
+): TestCase | undefined {
+  const place = (...path: (string | number)[]): SourceSpan => document.source.at("tests", index, ...path);
+  const principal = names.principal(test.as ?? "", place("as"));
+  const call =
+    typeof test.call === "object"
+      ? callOf(work, test.name, test.call, place("call"))
+      : names.call(test.call ?? "", place("call"));
+  if (principal === undefined || call === undefined) return undefined;
+  return {
+    kind: "transform",
+    name: test.name,
+    skip: test.skip,
+    at: place("name"),
+    principal,
+    call,
+    upstream: test.upstream,
+    expectResponse: test.expectResponse,
+    expectRequest: test.expectRequest,
+  };
+}
+
+const MATRIX_KEYS = ["matrix", "allow", "expect"] as const;
+const TRANSFORM_KEYS = ["as", "call", "upstream", "expectResponse", "expectRequest"] as const;
+
+function lowerTest(
+  work: SuiteWork,
+  document: SuiteDocument,
+  index: number,
+  test: TestShape,
+  names: SuiteNames,
+): TestCase | undefined {
+  const isMatrix = test.matrix !== undefined;
+  const foreign = (isMatrix ? TRANSFORM_KEYS : MATRIX_KEYS).find((key) => test[key] !== undefined);
+  const expectsNothing = test.expectResponse === undefined && test.expectRequest === undefined;
+  if (
+    foreign !== undefined ||
+    (!isMatrix && (test.as === undefined || test.call === undefined || expectsNothing))
+  ) {
+    const message =
+      "a test has either matrix (with allow, expect) or as, call and expectResponse or expectRequest";
+    work.sink.report("DOCUMENT_INVALID", document.source.at("tests", index), message);
+    return undefined;
+  }
+  if (test.expectResponse !== undefined && test.upstream === undefined) {
+    work.sink.report("DOCUMENT_INVALID", document.source.at("tests", index), "expectResponse needs upstream");
+    return undefined;
+  }
+  return isMatrix
+    ? matrixTest(document, index, test, names, work.sink)
+    : transformTest(work, document, index, test, names);
+}
+
+function nowOf(document: SuiteDocument, sink: DiagnosticSink): number | undefined {
+  const written = document.shape.options?.now;
+  if (written === undefined) return undefined;
+  const nowMs = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/u.test(written)
+    ? Date.parse(written)
+    : Number.NaN;
+  if (Number.isNaN(nowMs)) {
+    sink.report(
+      "DOCUMENT_INVALID",
+      document.source.at("options", "now"),
+      "options.now must be an RFC 3339 instant",
+    );
+    return undefined;
+  }
+  return nowMs;
+}
+
+export function lowerSuites(
+  documents: Documents,
+  registry: LoweredRegistry,
+  attributes: readonly PrincipalAttribute[],
+  sink: DiagnosticSink,
+): readonly TestSuite[] {
+  const work: SuiteWork = { registry, attributes, knownRoles: documents.project?.shape.roles, sink };
+  const shared: Fixtures = { principals: new Map(), calls: new Map() };
+  for (const document of documents.testData) addFixtures(work, document, shared, true);
+  const declared = documents.testData.flatMap((document) => Object.keys(document.shape.calls ?? {}));
+  return documents.testSuites.map((document) => {
+    const fixtures: Fixtures = { principals: new Map(shared.principals), calls: new Map(shared.calls) };
+    addFixtures(work, document, fixtures, false);
+    const names = new SuiteNames(
+      fixtures,
+      new Set([...declared, ...Object.keys(document.shape.calls ?? {})]),
+      sink,
+    );
+    const tests = document.shape.tests.flatMap(
+      (test, index) => lowerTest(work, document, index, test, names) ?? [],
+    );
+    const { name, metadata } = document.shape;
+    const { file } = document.source;
+    return { file, name: name ?? metadata?.name ?? file, nowMs: nowOf(document, sink), tests };
+  });
+}

@@ -1,0 +1,74 @@
+// Test cells → golden decision vectors: what every gateway must reproduce before it activates the bundle.
+import type { BundleContent, DecisionVector, VectorsSection } from "#bundle";
+import { createEvaluator } from "#pdp";
+import type { Evaluator } from "#pdp";
+import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts";
+
+/** Replayed on every activation; a suite may be larger. */
+export const MAX_VECTORS = 2_000;
+const CELL_TIMEOUT_MS = 5_000;
+
+interface Cell {
+  readonly name: string;
+  readonly principal: TestPrincipal;
+  readonly call: TestCall;
+}
+
+function cellsOf(suite: TestSuite): readonly Cell[] {
+  return suite.tests.flatMap((test) => {
+    if (test.skip !== undefined) return [];
+    if (test.kind === "transform") {
+      return [{ name: `${suite.file}: ${test.name}`, principal: test.principal, call: test.call }];
+    }
+    return test.principals.flatMap((principal) =>
+      test.calls.map((call) => ({
+        name: `${suite.file}: ${test.name}: ${principal.name} ${call.name}`,
+        principal,
+        call,
+      })),
+    );
+  });
+}
+
+/** A cell is a vector only where the decision is the policy's: not where facts or arguments are meant to be refused. */
+function isDecided(cell: Cell): boolean {
+  return !cell.call.invalid && cell.principal.missingAttributes.length === 0;
+}
+
+async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector> {
+  const { name, principal, call } = cell;
+  const { facts } = principal;
+  const signal = AbortSignal.timeout(CELL_TIMEOUT_MS);
+  const prepared = await evaluator.prepare(facts.tenant, call.action, call.arguments, facts, signal);
+  const decision = prepared.ok ? evaluator.decide(prepared.query) : { effect: "deny" as const, reasons: [] };
+  return {
+    name,
+    action: call.action,
+    principal: facts,
+    arguments: call.arguments,
+    expect: { effect: decision.effect, reasons: [...decision.reasons].sort() },
+  };
+}
+
+/** Decides every cell with the gateway's own evaluator. Rejects where the content cannot be evaluated. */
+export async function buildVectors(
+  content: Pick<BundleContent, "registry" | "policies">,
+  suites: readonly TestSuite[],
+): Promise<VectorsSection> {
+  const unique = new Map(
+    suites
+      .flatMap(cellsOf)
+      .filter(isDecided)
+      .map((cell) => [cell.name, cell]),
+  );
+  const cells = [...unique.values()].slice(0, MAX_VECTORS);
+  if (cells.length === 0) return { vectors: [] };
+  const evaluator = await createEvaluator(content);
+  try {
+    const vectors: DecisionVector[] = [];
+    for (const cell of cells) vectors.push(await decide(evaluator, cell));
+    return { vectors: vectors.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  } finally {
+    evaluator.dispose();
+  }
+}

@@ -1,0 +1,70 @@
+// Test suites as the test runner sees them: names resolved, fixtures merged, positions kept.
+import type { LeafAction, PrincipalFacts, ServerId } from "#bundle";
+import type { JsonObject } from "#std";
+import type { SourceSpan } from "../diagnostics/index.ts";
+
+export interface TestPrincipal {
+  readonly name: string;
+  readonly facts: PrincipalFacts;
+  /** Required attributes that the fixture leaves out; any entry denies every call, as at the gateway. */
+  readonly missingAttributes: readonly string[];
+  readonly at: SourceSpan;
+}
+
+export interface TestCall {
+  readonly name: string;
+  readonly server: ServerId;
+  readonly action: LeafAction;
+  /** Tool or prompt name, or resource URI. */
+  readonly target: string;
+  readonly arguments: JsonObject;
+  /** The pinned schema must refuse the arguments. */
+  readonly invalid: boolean;
+  readonly at: SourceSpan;
+}
+
+/** What a cell of a matrix must show beside its effect. */
+export interface CallExpectation {
+  readonly call: string;
+  /** Policy ids that must be among the reasons of the decision. */
+  readonly reasons: readonly string[] | undefined;
+  /** Exact number of evaluation errors. */
+  readonly errors: number | undefined;
+  readonly at: SourceSpan;
+}
+
+export interface MatrixTest {
+  readonly kind: "matrix";
+  readonly name: string;
+  readonly skip: string | undefined;
+  readonly at: SourceSpan;
+  readonly principals: readonly TestPrincipal[];
+  readonly calls: readonly TestCall[];
+  /** Cells that must be allowed; every other cell must be denied. */
+  readonly allow: readonly { readonly principal: string; readonly call: string; readonly at: SourceSpan }[];
+  readonly expect: ReadonlyMap<string, CallExpectation>;
+}
+
+/** One allowed call, and what the transforms make of its arguments and of the result of the server. */
+export interface TransformTest {
+  readonly kind: "transform";
+  readonly name: string;
+  readonly skip: string | undefined;
+  readonly at: SourceSpan;
+  readonly principal: TestPrincipal;
+  readonly call: TestCall;
+  readonly upstream: JsonObject | undefined;
+  /** Every member named here must be in the result the client sees, with this value. */
+  readonly expectResponse: JsonObject | undefined;
+  readonly expectRequest: JsonObject | undefined;
+}
+
+export type TestCase = MatrixTest | TransformTest;
+
+export interface TestSuite {
+  readonly file: string;
+  readonly name: string;
+  /** Instant at which the suite runs, milliseconds since the Unix epoch; undefined = not frozen. */
+  readonly nowMs: number | undefined;
+  readonly tests: readonly TestCase[];
+}
