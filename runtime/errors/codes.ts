@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   METHOD_UNKNOWN: { jsonrpc: -32601, http: 404, message: "Method not found" },
   NOT_READY: { jsonrpc: 5032, http: 503, message: "No active release" },
   ORIGIN_FORBIDDEN: { ...invalidRequest, http: 403, message: "Origin not allowed" },
+  OVERLOADED: { jsonrpc: 5030, http: 503, message: "Too many requests in flight" },
   PIN_MISMATCH: { jsonrpc: 4031, http: 200, message: "The upstream definition is not the approved one" },
   PIN_UNVERIFIED: { jsonrpc: 4031, http: 200, message: "The upstream definition could not be verified" },
   POLICY_DENIED: denied,

@@ -20,6 +20,8 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
     bindingKey: exchange.principal.bindingKey,
     protocolVersion,
     clientInfo: isJsonObject(params["clientInfo"]) ? params["clientInfo"] : undefined,
+    issuer: exchange.principal.issuer,
+    principal: exchange.principal.facts,
     expiresAtMs: exchange.principal.expiresAtMs,
   });
   const result: JsonObject = {

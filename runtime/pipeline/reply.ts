@@ -59,7 +59,7 @@ function statusOf(code: ErrorCode, address: ReplyAddress): number {
 }
 
 function isBare(code: ErrorCode, status: number, address: ReplyAddress): boolean {
-  return code === "NOT_READY" || status === 202 || (address.method === "server/discover" && status === 503);
+  return code === "NOT_READY" || code === "OVERLOADED" || status === 202 || (address.method === "server/discover" && status === 503);
 }
 
 function denialHeaders(code: ErrorCode, status: number, challenge: string | undefined): Record<string, string> {

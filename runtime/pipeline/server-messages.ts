@@ -1,13 +1,14 @@
 // What an upstream sends of its own accord: notifications are passed on by the method table, requests are refused.
+import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import { ERROR_CODES } from "#errors";
 import { lookupMethod } from "#mcp";
-import type { Era } from "#bundle";
+import type { Era, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { transformNotification } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
-import { decisionRecord } from "./audit-records.ts";
+import { SYSTEM_TENANT } from "./audit-records.ts";
 import type { Recorded } from "./exchange.ts";
 
 /** Most notifications one call may relay; a server that sends more is talking to itself. */
@@ -30,18 +31,34 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
         if (sent) relayed += 1;
         options.onNotification(String(notification["method"]), sent);
       },
-      onServerRequest: async (request) => {
-        const method = typeof request["method"] === "string" ? request["method"] : "";
-        const body = decisionRecord(
-          exchange,
-          { effect: "deny", policies: [], code: "SERVER_REQUEST_DENIED", detail: method, stage: "server-request" },
-          options.audit,
-        );
-        await options.audit.append({ tenant: exchange.route.entry.tenant, event: "decision", body });
-        return refusedServerRequest();
-      },
+      onServerRequest: (request) => answerServerRequest(options.audit, exchange.target.server, request, exchange),
     };
   };
+}
+
+/** A server may ask whether the connection lives; every other request of its own is refused and recorded. */
+export async function answerServerRequest(
+  audit: AuditLog,
+  server: ServerId,
+  request: JsonObject,
+  exchange?: Recorded,
+): Promise<UpstreamReply> {
+  const method = typeof request["method"] === "string" ? request["method"] : "";
+  if (method === "ping") return { kind: "result", result: {} };
+  await audit.append({
+    tenant: exchange?.route.entry.tenant ?? SYSTEM_TENANT,
+    event: "decision",
+    body: {
+      id: randomUUID(),
+      during: exchange?.id ?? null,
+      effect: "deny",
+      code: "SERVER_REQUEST_DENIED",
+      direction: "server-to-client",
+      method: method.slice(0, 128),
+      server,
+    },
+  });
+  return { kind: "error", error: { code: -32601, message: ERROR_CODES.SERVER_REQUEST_DENIED.message } };
 }
 
 /** The notification as it may go downstream, or undefined where it may not. */
@@ -55,8 +72,4 @@ export function governNotification(
   const row = lookupMethod("server-to-client", method, era);
   if (row?.kind !== "notification" || row.handling !== "forward") return undefined;
   return transform === undefined ? notification : transformNotification(transform, notification);
-}
-
-export function refusedServerRequest(): UpstreamReply {
-  return { kind: "error", error: { code: -32601, message: ERROR_CODES.SERVER_REQUEST_DENIED.message } };
 }

@@ -20,7 +20,7 @@ class Proceeding<T> {
   }
   static read<T>(value: unknown): { readonly exchange: T } | undefined {
     return typeof value === "object" && value !== null && #exchange in value
-      ? { exchange: (value as Proceeding<T>).#exchange }
+      ? { exchange: (value as unknown as Proceeding<T>).#exchange }
       : undefined;
   }
 }

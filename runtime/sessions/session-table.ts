@@ -2,6 +2,7 @@
 // and expired when idle. A restart loses them; clients then initialize again, as the protocol has them do.
 import { randomUUID } from "node:crypto";
 import { AegisError } from "#errors";
+import type { PrincipalFacts } from "#bundle";
 import type { RequestId } from "#mcp";
 import type { Clock, JsonObject } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
@@ -13,12 +14,24 @@ export interface LegacySession {
   readonly bindingKey: string;
   readonly protocolVersion: string;
   readonly clientInfo: JsonObject | undefined;
+  readonly issuer: string;
+  /** Facts of the latest token seen: what a stream's messages are judged by. */
+  principal: PrincipalFacts;
   expiresAtMs: number;
   /** Requests under way by id, so that `notifications/cancelled` reaches only its own session's calls. */
   readonly inFlight: Map<RequestId, () => void>;
   lastUsedMs: number;
   stream: SseStream | undefined;
 }
+
+type SessionFacts =
+  | "routePath"
+  | "bindingKey"
+  | "protocolVersion"
+  | "clientInfo"
+  | "issuer"
+  | "principal"
+  | "expiresAtMs";
 
 export interface SessionLimits {
   readonly maxSessions: number;
@@ -50,7 +63,7 @@ export class SessionTable {
   }
 
   /** @throws {AegisError} SESSION_LIMIT */
-  open(facts: Pick<LegacySession, "routePath" | "bindingKey" | "protocolVersion" | "clientInfo" | "expiresAtMs">): LegacySession {
+  open(facts: Pick<LegacySession, SessionFacts>): LegacySession {
     const held = this.#perPrincipal.get(facts.bindingKey) ?? 0;
     if (this.#sessions.size >= this.#limits.maxSessions || held >= this.#limits.maxSessionsPerPrincipal) {
       throw new AegisError("SESSION_LIMIT", `${this.#sessions.size} sessions open, ${held} of this principal`);

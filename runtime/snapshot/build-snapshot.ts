@@ -29,6 +29,7 @@ export interface SnapshotRelease {
 
 export interface SnapshotOptions {
   readonly bindings: UpstreamBindings;
+  /** One verifier for all issuers of the environment; each route accepts only its own. */
   readonly createVerifier: (issuers: readonly IssuerEntry[]) => TokenVerifier;
 }
 
@@ -74,13 +75,13 @@ function buildRoutes(
   held: UpstreamBinding[],
 ): ReadonlyMap<string, Route> {
   const servers = new Map<string, RoutedServer>();
+  const verifier = options.createVerifier(environment.issuers);
   const routes = new Map<string, Route>();
   for (const entry of environment.routes) {
     const id = onlyServer(entry);
     const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
     servers.set(id, server);
-    const issuers = environment.issuers.filter((issuer) => entry.issuers.includes(issuer.issuer));
-    routes.set(entry.path, { entry, server, verifier: options.createVerifier(issuers) });
+    routes.set(entry.path, { entry, server, verifier });
   }
   return routes;
 }

@@ -3,6 +3,7 @@ import type { Era } from "#bundle";
 import { AegisError } from "#errors";
 import { LEGACY_VERSIONS, MODERN_VERSIONS, classifyMessage, methodRow, parseClientMessage, parseStrict } from "#mcp";
 import type { ClientMessage, MethodRow } from "#mcp";
+import { requireLegacyAccept } from "../listener/check-transport.ts";
 import type { Admitted, Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -29,8 +30,14 @@ export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Ad
       requireEra(era, exchange);
       const method = rowOf(message, era);
       const session = era === "legacy" ? joinSession(exchange, message, options.sessions) : undefined;
-      if (session !== undefined) session.expiresAtMs = principal.expiresAtMs;
-      if (era === "legacy") control.keepAfterDisconnect();
+      if (session !== undefined) {
+        session.expiresAtMs = principal.expiresAtMs;
+        session.principal = principal.facts;
+      }
+      if (era === "legacy") {
+        requireLegacyAccept(inbound);
+        control.keepAfterDisconnect();
+      }
       if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
       return proceed({
         ...exchange,

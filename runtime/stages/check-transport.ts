@@ -1,16 +1,17 @@
 // Stage 1, listener: Host and Origin, header duplicates, target form, media type. Reads no body.
 import { AegisError } from "#errors";
+import type { Clock } from "#std";
 import { checkTransport } from "../listener/check-transport.ts";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { Checked, Exchange } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 
-export function createListenerStage(rules: TransportRules): Stage<Exchange, Checked> {
+export function createListenerStage(rules: TransportRules, clock: Clock): Stage<Exchange, Checked> {
   return {
     name: "listener",
     run: (exchange) => {
-      if (Date.now() >= exchange.snapshot.hardExpiryMs) {
+      if (clock.nowMs() >= exchange.snapshot.hardExpiryMs) {
         return deny({ code: "NOT_READY", detail: "the active release is past its expiry and grace" });
       }
       checkTransport(exchange.inbound, rules);

@@ -3,18 +3,18 @@
 import { canonicalJson } from "#bundle";
 import type { ServerEntry, TransportEntry } from "#bundle";
 import type { PinVerifier } from "./pin-verifier.ts";
-import type { Upstream } from "./upstream.ts";
+import type { ServerUpstream } from "./server-upstream.ts";
 
 export interface UpstreamBinding {
-  readonly upstream: Upstream;
+  readonly upstream: ServerUpstream;
   readonly verifier: PinVerifier;
   /** Gives the binding back; the connection closes with its last holder. */
   readonly release: () => void;
 }
 
 export interface BindingFactories {
-  readonly createUpstream: (server: ServerEntry, transport: TransportEntry) => Upstream;
-  readonly createVerifier: (server: ServerEntry, upstream: Upstream) => PinVerifier;
+  readonly createUpstream: (server: ServerEntry, transport: TransportEntry) => ServerUpstream;
+  readonly createVerifier: (server: ServerEntry, upstream: ServerUpstream) => PinVerifier;
   readonly onCloseFault: (fault: unknown) => void;
 }
 
@@ -25,7 +25,7 @@ interface Shared<T> {
 
 export class UpstreamBindings {
   readonly #factories: BindingFactories;
-  readonly #upstreams = new Map<string, Shared<Upstream>>();
+  readonly #upstreams = new Map<string, Shared<ServerUpstream>>();
   readonly #verifiers = new Map<string, Shared<PinVerifier>>();
 
   constructor(factories: BindingFactories) {
@@ -57,7 +57,7 @@ export class UpstreamBindings {
     };
   }
 
-  upstreams(): readonly Upstream[] {
+  upstreams(): readonly ServerUpstream[] {
     return [...this.#upstreams.values()].map((shared) => shared.value);
   }
 

@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+// Launcher in a checkout: refuses an old Node in one line, then runs the CLI from source.
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`aegis needs Node 22.19 or newer; this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+await import("../main.ts");

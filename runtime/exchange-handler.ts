@@ -1,0 +1,121 @@
+// From one inbound HTTP request to one exchange on the leased snapshot. Nothing here decides anything.
+import { randomUUID } from "node:crypto";
+import type { AuditLog } from "#audit";
+import type { Clock } from "#std";
+import { resourceMetadata } from "./authn/resource-metadata.ts";
+import { accepts } from "./listener/check-transport.ts";
+import type { InboundHttp } from "./listener/inbound.ts";
+import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
+import { createControl } from "./pipeline/control.ts";
+import type { Authenticated, Checked, Exchange, Reached } from "./pipeline/exchange.ts";
+import type { Pipeline } from "./pipeline/pipeline.ts";
+import { ReplyChannel } from "./pipeline/reply-channel.ts";
+import { sendDenial } from "./pipeline/reply.ts";
+import { escapedFault, refuse, runExchange } from "./pipeline/run-exchange.ts";
+import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
+import type { Denial } from "./pipeline/verdict.ts";
+import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
+import type { Snapshot } from "./snapshot/snapshot.ts";
+
+export interface ExchangeHandlerOptions {
+  readonly holder: SnapshotHolder<Snapshot>;
+  readonly runner: ExchangeRunner;
+  /** Listener, endpoint and authenticate, then the verb of a legacy session. */
+  readonly sessionVerbs: Pipeline<Exchange, Authenticated>;
+  /** The listener's checks alone, for documents that need no authentication. */
+  readonly listenerOnly: Pipeline<Exchange, Checked>;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  /** Exchanges under way at once; more are turned away. */
+  readonly maxInFlight: number;
+}
+
+const METADATA_PREFIX = "/.well-known/oauth-protected-resource";
+
+export function createExchangeHandler(options: ExchangeHandlerOptions): (inbound: InboundHttp) => Promise<void> {
+  let inFlight = 0;
+  return async (inbound) => {
+    if (inFlight >= options.maxInFlight) {
+      await refuseEarly(inbound, { code: "OVERLOADED", detail: `${inFlight} exchanges in flight` }, options);
+      return;
+    }
+    const lease = options.holder.acquire();
+    if (lease === undefined) {
+      await refuseEarly(inbound, { code: "NOT_READY", detail: "no active release" }, options);
+      return;
+    }
+    inFlight += 1;
+    const control = createControl(inbound.closed);
+    const onGenerationEnd = (): void => control.cancel();
+    lease.signal.addEventListener("abort", onGenerationEnd, { once: true });
+    try {
+      const exchange: Exchange = {
+        id: randomUUID(),
+        receivedAtMs: options.clock.nowMs(),
+        startedMonotonicMs: options.clock.monotonicMs(),
+        inbound,
+        reply: new ReplyChannel(inbound.reply, accepts(inbound.headers, "text/event-stream")),
+        control: {
+          ...control,
+          setDeadline: (deadlineMs) => {
+            control.setDeadline(deadlineMs);
+            lease.setDeadline(deadlineMs);
+          },
+        },
+        snapshot: lease.snapshot,
+      };
+      await serve(exchange, options);
+    } finally {
+      lease.signal.removeEventListener("abort", onGenerationEnd);
+      control.release();
+      lease.release();
+      inFlight -= 1;
+    }
+  };
+}
+
+async function serve(exchange: Exchange, options: ExchangeHandlerOptions): Promise<void> {
+  try {
+    if (exchange.inbound.method === "GET" && exchange.inbound.path.startsWith(METADATA_PREFIX)) {
+      if (await serveMetadata(exchange, options)) return;
+    }
+    if (exchange.inbound.method === "GET" || exchange.inbound.method === "DELETE") {
+      await serveSessionVerb(exchange, options);
+      return;
+    }
+    await runExchange(options.runner, exchange);
+  } catch (fault) {
+    await refuse(options.runner, exchange, escapedFault(fault), "gateway");
+  }
+}
+
+async function serveSessionVerb(exchange: Exchange, options: ExchangeHandlerOptions): Promise<void> {
+  const outcome = await options.sessionVerbs.run(exchange, exchange.control.signal, options.runner.onStage);
+  if (outcome.kind === "denial") await refuse(options.runner, outcome.reached as Reached, outcome.denial, outcome.stage);
+}
+
+/** RFC 9728, unauthenticated but for the listener's checks: `/.well-known/oauth-protected-resource/<endpoint path>`. */
+async function serveMetadata(exchange: Exchange, options: ExchangeHandlerOptions): Promise<boolean> {
+  const route = exchange.snapshot.routes.get(exchange.inbound.path.slice(METADATA_PREFIX.length));
+  if (route === undefined) return false;
+  const checked = await options.listenerOnly.run(exchange, exchange.control.signal, options.runner.onStage);
+  if (checked.kind === "denial") {
+    await refuse(options.runner, exchange, checked.denial, checked.stage);
+    return true;
+  }
+  const document = resourceMetadata(route.entry);
+  exchange.reply.finish(200, JSON.stringify(document), { "cache-control": "max-age=300" });
+  return true;
+}
+
+/** Refuses before there is an exchange: no release to govern it, or no room for it. */
+async function refuseEarly(inbound: InboundHttp, denial: Denial, options: ExchangeHandlerOptions): Promise<void> {
+  const id = randomUUID();
+  const reply = new ReplyChannel(inbound.reply, false);
+  const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress };
+  const recorded = await options.audit.append({ tenant: SYSTEM_TENANT, event: "auth", body }).then(
+    () => denial.detail,
+    (fault: unknown) => `${denial.detail}; not recorded: ${escapedFault(fault).detail}`,
+  );
+  sendDenial(reply, { ...denial, detail: recorded }, { decisionId: id, challenge: undefined });
+}

@@ -1,0 +1,195 @@
+// The composition root of the gateway: makes every part, connects them, and owns their start and their end.
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { createAuditProcess } from "#audit";
+import type { AuditProcessLog } from "#audit";
+import { openPinnedRoot } from "#bundle";
+import { systemClock } from "#std";
+import type { Clock } from "#std";
+import type { ProcessConfig } from "./config/index.ts";
+import { createExchangeHandler } from "./exchange-handler.ts";
+import { createAdminHandlers } from "./gateway-status.ts";
+import { startAdminListener, startHttpListener } from "./listener/index.ts";
+import type { HttpListener, TransportRules } from "./listener/index.ts";
+import { createRateLimiter } from "./limits/index.ts";
+import { buildListenerPipeline, buildRequestPipeline, buildSessionPipeline } from "./pipeline/request-pipeline.ts";
+import { buildResponsePipeline } from "./pipeline/response-pipeline.ts";
+import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
+import { createReleasePart } from "./release-part.ts";
+import type { ReleasePart } from "./release-part.ts";
+import { bearerChallenge } from "./authn/index.ts";
+import { reauthoriseSessions } from "./sessions/event-router.ts";
+import { DEFAULT_SESSION_LIMITS, SessionTable } from "./sessions/session-table.ts";
+import type { UpdateOutcome } from "./snapshot/update-status.ts";
+import { createStages } from "./stages/create-stages.ts";
+import { createSessionVerbStage } from "./stages/session-verbs.ts";
+import type { Stages } from "./stages/stages.ts";
+import type { Logger, Metrics } from "./telemetry/index.ts";
+
+export interface GatewayOptions {
+  readonly config: ProcessConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock?: Clock;
+  /** Wraps the stages before they are put in order: the seam of the fault tests. */
+  readonly wrapStages?: (stages: Stages) => Stages;
+}
+
+export interface Gateway {
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort: number;
+  /** Process id of the audit writer. */
+  readonly auditWriterPid: () => number | undefined;
+  /** Outcome of the first attempt to activate a release. */
+  readonly firstRelease: UpdateOutcome;
+  readonly reload: () => Promise<UpdateOutcome>;
+  /** Stops accepting, lets exchanges under way finish for at most `graceMs`, seals the audit log. */
+  readonly stop: (graceMs: number) => Promise<void>;
+}
+
+const SWEEP_INTERVAL_MS = 1_000;
+
+/**
+ * Starts a gateway. It listens even where no release could be activated yet, and denies everything until one is.
+ * @throws {TrustError} for a root that is not the pinned one; AuditStartError where the log cannot be opened
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, logger, metrics, clock = systemClock } = options;
+  const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
+  const audit = await createAuditProcess({
+    dir: config.audit.dir,
+    stateDir: config.stateDir,
+    logId: `${hostname()}/${config.release.channel}`,
+    mode: config.audit.mode,
+  });
+  const sessions = new SessionTable(
+    { ...DEFAULT_SESSION_LIMITS, maxSessions: config.limits.maxSessions },
+    clock,
+    (session) => release.endSession(session),
+  );
+  const release: ReleasePart = createReleasePart({ config, root, audit, sessions, logger, metrics, clock });
+  const { holder, updater } = release;
+  const runner = createRunner(options, audit, sessions, clock);
+  const stages = runner.stages;
+  const handle = createExchangeHandler({
+    holder,
+    runner,
+    sessionVerbs: buildSessionPipeline(stages, createSessionVerbStage({ sessions, audit })),
+    listenerOnly: buildListenerPipeline(stages),
+    audit,
+    clock,
+    maxInFlight: config.limits.maxInFlight,
+  });
+  holder.onSwap((next, previous) => reauthoriseSessions(sessions, next, previous));
+  const firstRelease = await updater.start();
+  logger.info("release", { outcome: firstRelease });
+  let draining = false;
+  const listener = await startHttpListener({
+    host: config.listen.host,
+    port: config.listen.port,
+    handle,
+    limits: { maxConnections: config.limits.maxConnections },
+    onFault: (fault) => logger.error("listener fault", { fault: String(fault) }),
+  });
+  const admin = await startAdminListener({
+    host: config.admin.host,
+    port: config.admin.port,
+    handlers: createAdminHandlers({
+      updater,
+      holder,
+      audit,
+      sessions,
+      bindings: release.bindings,
+      metrics,
+      isDraining: () => draining,
+      nowMs: clock.nowMs,
+    }),
+    onFault: (fault) => logger.error("admin fault", { fault: String(fault) }),
+  });
+  const sweep = setInterval(() => sessions.sweep(), SWEEP_INTERVAL_MS);
+  return {
+    host: listener.host,
+    port: listener.port,
+    adminPort: admin.port,
+    auditWriterPid: audit.writerPid,
+    firstRelease,
+    reload: updater.reload,
+    stop: async (graceMs) => {
+      draining = true;
+      clearInterval(sweep);
+      await drain({ listener, admin, sessions, release, audit, graceMs });
+    },
+  };
+}
+
+function createRunner(
+  options: GatewayOptions,
+  audit: AuditProcessLog,
+  sessions: SessionTable,
+  clock: Clock,
+): ExchangeRunner & { readonly stages: Stages } {
+  const { config, metrics } = options;
+  const made = createStages({
+    transport: transportRules(config),
+    sessions,
+    limiter: createRateLimiter(),
+    audit,
+    clock,
+    maxRequestBytes: config.limits.maxRequestBytes,
+    onNotification: (method, relayed) => metrics.notification(method, relayed),
+  });
+  const stages = options.wrapStages?.(made) ?? made;
+  return {
+    stages,
+    request: buildRequestPipeline(stages),
+    response: buildResponsePipeline(stages),
+    audit,
+    clock,
+    challengeFor: (exchange, denial) => {
+      if (exchange.route === undefined || !denial.code.startsWith("AUTHN_")) return undefined;
+      return bearerChallenge(exchange.route.entry, denial.code === "AUTHN_TOKEN_MISSING" ? undefined : "invalid_token");
+    },
+    onStage: (name, durationMs) => metrics.stage(name, durationMs),
+    onEnd: (exchange, denial) => {
+      if (exchange.session !== undefined && exchange.message?.kind === "request") {
+        exchange.session.inFlight.delete(exchange.message.id);
+      }
+      metrics.exchange({
+        route: exchange.route?.entry.path ?? "(none)",
+        method: exchange.method?.method ?? "(none)",
+        outcome: denial === undefined ? "answered" : "denied",
+        code: denial?.code ?? "OK",
+        durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
+      });
+    },
+  };
+}
+
+/** Loopback names of the listening port unless the operator lists the public ones. */
+function transportRules(config: ProcessConfig): TransportRules {
+  const own = config.listen.host.includes(":") ? `[${config.listen.host}]:*` : `${config.listen.host}:*`;
+  return {
+    allowedHosts: config.listen.allowedHosts ?? ["127.0.0.1:*", "localhost:*", "[::1]:*", own],
+    allowedOrigins: config.listen.allowedOrigins ?? [],
+  };
+}
+
+interface Draining {
+  readonly listener: HttpListener;
+  readonly admin: HttpListener;
+  readonly sessions: SessionTable;
+  readonly release: ReleasePart;
+  readonly audit: AuditProcessLog;
+  readonly graceMs: number;
+}
+
+/** Streams end first, so that only exchanges hold the listener open; the log closes last, after the last record. */
+async function drain(parts: Draining): Promise<void> {
+  for (const session of parts.sessions.values()) session.stream?.end();
+  await parts.listener.close(parts.graceMs);
+  parts.sessions.endAll();
+  await parts.release.stop();
+  await parts.admin.close(0);
+  await parts.audit.close();
+}

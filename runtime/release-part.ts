@@ -1,0 +1,159 @@
+// Releases and what they bring to life: the updater, the active snapshot, and the upstream connections it names.
+import type { AuditLog } from "#audit";
+import { canonicalJson } from "#bundle";
+import type { IssuerEntry, TrustedRoot } from "#bundle";
+import type { Clock, JsonObject } from "#std";
+import { createPinVerifier, createUpstreamFactory } from "#upstream";
+import type { PinAlarm } from "#upstream";
+import { createTokenVerifier } from "./authn/index.ts";
+import type { TokenVerifier } from "./authn/index.ts";
+import type { ProcessConfig } from "./config/index.ts";
+import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
+import { createEventRouter } from "./sessions/event-router.ts";
+import type { LegacySession, SessionTable } from "./sessions/session-table.ts";
+import { buildSnapshot } from "./snapshot/build-snapshot.ts";
+import { openReleaseSource } from "./snapshot/release-source.ts";
+import { replayVectors } from "./snapshot/replay-vectors.ts";
+import { createSnapshotHolder } from "./snapshot/snapshot-holder.ts";
+import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
+import type { Snapshot } from "./snapshot/snapshot.ts";
+import { openStateStore } from "./snapshot/state-store.ts";
+import { createUpdater } from "./snapshot/updater.ts";
+import type { Updater } from "./snapshot/updater.ts";
+import type { Logger, Metrics } from "./telemetry/index.ts";
+import { UpstreamBindings } from "./upstream/bindings.ts";
+
+export interface ReleasePartOptions {
+  readonly config: ProcessConfig;
+  readonly root: TrustedRoot;
+  readonly audit: AuditLog;
+  readonly sessions: SessionTable;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+export interface ReleasePart {
+  readonly holder: SnapshotHolder<Snapshot>;
+  readonly updater: Updater;
+  readonly bindings: UpstreamBindings;
+  /** Releases the upstream channels of a legacy session that ended. */
+  readonly endSession: (session: LegacySession) => void;
+  readonly stop: () => Promise<void>;
+}
+
+export function createReleasePart(options: ReleasePartOptions): ReleasePart {
+  const { config, logger, metrics, clock, audit, sessions } = options;
+  const fault = (what: string) => (cause: unknown) => logger.error(what, { fault: String(cause) });
+  const holder = createSnapshotHolder<Snapshot>({ dispose: (snapshot) => snapshot.dispose(), onFault: fault("snapshot fault") });
+  const record = (event: "alarm" | "bundle", body: JsonObject): void => {
+    audit.append({ tenant: SYSTEM_TENANT, event, body }).catch(fault("audit fault"));
+  };
+  const bindings: UpstreamBindings = createBindings(options, holder, () => bindings, record);
+  const createVerifier = verifierFactory();
+  const source = openReleaseSource(config.release.source);
+  const updater = createUpdater<Snapshot>({
+    source,
+    store: openStateStore(config.stateDir, config.release.channel),
+    holder,
+    root: options.root,
+    channel: config.release.channel,
+    build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier }),
+    probe: (candidate, content, signal) => replayVectors(candidate.evaluator, content, signal),
+    discard: (candidate) => candidate.dispose(),
+    pollIntervalMs: config.release.pollIntervalMs,
+    clock,
+    onStatus: createStatusRecorder(logger, metrics, record),
+  });
+  return {
+    holder,
+    updater,
+    bindings,
+    endSession: (session) => {
+      const channel = { era: "legacy", session: session.id, protocolVersion: session.protocolVersion } as const;
+      for (const upstream of bindings.upstreams()) upstream.release(channel).catch(fault("release fault"));
+    },
+    stop: async () => {
+      await updater.stop();
+      await source.close();
+      holder.clear();
+      await bindings.closeAll();
+      sessions.endAll();
+    },
+  };
+}
+
+/** A swap that leaves the issuers alone keeps their key sets and the verified tokens. */
+function verifierFactory(): (issuers: readonly IssuerEntry[]) => TokenVerifier {
+  let last: { readonly key: string; readonly verifier: TokenVerifier } | undefined;
+  return (issuers) => {
+    const key = canonicalJson(issuers);
+    if (last?.key !== key) last = { key, verifier: createTokenVerifier(issuers) };
+    return last.verifier;
+  };
+}
+
+function createBindings(
+  options: ReleasePartOptions,
+  holder: SnapshotHolder<Snapshot>,
+  self: () => UpstreamBindings,
+  record: (event: "alarm", body: JsonObject) => void,
+): UpstreamBindings {
+  const { config, logger, metrics, clock, audit, sessions } = options;
+  const createUpstream = createUpstreamFactory({
+    programs: config.programs,
+    events: createEventRouter({
+      audit,
+      sessions,
+      bindings: self,
+      snapshot: holder.current,
+      onNotification: (method, relayed) => metrics.notification(method, relayed),
+      onViolation: (server, detail) => {
+        metrics.protocolViolation(server);
+        logger.warn("protocol violation", { server, detail });
+      },
+    }),
+    onStderr: (server, text) => logger.debug("upstream stderr", { server, text }),
+  });
+  const onAlarm = (alarm: PinAlarm): void => {
+    metrics.pinAlarm(alarm.server);
+    logger.error("pin mismatch", { ...alarm });
+    record("alarm", { code: "PIN_MISMATCH", ...alarm, approved: [...alarm.approved], live: alarm.live ?? null });
+  };
+  return new UpstreamBindings({
+    createUpstream,
+    createVerifier: (entry, upstream) =>
+      createPinVerifier({
+        servers: [{ entry, upstream }],
+        clock,
+        onAlarm,
+        onRefreshFault: (server, detail) => logger.warn("pin refresh failed", { server, detail }),
+      }),
+    onCloseFault: (cause) => logger.error("upstream close fault", { fault: String(cause) }),
+  });
+}
+
+/** Every activation and every new rejection leaves a record. */
+function createStatusRecorder(
+  logger: Logger,
+  metrics: Metrics,
+  record: (event: "bundle", body: JsonObject) => void,
+): (status: ReturnType<Updater["status"]>) => void {
+  let seenSequence: number | undefined;
+  let seenRejectionMs: number | undefined;
+  return ({ active, lastRejection }) => {
+    if (active !== undefined && active.sequence !== seenSequence) {
+      seenSequence = active.sequence;
+      metrics.activeRelease(active.digest, active.sequence);
+      logger.info("release activated", { digest: active.digest, sequence: active.sequence });
+      const { digest, sequence, epoch, channel } = active;
+      record("bundle", { outcome: "activated", digest, sequence, epoch, channel });
+    }
+    if (lastRejection !== undefined && lastRejection.atMs !== seenRejectionMs) {
+      seenRejectionMs = lastRejection.atMs;
+      metrics.releaseRejected(lastRejection.code);
+      logger.error("release rejected", { ...lastRejection });
+      record("bundle", { outcome: "rejected", code: lastRejection.code, detail: lastRejection.detail });
+    }
+  };
+}
