@@ -1,0 +1,148 @@
+// Reads what servers show, in both eras, for approval. A server that is dead, slow or malformed fails alone.
+import { isAegisError } from "#errors";
+import type { ServerId, TransportEntry } from "#bundle";
+import {
+  LATEST_LEGACY_PROTOCOL_VERSION,
+  UpstreamFault,
+  createUpstreamFactory,
+  listDefinitions,
+} from "#upstream";
+import type {
+  ChannelKey,
+  LiveListing,
+  ProgramEntry,
+  ServerUpstream,
+  UpstreamEvents,
+  UpstreamReply,
+} from "#upstream";
+import { failure, ok } from "#std";
+import type { Result } from "#std";
+import { pinContentOf } from "./pin-content.ts";
+import type { PinContent } from "./pin-content.ts";
+
+export interface PinTarget {
+  readonly id: ServerId;
+  readonly transport: TransportEntry;
+}
+
+export interface PinProgress {
+  readonly server: ServerId;
+  readonly text: string;
+}
+
+export interface PinServersOptions {
+  readonly servers: readonly PinTarget[];
+  /** Logical program name to executable, for stdio servers. */
+  readonly programs: ReadonlyMap<string, ProgramEntry>;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: PinProgress) => void;
+  /** Whole work on one server, default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 30_000;
+/** A stdio server that does not answer the modern probe in this time is taken for a legacy one. */
+const STDIO_PROBE_MS = 5_000;
+const CONCURRENCY = 4;
+/** Statuses that say nothing about the era: falling back on them would turn an outage into a downgrade. */
+const NOT_AN_ERA: ReadonlySet<number> = new Set([401, 403, 407, 408, 425, 429]);
+
+const MODERN: ChannelKey = { era: "modern" };
+const LEGACY: ChannelKey = { era: "legacy", session: "pin", protocolVersion: LATEST_LEGACY_PROTOCOL_VERSION };
+
+function quietEvents(onViolation: (detail: string) => void): UpstreamEvents {
+  const refused: UpstreamReply = { kind: "error", error: { code: -32601, message: "Method not found" } };
+  return {
+    onNotification: () => undefined,
+    onServerRequest: () => Promise.resolve(refused),
+    onClosed: () => undefined,
+    onProtocolViolation: (_server, detail) => onViolation(detail),
+  };
+}
+
+/** True where the failed announcement means "this server does not speak that era" rather than "it is not well". */
+function lacksEra(error: unknown, transport: TransportEntry): boolean {
+  if (!isAegisError(error)) return false;
+  if (error.code === "UPSTREAM_PROTOCOL") return true;
+  // Some stdio servers exit on a message they do not expect before `initialize`; others stay silent.
+  if (transport.type === "stdio")
+    return error.code === "UPSTREAM_UNAVAILABLE" || error.code === "UPSTREAM_TIMEOUT";
+  const status = error instanceof UpstreamFault ? error.httpStatus : undefined;
+  return status !== undefined && status >= 400 && status < 500 && !NOT_AN_ERA.has(status);
+}
+
+function textOf(error: unknown): string {
+  if (isAegisError(error)) return error.detail;
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function announces(
+  upstream: ServerUpstream,
+  channel: ChannelKey,
+  target: PinTarget,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const isProbe = channel.era === "modern" && target.transport.type === "stdio";
+  const bounded = isProbe ? AbortSignal.any([signal, AbortSignal.timeout(STDIO_PROBE_MS)]) : signal;
+  try {
+    await upstream.announce(channel, bounded);
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (lacksEra(error, target.transport)) return textOf(error);
+    throw error;
+  }
+}
+
+async function pinOne(target: PinTarget, options: PinServersOptions): Promise<PinContent> {
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)]);
+  const report = (text: string): void => options.onProgress?.({ server: target.id, text });
+  const create = createUpstreamFactory({ programs: options.programs, events: quietEvents(report) });
+  const upstream = create({ id: target.id, eras: {} }, target.transport);
+  const listings: LiveListing[] = [];
+  const absent: string[] = [];
+  try {
+    for (const channel of [MODERN, LEGACY]) {
+      const missing = await announces(upstream, channel, target, signal);
+      if (missing === undefined) {
+        const listing = await listDefinitions(upstream, channel, signal);
+        report(`${channel.era}: ${String(listing.definitions.length)} definitions`);
+        listings.push(listing);
+      } else {
+        report(`${channel.era}: not spoken (${missing})`);
+        absent.push(`${channel.era}: ${missing}`);
+      }
+      await upstream.release(channel);
+    }
+  } finally {
+    await upstream.close();
+  }
+  if (listings.length === 0) throw new Error(`speaks no supported revision (${absent.join("; ")})`);
+  return pinContentOf(target.id, listings);
+}
+
+/**
+ * Connects to each server and reads its definitions. The outcome of each stands alone: its pins, or what went wrong
+ * in words for the operator.
+ * @throws only what `options.signal` was aborted with.
+ */
+export async function pinServers(
+  options: PinServersOptions,
+): Promise<ReadonlyMap<ServerId, Result<PinContent, string>>> {
+  const outcomes = new Map<ServerId, Result<PinContent, string>>();
+  const waiting = [...options.servers];
+  const work = async (): Promise<void> => {
+    for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) {
+      options.signal.throwIfAborted();
+      const { id } = target;
+      const outcome = await pinOne(target, options).then(
+        (content) => ok(content),
+        (error: unknown) => failure(textOf(error)),
+      );
+      outcomes.set(id, outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, work));
+  options.signal.throwIfAborted();
+  return outcomes;
+}
