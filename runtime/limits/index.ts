@@ -1,0 +1,5 @@
+// Door of limits.
+export type { LimitAllowed, LimitCheck, LimitDenied, RateDecision, RateLimiter } from "./rate-limiter.ts";
+export type { MemoryLimiterOptions, MemoryRateLimiter } from "./memory-store.ts";
+export { createRateLimiter } from "./memory-store.ts";
+export { EXACT_LIMIT_MAX } from "./sliding-window.ts";

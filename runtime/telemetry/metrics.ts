@@ -1,0 +1,234 @@
+// What the gateway counts, in the Prometheus text format. Labels come from the signed bundle or from tables in the code,
+// never from a message, and every label still has a cap.
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import type { AuditStats } from "#audit";
+
+export interface ExchangeSample {
+  readonly route: string;
+  readonly method: string;
+  readonly outcome: string;
+  /** Error code, or `OK`. */
+  readonly code: string;
+  readonly durationMs: number;
+}
+
+/** What /metrics reads of the audit log when it is scraped. */
+export interface AuditSource {
+  readonly writable: () => boolean;
+  readonly stats: () => AuditStats;
+}
+
+export interface Metrics {
+  readonly exchange: (sample: ExchangeSample) => void;
+  readonly stage: (name: string, durationMs: number) => void;
+  readonly upstream: (server: string, outcome: string, durationMs: number) => void;
+  readonly notification: (method: string, relayed: boolean) => void;
+  readonly protocolViolation: (server: string) => void;
+  readonly pinAlarm: (server: string) => void;
+  readonly activeRelease: (digest: string, sequence: number) => void;
+  readonly releaseRejected: (code: string) => void;
+  readonly watchAudit: (source: AuditSource) => void;
+  readonly contentType: string;
+  /** The text of /metrics. */
+  readonly render: () => Promise<string>;
+}
+
+const OTHER = "(other)";
+const MAX_LABEL_CHARS = 200;
+const MAX_VALUES_PER_LABEL = 500;
+const MAX_EXCHANGE_SERIES = 10_000;
+const MILLISECONDS = 1_000;
+const STAGE_BUCKETS_SECONDS = [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1, 10];
+const EXCHANGE_BUCKETS_SECONDS = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
+
+type BoundLabel = (value: string) => string;
+
+/** Lets the first values through and folds the rest into one, so that no peer can grow the exposition without end. */
+function boundedLabel(): BoundLabel {
+  const seen = new Set<string>();
+  return (value) => {
+    if (seen.has(value)) return value;
+    if (seen.size >= MAX_VALUES_PER_LABEL || value.length > MAX_LABEL_CHARS) return OTHER;
+    seen.add(value);
+    return value;
+  };
+}
+
+function exchangeMetrics(registers: Registry[]): Pick<Metrics, "exchange" | "stage"> {
+  const exchanges = new Counter({
+    name: "aegis_exchanges_total",
+    help: "Exchanges that ended, by how.",
+    labelNames: ["route", "method", "outcome", "code"] as const,
+    registers,
+  });
+  const durations = new Histogram({
+    name: "aegis_exchange_duration_seconds",
+    help: "Time from admission to reply.",
+    labelNames: ["outcome"] as const,
+    buckets: EXCHANGE_BUCKETS_SECONDS,
+    registers,
+  });
+  const stages = new Histogram({
+    name: "aegis_stage_duration_seconds",
+    help: "Time in each stage.",
+    labelNames: ["stage"] as const,
+    buckets: STAGE_BUCKETS_SECONDS,
+    registers,
+  });
+  const bound = {
+    route: boundedLabel(),
+    method: boundedLabel(),
+    outcome: boundedLabel(),
+    code: boundedLabel(),
+  };
+  const series = new Set<string>();
+  const stageName = boundedLabel();
+  const stageTimers = new Map<string, { readonly observe: (seconds: number) => void }>();
+  return {
+    exchange: (sample) => {
+      const labels = {
+        route: bound.route(sample.route),
+        method: bound.method(sample.method),
+        outcome: bound.outcome(sample.outcome),
+        code: bound.code(sample.code),
+      };
+      const name = `${labels.route} ${labels.method} ${labels.outcome} ${labels.code}`;
+      if (!series.has(name) && series.size >= MAX_EXCHANGE_SERIES) {
+        exchanges.inc({ route: OTHER, method: OTHER, outcome: labels.outcome, code: OTHER });
+      } else {
+        series.add(name);
+        exchanges.inc(labels);
+      }
+      durations.observe({ outcome: labels.outcome }, sample.durationMs / MILLISECONDS);
+    },
+    stage: (name, durationMs) => {
+      const label = stageName(name);
+      let timer = stageTimers.get(label);
+      if (timer === undefined) {
+        timer = stages.labels(label);
+        stageTimers.set(label, timer);
+      }
+      timer.observe(durationMs / MILLISECONDS);
+    },
+  };
+}
+
+type UpstreamMetrics = Pick<Metrics, "upstream" | "notification" | "protocolViolation" | "pinAlarm">;
+
+function upstreamMetrics(registers: Registry[]): UpstreamMetrics {
+  const durations = new Histogram({
+    name: "aegis_upstream_duration_seconds",
+    help: "Time an upstream took to answer.",
+    labelNames: ["server", "outcome"] as const,
+    buckets: EXCHANGE_BUCKETS_SECONDS,
+    registers,
+  });
+  const notifications = new Counter({
+    name: "aegis_notifications_total",
+    help: "Notifications that arrived, and whether they were passed on.",
+    labelNames: ["method", "relayed"] as const,
+    registers,
+  });
+  const violations = new Counter({
+    name: "aegis_upstream_protocol_violations_total",
+    help: "Messages of an upstream that broke the protocol.",
+    labelNames: ["server"] as const,
+    registers,
+  });
+  const alarms = new Counter({
+    name: "aegis_pin_alarms_total",
+    help: "Upstream definitions that were not the approved ones.",
+    labelNames: ["server"] as const,
+    registers,
+  });
+  const server = boundedLabel();
+  const outcome = boundedLabel();
+  const method = boundedLabel();
+  return {
+    upstream: (name, end, durationMs) =>
+      durations.observe({ server: server(name), outcome: outcome(end) }, durationMs / MILLISECONDS),
+    notification: (name, relayed) => notifications.inc({ method: method(name), relayed: String(relayed) }),
+    protocolViolation: (name) => violations.inc({ server: server(name) }),
+    pinAlarm: (name) => alarms.inc({ server: server(name) }),
+  };
+}
+
+function releaseMetrics(registers: Registry[]): Pick<Metrics, "activeRelease" | "releaseRejected"> {
+  const active = new Gauge({
+    name: "aegis_active_release_info",
+    help: "1 for the release in force.",
+    labelNames: ["digest"] as const,
+    registers,
+  });
+  const sequence = new Gauge({
+    name: "aegis_active_release_sequence",
+    help: "Sequence of the release in force.",
+    registers,
+  });
+  const rejected = new Counter({
+    name: "aegis_releases_rejected_total",
+    help: "Releases that were refused, by why.",
+    labelNames: ["code"] as const,
+    registers,
+  });
+  const code = boundedLabel();
+  return {
+    activeRelease: (digest, number) => {
+      active.reset();
+      active.set({ digest }, 1);
+      sequence.set(number);
+    },
+    releaseRejected: (reason) => rejected.inc({ code: code(reason) }),
+  };
+}
+
+function auditMetrics(registers: Registry[]): Pick<Metrics, "watchAudit"> {
+  let source: AuditSource | undefined;
+  const gauge = (name: string, help: string, read: (from: AuditSource) => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        if (source !== undefined) this.set(read(source));
+      },
+    });
+  };
+  gauge("aegis_audit_writable", "1 while the audit log takes records.", (from) => (from.writable() ? 1 : 0));
+  gauge(
+    "aegis_audit_queue_records",
+    "Records that are not durable yet.",
+    (from) => from.stats().queuedRecords,
+  );
+  gauge(
+    "aegis_audit_queue_bytes",
+    "Bytes of records that are not durable yet.",
+    (from) => from.stats().queuedBytes,
+  );
+  gauge("aegis_audit_segment_bytes", "Size of the open segment.", (from) => from.stats().segmentBytes);
+  gauge(
+    "aegis_audit_failures",
+    "Times the audit log failed since the start.",
+    (from) => from.stats().failures,
+  );
+  return {
+    watchAudit: (watched) => {
+      source = watched;
+    },
+  };
+}
+
+/** Makes the metrics of one gateway, in a registry of their own; process and event-loop metrics of Node are among them. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    ...exchangeMetrics(registers),
+    ...upstreamMetrics(registers),
+    ...releaseMetrics(registers),
+    ...auditMetrics(registers),
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+  };
+}
