@@ -1,0 +1,205 @@
+// Makes releases: a signed statement with the next sequence, put into the channel by compare-and-swap. Whatever is
+// published was first verified by the code of the gateway.
+import {
+  RELEASE_CODES,
+  bundleDigest,
+  decodeBundle,
+  decodeStatement,
+  formatInstant,
+  peekStatement,
+  verifyRelease,
+} from "#bundle";
+import type { Ratchet, ReleaseStatement, TrustedRoot } from "#bundle";
+import { TrustError, isTrustError } from "#errors";
+import type { JsonValue } from "#std";
+import { openChannelDirectory } from "./channel-directory.ts";
+import type { ChannelDirectory } from "./channel-directory.ts";
+import { ReleaseToolError } from "./release-error.ts";
+import { cosignDocument, signDocument } from "./sign.ts";
+import type { SigningKey } from "./keys.ts";
+
+export interface ReleaseTarget {
+  /** The channel directory; created where it does not exist. */
+  readonly directory: string;
+  readonly channel: string;
+  /** The root the operator trusts; later roots are followed from the directory. */
+  readonly root: TrustedRoot;
+  readonly signers: readonly SigningKey[];
+  readonly nowMs: number;
+}
+
+export interface ReleaseTerms {
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+  readonly graceSeconds: number;
+  readonly source?: ReleaseStatement["source"];
+  readonly plan?: ReleaseStatement["plan"];
+  readonly tests?: ReleaseStatement["tests"];
+}
+
+/** `published` is false where signatures are missing: the statement waits for `cosignRelease`. */
+export interface ReleaseOutcome {
+  readonly statement: ReleaseStatement;
+  readonly published: boolean;
+}
+
+/**
+ * Releases a bundle. Throws ReleaseToolError CHANNEL_CONFLICT (a concurrent release came first),
+ * RELEASE_INPUT_INVALID, CHANNEL_INVALID; TrustError where the bundle or the statement would be refused by a gateway.
+ */
+export async function releaseBundle(
+  target: ReleaseTarget,
+  terms: ReleaseTerms,
+  bundle: Uint8Array,
+): Promise<ReleaseOutcome> {
+  const channel = openChannelDirectory(target.directory);
+  return channel.locked(() => releaseLocked(channel, target, terms, bundle));
+}
+
+/** Points the channel at a bundle it still holds: a new statement with a higher sequence, no rebuild. */
+export async function rollbackTo(
+  target: ReleaseTarget,
+  terms: ReleaseTerms,
+  digest: string,
+): Promise<ReleaseOutcome> {
+  const channel = openChannelDirectory(target.directory);
+  return channel.locked(async () => {
+    const bundle = await channel.readBundle(digest);
+    if (bundle === undefined) {
+      throw new ReleaseToolError("RELEASE_INPUT_INVALID", `${target.directory} holds no bundle ${digest}`);
+    }
+    decodeBundle(bundle, digest);
+    return releaseLocked(channel, target, terms, bundle);
+  });
+}
+
+/** Adds signatures to the statement that waits and publishes it once the threshold is met. */
+export async function cosignRelease(target: ReleaseTarget): Promise<ReleaseOutcome> {
+  const channel = openChannelDirectory(target.directory);
+  return channel.locked(async () => {
+    const pending = await channel.readPending();
+    if (pending === undefined) {
+      throw new ReleaseToolError("RELEASE_INPUT_INVALID", `no statement waits in ${target.directory}`);
+    }
+    const current = await readCurrent(channel, target);
+    const statement = peekStatement(pending);
+    requireNext(statement, current, target);
+    const signed = await cosignDocument("aegis-release", pending, target.signers, RELEASE_CODES);
+    return publish(channel, target, current, statement, signed);
+  });
+}
+
+/** What the channel runs now, vouched for by a root of its chain. */
+interface Current {
+  readonly root: TrustedRoot;
+  readonly bytes?: Uint8Array;
+  readonly ratchet?: Ratchet;
+}
+
+async function releaseLocked(
+  channel: ChannelDirectory,
+  target: ReleaseTarget,
+  terms: ReleaseTerms,
+  bundle: Uint8Array,
+): Promise<ReleaseOutcome> {
+  const digest = bundleDigest(bundle);
+  const content = decodeBundle(bundle, digest);
+  if (!Object.hasOwn(content.routes.environments, target.channel)) {
+    throw new ReleaseToolError("RELEASE_INPUT_INVALID", `the bundle has no environment ${target.channel}`);
+  }
+  const current = await readCurrent(channel, target);
+  const statement = decodeStatement({
+    formatVersion: 1,
+    channel: target.channel,
+    epoch: current.root.document.epoch,
+    sequence: nextSequence(current),
+    digest,
+    issuedAt: formatInstant(target.nowMs),
+    expiresAt: formatInstant(terms.expiresAtMs),
+    graceSeconds: terms.graceSeconds,
+    ...(terms.source === undefined ? {} : { source: { ...terms.source } }),
+    ...(terms.plan === undefined ? {} : { plan: { ...terms.plan } }),
+    ...(terms.tests === undefined ? {} : { tests: { ...terms.tests } }),
+  } satisfies JsonValue);
+  await channel.addBundle(bundle);
+  const signed = await signDocument("aegis-release", statement, target.signers);
+  return publish(channel, target, current, statement, signed);
+}
+
+async function publish(
+  channel: ChannelDirectory,
+  target: ReleaseTarget,
+  current: Current,
+  statement: ReleaseStatement,
+  signed: Uint8Array,
+): Promise<ReleaseOutcome> {
+  try {
+    await verifyRelease(signed, {
+      root: current.root,
+      channel: target.channel,
+      nowMs: target.nowMs,
+      ...(current.ratchet === undefined ? {} : { ratchet: current.ratchet }),
+    });
+  } catch (error) {
+    if (!isTrustError(error) || error.code !== "RELEASE_BELOW_THRESHOLD") throw error;
+    await channel.writePending(signed);
+    return { statement, published: false };
+  }
+  await channel.addRoot(current.root);
+  await channel.swapRelease(current.bytes, signed);
+  return { statement, published: true };
+}
+
+/** A statement that nobody trusted vouches for must not choose the next sequence: it could burn the range. */
+async function readCurrent(channel: ChannelDirectory, target: ReleaseTarget): Promise<Current> {
+  const chain = await channel.rootChain(target.root);
+  const root = chain.at(-1) ?? target.root;
+  const bytes = await channel.readRelease();
+  if (bytes === undefined) return { root };
+  const statement = peekStatement(bytes);
+  if (statement.channel !== target.channel) {
+    throw new ReleaseToolError("CHANNEL_INVALID", `${channel.path} is the channel ${statement.channel}`);
+  }
+  for (const candidate of chain) {
+    if (await vouchesFor(candidate, bytes, statement)) {
+      const { epoch, sequence, digest } = statement;
+      return { root, bytes, ratchet: { epoch, sequence, digest } };
+    }
+  }
+  throw new TrustError(
+    "RELEASE_SIGNATURE_INVALID",
+    `no trusted root vouches for the current release of ${channel.path}`,
+  );
+}
+
+/** Judged at the time of its issue: that it expired since does not make its sequence less true. */
+async function vouchesFor(
+  root: TrustedRoot,
+  bytes: Uint8Array,
+  statement: ReleaseStatement,
+): Promise<boolean> {
+  try {
+    await verifyRelease(bytes, {
+      root: { ...root, document: { ...root.document, revokedDigests: [] } },
+      channel: statement.channel,
+      nowMs: Date.parse(statement.issuedAt),
+    });
+    return true;
+  } catch (error) {
+    if (isTrustError(error)) return false;
+    throw error;
+  }
+}
+
+function nextSequence(current: Current): number {
+  const { ratchet, root } = current;
+  return ratchet === undefined || ratchet.epoch < root.document.epoch ? 1 : ratchet.sequence + 1;
+}
+
+function requireNext(statement: ReleaseStatement, current: Current, target: ReleaseTarget): void {
+  const isNext =
+    statement.sequence === nextSequence(current) && statement.epoch === current.root.document.epoch;
+  if (statement.channel !== target.channel || !isNext) {
+    throw new ReleaseToolError("CHANNEL_CONFLICT", "another release came before the statement that waits");
+  }
+}

@@ -1,0 +1,140 @@
+// Makes and rotates the trust root. A rotation is complete once the thresholds of the old and of the new root signed.
+import {
+  ROOT_CODES,
+  advanceRoot,
+  decodeRootPayload,
+  formatInstant,
+  openSelfSignedRoot,
+  parseSignedDocument,
+} from "#bundle";
+import type { RootDocument, TrustedKey, TrustedRoot, TrustedRole } from "#bundle";
+import { isTrustError } from "#errors";
+import type { JsonValue } from "#std";
+import { ReleaseToolError } from "./release-error.ts";
+import { cosignDocument, signDocument } from "./sign.ts";
+import type { PublicKey, SigningKey } from "./keys.ts";
+
+export interface RootInit {
+  readonly rootKeys: readonly PublicKey[];
+  readonly releaseKeys: readonly PublicKey[];
+  readonly rootThreshold: number;
+  readonly releaseThreshold: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** What a rotation changes; what is absent stays. */
+export interface RootChange {
+  readonly addRootKeys?: readonly PublicKey[];
+  readonly addReleaseKeys?: readonly PublicKey[];
+  /** Key ids to take out of every role. */
+  readonly removeKeys?: readonly string[];
+  readonly rootThreshold?: number;
+  readonly releaseThreshold?: number;
+  readonly revokeDigests?: readonly string[];
+  /** Voids every sequence released so far: the cure for a leaked release key. */
+  readonly raiseEpoch?: boolean;
+  /** Milliseconds since the epoch. */
+  readonly expiresAtMs?: number;
+}
+
+/** A root on its way: `complete` once enough keys signed. */
+export interface RootDraft {
+  readonly bytes: Uint8Array;
+  readonly document: RootDocument;
+  readonly complete: boolean;
+}
+
+/** Root version 1. Throws TrustError ROOT_INVALID where roles and keys make no sense. */
+export async function initRoot(init: RootInit, signers: readonly SigningKey[]): Promise<RootDraft> {
+  const document: RootDocument = {
+    formatVersion: 1,
+    version: 1,
+    epoch: 0,
+    expiresAt: formatInstant(init.expiresAtMs),
+    keys: keyTable([...init.rootKeys, ...init.releaseKeys]),
+    roles: {
+      root: { keyids: keyIds(init.rootKeys), threshold: init.rootThreshold },
+      release: { keyids: keyIds(init.releaseKeys), threshold: init.releaseThreshold },
+    },
+    revokedDigests: [],
+  };
+  return draftRoot(undefined, await signRoot(document, signers));
+}
+
+/** Root version N+1. Sign it with keys of the old and of the new root, now or later through `cosignRoot`. */
+export async function rotateRoot(
+  current: TrustedRoot,
+  change: RootChange,
+  signers: readonly SigningKey[],
+): Promise<RootDraft> {
+  return draftRoot(current, await signRoot(changedRoot(current.document, change), signers));
+}
+
+/** Adds signatures to a root that lacks some. `current` is absent for version 1. */
+export async function cosignRoot(
+  current: TrustedRoot | undefined,
+  bytes: Uint8Array,
+  signers: readonly SigningKey[],
+): Promise<RootDraft> {
+  return draftRoot(current, await cosignDocument("aegis-root", bytes, signers, ROOT_CODES));
+}
+
+async function signRoot(document: RootDocument, signers: readonly SigningKey[]): Promise<Uint8Array> {
+  decodeRootPayload(JSON.parse(JSON.stringify(document)) as JsonValue);
+  return signDocument("aegis-root", document, signers);
+}
+
+async function draftRoot(current: TrustedRoot | undefined, bytes: Uint8Array): Promise<RootDraft> {
+  const { payload } = parseSignedDocument(bytes, ROOT_CODES);
+  const document = decodeRootPayload(
+    JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as JsonValue,
+  );
+  try {
+    if (current === undefined) await openSelfSignedRoot(bytes);
+    else await advanceRoot(current, bytes);
+    return { bytes, document, complete: true };
+  } catch (error) {
+    if (!isTrustError(error)) throw error;
+    return { bytes, document, complete: false };
+  }
+}
+
+function changedRoot(before: RootDocument, change: RootChange): RootDocument {
+  const removed = new Set(change.removeKeys ?? []);
+  const unknown = [...removed].find((keyId) => !Object.hasOwn(before.keys, keyId));
+  if (unknown !== undefined)
+    throw new ReleaseToolError("RELEASE_INPUT_INVALID", `the root has no key ${unknown}`);
+  const changedRole = (
+    role: TrustedRole,
+    added: readonly PublicKey[],
+    threshold: number | undefined,
+  ): TrustedRole => ({
+    keyids: [...new Set([...role.keyids, ...keyIds(added)])].filter((keyId) => !removed.has(keyId)).sort(),
+    threshold: threshold ?? role.threshold,
+  });
+  const addedRoot = change.addRootKeys ?? [];
+  const addedRelease = change.addReleaseKeys ?? [];
+  const kept = Object.entries(before.keys).filter(([keyId]) => !removed.has(keyId));
+  const revoked = [...new Set([...before.revokedDigests, ...(change.revokeDigests ?? [])])].sort();
+  return {
+    formatVersion: 1,
+    version: before.version + 1,
+    epoch: before.epoch + (change.raiseEpoch === true ? 1 : 0),
+    expiresAt: change.expiresAtMs === undefined ? before.expiresAt : formatInstant(change.expiresAtMs),
+    keys: { ...Object.fromEntries(kept), ...keyTable([...addedRoot, ...addedRelease]) },
+    roles: {
+      root: changedRole(before.roles.root, addedRoot, change.rootThreshold),
+      release: changedRole(before.roles.release, addedRelease, change.releaseThreshold),
+    },
+    revokedDigests: revoked,
+  };
+}
+
+function keyTable(keys: readonly PublicKey[]): Readonly<Record<string, TrustedKey>> {
+  return Object.fromEntries(keys.map(({ keyId, alg, jwk }) => [keyId, { alg, jwk }]));
+}
+
+function keyIds(keys: readonly PublicKey[]): readonly string[] {
+  return [...new Set(keys.map((key) => key.keyId))].sort();
+}
