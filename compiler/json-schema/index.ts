@@ -1,0 +1,15 @@
+// Pinned JSON Schemas lowered to programs, and what those make visible to policies.
+export { lowerSchema } from "./lower.ts";
+export type { LoweredSchema } from "./lower.ts";
+export { SCHEMA_FINDINGS } from "./findings.ts";
+export type { SchemaFinding, SchemaFindingCode } from "./findings.ts";
+export { emptyArguments, lowerPromptArguments, lowerTemplateArguments } from "./argument-programs.ts";
+export { describeProjection, projectedPaths, projectedTypeAt } from "./describe-projection.ts";
+export type {
+  ProjectedAttribute,
+  ProjectedPath,
+  ProjectedRecord,
+  ProjectedType,
+  ProjectionDescription,
+} from "./describe-projection.ts";
+export { pruneProjection } from "./prune-projection.ts";

@@ -1,0 +1,128 @@
+// Narrows what of the arguments enters the context to what some policy reads. A number that Cedar cannot hold is then
+// refused only where a policy would have read it.
+import type { SchemaNode, SchemaProgram } from "#bundle";
+import { resolveProjection } from "#schema";
+import type { NodeFields } from "./node-draft.ts";
+
+type ReadTree = { whole: boolean; readonly members: Map<string, ReadTree> };
+
+function readTree(paths: readonly (readonly string[])[]): ReadTree {
+  const root: ReadTree = { whole: false, members: new Map() };
+  for (const path of paths) {
+    let tree = root;
+    for (const name of path) {
+      const next = tree.members.get(name) ?? { whole: false, members: new Map<string, ReadTree>() };
+      tree.members.set(name, next);
+      tree = next;
+    }
+    tree.whole = true;
+  }
+  return root;
+}
+
+const SINGLE = [
+  "additionalProperties",
+  "propertyNames",
+  "items",
+  "contains",
+  "not",
+  "if",
+  "then",
+  "else",
+  "projectionOf",
+] as const;
+const LISTS = ["prefixItems", "allOf", "anyOf", "oneOf"] as const;
+
+function withLinks(node: SchemaNode, move: (index: number) => number): NodeFields {
+  const moved: NodeFields = { ...node };
+  for (const keyword of SINGLE) {
+    const index = node[keyword];
+    if (index !== undefined) moved[keyword] = move(index);
+  }
+  for (const keyword of LISTS) {
+    const list = node[keyword];
+    if (list !== undefined) moved[keyword] = list.map(move);
+  }
+  if (node.properties !== undefined) moved.properties = mapValues(node.properties, (_, index) => move(index));
+  if (node.patternProperties !== undefined) {
+    moved.patternProperties = node.patternProperties.map(
+      ([pattern, index]) => [pattern, move(index)] as const,
+    );
+  }
+  return moved;
+}
+
+function mapValues(
+  map: Readonly<Record<string, number>>,
+  change: (name: string, index: number) => number,
+): Record<string, number> {
+  const result = Object.create(null) as Record<string, number>;
+  for (const [name, index] of Object.entries(map)) result[name] = change(name, index);
+  return result;
+}
+
+function withoutProjection(node: SchemaNode): NodeFields {
+  const { projection: _projection, projectionOf: _projectionOf, nullable: _nullable, ...rest } = node;
+  return rest;
+}
+
+class Pruning {
+  readonly #program: SchemaProgram;
+  readonly #nodes: NodeFields[] = [];
+  readonly #copies = new Map<string, number>();
+
+  constructor(program: SchemaProgram) {
+    this.#program = program;
+  }
+
+  run(tree: ReadTree): SchemaProgram {
+    const root = this.#narrow(this.#program.root, tree, true);
+    return { nodes: this.#nodes, root };
+  }
+
+  /** Copy of a node and all below it, with its projections or without any. */
+  #copy(index: number, visible: boolean): number {
+    const key = `${visible ? "visible" : "opaque"} ${index}`;
+    const known = this.#copies.get(key);
+    if (known !== undefined) return known;
+    const position = this.#nodes.push({}) - 1;
+    this.#copies.set(key, position);
+    const node = this.#program.nodes[index] as SchemaNode;
+    const moved = withLinks(visible ? node : withoutProjection(node), (next) => this.#copy(next, visible));
+    this.#nodes[position] = moved;
+    return position;
+  }
+
+  /** Copy of a node in which only the members of `tree` are visible. */
+  #narrow(index: number, tree: ReadTree, isRoot: boolean): number {
+    const resolved = resolveProjection(this.#program, index);
+    if (resolved === undefined) return this.#copy(index, false);
+    if (tree.whole || (resolved.projection !== "Record" && !isRoot)) return this.#copy(index, true);
+    const node = this.#program.nodes[index] as SchemaNode;
+    const { properties = {}, ...rest } = withoutProjection(node);
+    const moved = withLinks(rest, (next) => this.#copy(next, false));
+    if (node.nullable === true) moved.nullable = true;
+    const follows = node.projectionOf !== undefined;
+    if (follows) moved.projectionOf = this.#narrow(node.projectionOf, tree, isRoot);
+    else moved.projection = "Record";
+    if (node.properties !== undefined) {
+      moved.properties = mapValues(properties, (name, next) => {
+        const member = follows ? undefined : tree.members.get(name);
+        return member === undefined ? this.#copy(next, false) : this.#narrow(next, member, false);
+      });
+    }
+    return this.#nodes.push(moved) - 1;
+  }
+}
+
+/**
+ * The same validation, with only the attributes at `paths` (and, for a Record, all below them) visible to policy.
+ * Paths are relative to `context.arguments`; the empty path keeps everything. Generate the Cedar schema of a leaf
+ * from the pruned program: the gateway projects by it.
+ */
+export function pruneProjection(
+  program: SchemaProgram,
+  paths: readonly (readonly string[])[],
+): SchemaProgram {
+  return new Pruning(program).run(readTree(paths));
+}
