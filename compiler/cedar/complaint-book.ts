@@ -50,7 +50,9 @@ export class ComplaintBook {
 
   /** The findings. `earlier`: what is known already, so that a policy with a cause is not called unused as well. */
   findings(policies: readonly ParsedPolicy[], earlier: readonly CedarFinding[]): readonly CedarFinding[] {
-    const found = [...this.#entries.values()].flatMap((entry) => this.#describe(entry));
+    const found = [...this.#entries.values()]
+      .flatMap((entry) => this.#describe(entry))
+      .filter((item) => !earlier.some((other) => isSameCause(item, other)));
     const explained = new Set([...this.#entries.values()].map((entry) => entry.policy.id));
     for (const policy of policies) {
       if (!policy.authored || this.#live.has(policy.id) || explained.has(policy.id)) continue;
@@ -111,6 +113,16 @@ function headOf(policy: ParsedPolicy): CedarSpan {
   const { tokens, effectToken } = policy.text;
   const keyword = tokens[effectToken];
   return policy.spanOf({ start: keyword?.start ?? 0, end: keyword?.end ?? 0 });
+}
+
+/** The name checks saw it first, also where no leaf is left to ask the engine about. */
+function isSameCause(item: CedarFinding, other: CedarFinding): boolean {
+  return (
+    item.code === other.code &&
+    item.file === other.file &&
+    item.line === other.line &&
+    item.column === other.column
+  );
 }
 
 function isNameFinding(item: CedarFinding): boolean {

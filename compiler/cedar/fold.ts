@@ -27,14 +27,14 @@ export interface LeafFacts {
   readonly derived: ReadonlyMap<string, boolean>;
 }
 
-/** The facts of a leaf. The target of a resource template is not fixed: it is known only from the request. */
+/** The facts of a leaf. The target of a resource template is the template, whatever URI is asked for. */
 export function leafFacts(server: ServerEntry, leaf: LeafEntry): LeafFacts {
   const constants = new Map<string, JsonValue>([
     [pathKey(["context", "primitive"]), primitiveOf(leaf.kind)],
+    [pathKey(["context", "target"]), leaf.name],
     [pathKey(["context", "server"]), server.id],
     [pathKey(["resource", "tier"]), server.tier],
   ]);
-  if (leaf.kind !== "resource-template") constants.set(pathKey(["context", "target"]), leaf.name);
   return { leaf, server, constants, derived: new Map() };
 }
 

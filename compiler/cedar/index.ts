@@ -6,6 +6,5 @@ export type { CedarCode, CedarFinding, CedarSeverity } from "./finding.ts";
 export { formatCedar, tryFormatCedar } from "./format.ts";
 export type { FormatOutcome } from "./format.ts";
 export { matchesName } from "./lower-matches.ts";
-export { tenantQualified } from "./parse.ts";
 export type { CedarSource, GeneratedPolicy } from "./parse.ts";
 export { methodOf, primitiveOf } from "./schema.ts";

@@ -19,7 +19,7 @@ export interface Complaint {
 }
 
 const RULES: readonly (readonly [CedarCode, RegExp])[] = [
-  ["CEDAR_UNKNOWN_ATTRIBUTE", /^attribute `(.+)` .*not found$/],
+  ["CEDAR_UNKNOWN_ATTRIBUTE", /^attribute `(.+?)` (?:on entity type|in context for) .*not found$/],
   ["CEDAR_UNKNOWN_ATTRIBUTE", /^attribute `(.+)` not found$/],
   ["CEDAR_OPTIONAL_ATTRIBUTE", /^unable to guarantee safety of access to optional attribute `([^`]+)`/],
   ["CEDAR_OPTIONAL_ATTRIBUTE", /^unable to guarantee safety of access to tag/],
@@ -48,7 +48,11 @@ function complaintOf(error: DetailedError, fallback: CedarCode): Complaint {
   const help = error.help === null ? undefined : plainWords(error.help);
   return {
     code: rule?.[0] ?? fallback,
-    key: `${raw.replace(/in context for Action::".*"$/, "")}\n${help ?? ""}`,
+    // What the engine suggests depends on the leaf; the attribute alone names the cause.
+    key:
+      attribute === undefined
+        ? `${raw}\n${help ?? ""}`
+        : raw.replace(/ in context for Action::".*"/, " in context"),
     message: raw,
     ...(help === undefined ? {} : { help }),
     ...(attribute === undefined ? {} : { attribute }),

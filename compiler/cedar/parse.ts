@@ -1,8 +1,8 @@
 // From source text to policies the compiler can work on. Every policy is parsed alone, so that one that is broken
 // hides no other.
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import { DEFAULT_TENANT } from "#bundle";
 import type { Derivation, EntityRef, PolicyId, PolicySource, SourcePosition, TenantId } from "#bundle";
+import { qualifiedId } from "#pdp";
 import { withCedar } from "./engine.ts";
 import type { PolicyEst } from "./est.ts";
 import { mapEntities } from "./est.ts";
@@ -148,12 +148,7 @@ function estOf(json: PolicyJson): PolicyEst {
   return json as unknown as PolicyEst;
 }
 
-/** Id of a role or group of a tenant: unqualified in the default tenant, `<tenant>/<id>` elsewhere. */
-export function tenantQualified(tenant: TenantId, id: string): string {
-  return tenant === DEFAULT_TENANT ? id : `${tenant}/${id}`;
-}
-
 function qualified(tenant: TenantId, entity: EntityRef): EntityRef {
   if (entity.type !== "Role" && entity.type !== "Group") return entity;
-  return { type: entity.type, id: tenantQualified(tenant, entity.id) };
+  return { type: entity.type, id: qualifiedId(tenant, entity.id) };
 }

@@ -7,10 +7,11 @@ import type {
   LeafAction,
   LeafEntry,
   LeafKind,
-  SchemaNode,
   SchemaProgram,
 } from "#bundle";
 import type { JsonObject } from "#std";
+import { describeProjection } from "../json-schema/index.ts";
+import type { ProjectedRecord, ProjectedType } from "../json-schema/index.ts";
 
 /** The MCP method that uses a leaf; it is the action group of the leaf. */
 export function methodOf(kind: LeafKind): string {
@@ -37,10 +38,6 @@ export const ENTITY_TYPES: readonly string[] = ["User", "Role", "Group", "Server
 
 /** The action that stands for every leaf in a schema that no leaf owns. */
 const ANY_ACTION: LeafAction = "any";
-
-// Cedar reads these as escapes, and the last one is no ordinary member of a JavaScript object.
-const UNREADABLE_NAMES: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr", "__proto__"]);
-const MAX_TYPE_DEPTH = 32;
 
 const STRING: JsonObject = { type: "String" };
 const BOOLEAN: JsonObject = { type: "Boolean" };
@@ -136,17 +133,22 @@ function record(members: readonly (readonly [string, JsonObject])[]): JsonObject
   return { type: "Record", attributes: Object.fromEntries(members) };
 }
 
-/** Cedar type of `context.arguments`: the projections of a schema program. What is opaque is left out. */
+/** Cedar type of `context.arguments`: what the schema program projects. What is opaque is left out. */
 export function argumentsType(program: SchemaProgram): JsonObject {
-  const type = typeOf(program, program.root, []);
-  return type?.["type"] === "Record" ? type : record([]);
+  return recordType(describeProjection(program).type);
 }
 
-function typeOf(program: SchemaProgram, index: number, above: readonly number[]): JsonObject | undefined {
-  const node = program.nodes[index];
-  // A node inside itself has no finite Cedar type.
-  if (node === undefined || above.includes(index) || above.length >= MAX_TYPE_DEPTH) return undefined;
-  switch (node.projection) {
+function recordType(type: ProjectedRecord): JsonObject {
+  return record(
+    type.attributes.map(({ name, type: member, required }) => {
+      const cedarType = typeOf(member);
+      return [name, required ? cedarType : { ...cedarType, required: false }];
+    }),
+  );
+}
+
+function typeOf(type: ProjectedType): JsonObject {
+  switch (type.kind) {
     case "String":
       return STRING;
     case "Long":
@@ -155,47 +157,16 @@ function typeOf(program: SchemaProgram, index: number, above: readonly number[])
       return BOOLEAN;
     case "Decimal":
       return { type: "Extension", name: "decimal" };
-    case "Set": {
-      const element = node.items === undefined ? undefined : typeOf(program, node.items, [...above, index]);
-      return element === undefined ? undefined : { type: "Set", element };
-    }
+    case "Set":
+      return { type: "Set", element: typeOf(type.element) };
     case "Record":
-      return record(membersOf(program, node, [...above, index]));
-    default:
-      return undefined;
+      return recordType(type);
   }
-}
-
-function membersOf(
-  program: SchemaProgram,
-  node: SchemaNode,
-  above: readonly number[],
-): readonly (readonly [string, JsonObject])[] {
-  const required = new Set(node.required);
-  return Object.entries(node.properties ?? {}).flatMap(([name, index]) => {
-    const type = UNREADABLE_NAMES.has(name) ? undefined : typeOf(program, index, above);
-    if (type === undefined) return [];
-    const present = required.has(name) && !acceptsNull(program.nodes[index]);
-    return [[name, present ? type : { ...type, required: false }] as const];
-  });
-}
-
-/** A null is projected as an absent member. */
-function acceptsNull(node: SchemaNode | undefined): boolean {
-  if (node?.enum !== undefined && !node.enum.includes(null)) return false;
-  return node?.types === undefined ? node?.enum === undefined : node.types.includes("null");
 }
 
 /** True where `context.arguments` has `path`, but with a type that policies cannot read. */
 export function isOpaqueArgument(program: SchemaProgram, path: readonly string[]): boolean {
-  let node = program.nodes[program.root];
-  for (const name of path) {
-    const next =
-      node?.properties !== undefined && Object.hasOwn(node.properties, name)
-        ? node.properties[name]
-        : undefined;
-    if (next === undefined) return false;
-    node = program.nodes[next];
-  }
-  return path.length > 0 && node !== undefined;
+  return describeProjection(program).opaque.some((opaque) =>
+    opaque.every((name, index) => name === path[index]),
+  );
 }

@@ -16,7 +16,7 @@ export const MAX_GENERATED_POLICY_LENGTH = 4_194_304;
 /** Deepest nesting of brackets. The engine's stack ends between 100 and 120. */
 export const MAX_NESTING = 60;
 /** Most terms in a row of `||`, `&&`, arithmetic or member access, summed along the nesting. */
-export const MAX_CHAIN = 150;
+export const MAX_CHAIN = 100;
 /** The JSON form of a policy carries integers as doubles. */
 const MAX_INTEGER_DIGITS = String(Number.MAX_SAFE_INTEGER);
 
