@@ -5,7 +5,7 @@ export { MAX_MATCH_INPUT, compileMatcher } from "./matcher.ts";
 export type { Matcher } from "./matcher.ts";
 export { MAX_SQL_BYTES, isJudgeable, loadSqlParser, readSql } from "./sql-parse.ts";
 export { createSqlReader } from "./sql-reader.ts";
-export type { SqlReader } from "./sql-reader.ts";
+export type { SqlReader, SqlReaderOptions } from "./sql-reader.ts";
 export { PURE_SQL_FUNCTIONS } from "./sql-functions.ts";
 export { UNKNOWN_SQL } from "./sql-walk.ts";
 export type { SqlFacts } from "./sql-walk.ts";

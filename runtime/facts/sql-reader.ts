@@ -7,7 +7,7 @@ import type { SqlFacts } from "./sql-walk.ts";
 
 /** Longer text is judged off the main thread; 2 KB take at most a few milliseconds. */
 const inlineMaxBytes = 2_048;
-const parseLimitMs = 100;
+const defaultParseLimitMs = 100;
 const startLimitMs = 5_000;
 /** Statements waiting for the worker. */
 const maxQueued = 64;
@@ -23,10 +23,15 @@ interface Job {
   readonly settle: (facts: SqlFacts) => void;
 }
 
+export interface SqlReaderOptions {
+  /** Time the worker has for one statement. */
+  readonly parseLimitMs?: number;
+}
+
 /** Loads the parser. Rejects where its wasm cannot be loaded. */
-export async function createSqlReader(): Promise<SqlReader> {
+export async function createSqlReader(options: SqlReaderOptions = {}): Promise<SqlReader> {
   await loadSqlParser();
-  const thread = new SqlThread();
+  const thread = new SqlThread(options.parseLimitMs ?? defaultParseLimitMs);
   return {
     read: (sql, signal) => {
       if (signal.aborted || !isJudgeable(sql)) return UNKNOWN_SQL;
@@ -43,6 +48,11 @@ class SqlThread {
   #running: Job | undefined;
   #timer: NodeJS.Timeout | undefined;
   #disposed = false;
+  readonly #parseLimitMs: number;
+
+  constructor(parseLimitMs: number) {
+    this.#parseLimitMs = parseLimitMs;
+  }
 
   read(sql: string, signal: AbortSignal): Promise<SqlFacts> {
     if (this.#disposed || this.#queue.length >= maxQueued) return Promise.resolve(UNKNOWN_SQL);
@@ -73,7 +83,7 @@ class SqlThread {
     if (!this.#ready) return;
     this.#running = this.#queue.shift();
     if (this.#running === undefined) return;
-    this.#armTimer(parseLimitMs);
+    this.#armTimer(this.#parseLimitMs);
     this.#worker?.postMessage(this.#running.sql);
   }
 

@@ -38,7 +38,7 @@ export function factsOfParseTree(tree: unknown): SqlFacts {
   const into: Collected = { operations: new Set(), tables: new Set(), functions: new Set() };
   if (statements.length > 1) into.operations.add("MULTIPLE");
   for (const statement of statements) {
-    visitWrapped(isObject(statement) ? statement["stmt"] : undefined, new Set(), into);
+    visitWrapped(isObject(statement) ? statement["stmt"] : undefined, new Set(), into, true);
   }
   if (into.operations.size + into.tables.size + into.functions.size > maxFacts) return UNKNOWN_SQL;
   return {
@@ -49,7 +49,7 @@ export function factsOfParseTree(tree: unknown): SqlFacts {
   };
 }
 
-function visitWrapped(value: unknown, scope: Scope, into: Collected): void {
+function visitWrapped(value: unknown, scope: Scope, into: Collected, top = false): void {
   if (Array.isArray(value)) {
     for (const item of value) visitWrapped(item, scope, into);
     return;
@@ -58,17 +58,18 @@ function visitWrapped(value: unknown, scope: Scope, into: Collected): void {
   const entries = Object.entries(value);
   // `SELECT DISTINCT` without expressions holds one empty node.
   if (entries.length === 0) return;
-  for (const [type, node] of entries) visitNode(type, node, scope, into);
+  for (const [type, node] of entries) visitNode(type, node, scope, into, top);
 }
 
-function visitNode(type: string, value: unknown, scope: Scope, into: Collected): void {
+function visitNode(type: string, value: unknown, scope: Scope, into: Collected, top = false): void {
   const fields = SQL_NODES.get(type);
   if (fields === undefined || !isObject(value)) {
     into.operations.add(operationName(type));
     return;
   }
   const operation = JUDGED_STATEMENTS.get(type);
-  if (operation !== undefined) into.operations.add(operation);
+  // VALUES inside another statement, as in INSERT … VALUES, is no query of its own.
+  if (operation !== undefined && (top || value["valuesLists"] === undefined)) into.operations.add(operation);
   judgeNode(type, value, scope, into);
   const inner = operation === undefined ? scope : visitWithClause(value, scope, into);
   for (const [field, child] of Object.entries(value)) {
