@@ -100,6 +100,8 @@ function encodeHeader(name: string, sizeBytes: number): Uint8Array {
 }
 
 function decodeHeader(header: Uint8Array): { readonly name: string; readonly sizeBytes: number } {
+  if (Buffer.from(header.subarray(257, 262)).toString("latin1") !== "ustar")
+    throw invalid("this is no ustar archive");
   const nameField = header.subarray(0, MAX_NAME_BYTES);
   const nameEnd = nameField.indexOf(0);
   const name = Buffer.from(nameEnd === -1 ? nameField : nameField.subarray(0, nameEnd)).toString("latin1");

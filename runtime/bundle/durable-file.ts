@@ -14,6 +14,14 @@ export const PRIVATE_FILE_MODE = 0o600;
 export const PRIVATE_DIRECTORY_MODE = 0o700;
 export const PUBLIC_FILE_MODE = 0o644;
 
+/** What `readBounded` rejects with for a file above its limit. */
+export class FileTooLargeError extends Error {
+  constructor(path: string, maxBytes: number) {
+    super(`${basename(path)} exceeds ${String(maxBytes)} bytes`);
+    this.name = "FileTooLargeError";
+  }
+}
+
 /** Replaces `path`: temporary file beside it, fsync, rename, fsync of the directory. */
 export async function writeDurably(
   path: string,
@@ -76,7 +84,7 @@ export async function readBounded(
     const stat = await handle.stat();
     const size = stat.size;
     if (!stat.isFile()) throw new Error(`${basename(path)} is not a regular file`);
-    if (size > maxBytes) throw new Error(`${basename(path)} exceeds ${String(maxBytes)} bytes`);
+    if (size > maxBytes) throw new FileTooLargeError(path, maxBytes);
     // One byte more than the file had tells a file that grows while it is read.
     const buffer = new Uint8Array(size + 1);
     let length = 0;

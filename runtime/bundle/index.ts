@@ -15,6 +15,7 @@ export {
 export type { SectionName } from "./format.ts";
 export { bundleFile, RELEASE_FILE, rootFile } from "./channel.ts";
 export {
+  FileTooLargeError,
   PRIVATE_DIRECTORY_MODE,
   PRIVATE_FILE_MODE,
   PUBLIC_FILE_MODE,

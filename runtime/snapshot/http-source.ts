@@ -3,7 +3,8 @@ import { Agent, request } from "undici";
 import type { Dispatcher } from "undici";
 import { MAX_BUNDLE_BYTES, MAX_DOCUMENT_BYTES, RELEASE_FILE, bundleFile, rootFile } from "#bundle";
 import { TrustError } from "#errors";
-import type { TrustCode } from "#errors";
+import { BUNDLE_READ, ROOT_READ, STATEMENT_READ } from "./read-codes.ts";
+import type { ReadCodes } from "./read-codes.ts";
 import type { ReleaseSource } from "./release-source.ts";
 
 export interface HttpSourceOptions {
@@ -37,7 +38,7 @@ export function createHttpSource(base: URL, options: HttpSourceOptions): Release
   const get = async (
     name: string,
     maxBytes: number,
-    code: TrustCode,
+    codes: ReadCodes,
     signal: AbortSignal,
     etag?: string,
   ): Promise<Reply> => {
@@ -53,7 +54,7 @@ export function createHttpSource(base: URL, options: HttpSourceOptions): Release
           ...(etag === undefined ? {} : { "if-none-match": etag }),
         },
       });
-      const bytes = await readCapped(reply, maxBytes, name, code);
+      const bytes = await readCapped(reply, maxBytes, name, codes);
       const replyEtag = reply.headers["etag"];
       return {
         status: reply.statusCode,
@@ -62,17 +63,16 @@ export function createHttpSource(base: URL, options: HttpSourceOptions): Release
       };
     } catch (error) {
       if (error instanceof TrustError) throw error;
-      throw new TrustError(code, `${name}: ${reasonOf(error)}`, { cause: error });
+      throw new TrustError(codes.unreadable, `${name}: ${reasonOf(error)}`, { cause: error });
     }
   };
 
   return {
     origin,
     poll: async (etag, signal) => {
-      const code = "RELEASE_SOURCE_UNAVAILABLE";
-      const reply = await get(RELEASE_FILE, MAX_DOCUMENT_BYTES, code, signal, etag);
+      const reply = await get(RELEASE_FILE, MAX_DOCUMENT_BYTES, STATEMENT_READ, signal, etag);
       if (reply.status === 304 && etag !== undefined) return { kind: "unchanged" };
-      if (reply.status !== 200) throw refusedStatus(RELEASE_FILE, reply.status, code);
+      if (reply.status !== 200) throw refusedStatus(RELEASE_FILE, reply.status, STATEMENT_READ);
       return {
         kind: "statement",
         bytes: reply.bytes,
@@ -80,16 +80,15 @@ export function createHttpSource(base: URL, options: HttpSourceOptions): Release
       };
     },
     fetchBundle: async (digest, signal) => {
-      const reply = await get(bundleFile(digest), MAX_BUNDLE_BYTES, "BUNDLE_UNREADABLE", signal);
-      if (reply.status !== 200) throw refusedStatus(bundleFile(digest), reply.status, "BUNDLE_UNREADABLE");
+      const reply = await get(bundleFile(digest), MAX_BUNDLE_BYTES, BUNDLE_READ, signal);
+      if (reply.status !== 200) throw refusedStatus(bundleFile(digest), reply.status, BUNDLE_READ);
       return reply.bytes;
     },
     fetchRoot: async (version, signal) => {
-      const code = "RELEASE_SOURCE_UNAVAILABLE";
-      const reply = await get(rootFile(version), MAX_DOCUMENT_BYTES, code, signal);
+      const reply = await get(rootFile(version), MAX_DOCUMENT_BYTES, ROOT_READ, signal);
       // Object stores answer 403 for a key that does not exist where listing is not granted.
       if (reply.status === 404 || reply.status === 403) return undefined;
-      if (reply.status !== 200) throw refusedStatus(rootFile(version), reply.status, code);
+      if (reply.status !== 200) throw refusedStatus(rootFile(version), reply.status, ROOT_READ);
       return reply.bytes;
     },
     close: () => agent.close(),
@@ -100,25 +99,22 @@ async function readCapped(
   reply: Dispatcher.ResponseData,
   maxBytes: number,
   name: string,
-  code: TrustCode,
+  codes: ReadCodes,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   // Leaving the loop early destroys the body, and with it the connection.
   for await (const chunk of reply.body as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > maxBytes) {
-      const tooLarge = code === "BUNDLE_UNREADABLE" ? "BUNDLE_TOO_LARGE" : code;
-      throw new TrustError(tooLarge, `${name} exceeds ${String(maxBytes)} bytes`);
-    }
+    if (length > maxBytes) throw new TrustError(codes.tooLarge, `${name} exceeds ${String(maxBytes)} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);
 }
 
-function refusedStatus(name: string, status: number, code: TrustCode): TrustError {
+function refusedStatus(name: string, status: number, codes: ReadCodes): TrustError {
   const why = status >= 300 && status < 400 ? "redirects are not followed" : "expected 200";
-  return new TrustError(code, `${name}: HTTP ${String(status)}, ${why}`);
+  return new TrustError(codes.unreadable, `${name}: HTTP ${String(status)}, ${why}`);
 }
 
 function reasonOf(error: unknown): string {

@@ -26,7 +26,7 @@ export interface SnapshotHolder<T> {
   readonly current: () => T | undefined;
   /** A lease on the active snapshot, or undefined where there is none. */
   readonly acquire: () => SnapshotLease<T> | undefined;
-  /** Resolves once one more generation may live: at once, or when the oldest has drained or its leases have run out. */
+  /** Resolves once one more generation may live: at once, or when one has drained or its leases have run out. */
   readonly makeRoom: (signal: AbortSignal) => Promise<void>;
   /** Activates `next` in one assignment. Without room, the oldest generation ends now and its leases abort. */
   readonly swap: (next: T) => void;
@@ -102,11 +102,13 @@ export function createSnapshotHolder<T>(options: SnapshotHolderOptions<T>): Snap
     current: () => active?.snapshot,
     acquire: () => (active === undefined ? undefined : lease(active, clock, endIfDrained)),
     makeRoom: async (signal) => {
-      while (live.length >= MAX_GENERATIONS && live[0] !== undefined && live[0] !== active) {
-        const [oldest] = live;
-        const waitMs = leasesEndAtMs(oldest) - clock.monotonicMs();
-        if (waitMs <= 0) end(oldest);
-        else await raceEnd(oldest.ended, waitMs, signal);
+      while (live.length >= MAX_GENERATIONS) {
+        const draining = live.filter((generation) => generation !== active);
+        const [first] = draining.sort((left, right) => leasesEndAtMs(left) - leasesEndAtMs(right));
+        if (first === undefined) return;
+        const waitMs = leasesEndAtMs(first) - clock.monotonicMs();
+        if (waitMs <= 0) end(first);
+        else await raceEnd(Promise.race(draining.map((generation) => generation.ended)), waitMs, signal);
       }
     },
     swap: (next) => {
