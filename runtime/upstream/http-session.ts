@@ -112,7 +112,7 @@ class LegacyHttpSession implements HttpSession {
     const opened = this.#open ?? (await this.#opening?.catch(() => undefined));
     this.#correlator.failAll(new UpstreamFault("EXCHANGE_ABORTED", reason));
     if (opened === undefined) return;
-    this.#end(opened, reason);
+    this.#forget(opened, reason);
     if (opened.sessionId === undefined) return;
     const call = {
       method: "DELETE",
@@ -183,11 +183,16 @@ class LegacyHttpSession implements HttpSession {
     );
   }
 
+  /** The server ended the session. What the gateway releases itself is no event. */
   #end(open: Open, reason: string): void {
-    if (this.#open !== open) return;
+    if (this.#forget(open, reason)) this.#events.onClosed(this.#endpoint.server, this.#channel, reason);
+  }
+
+  #forget(open: Open, reason: string): boolean {
+    if (this.#open !== open) return false;
     this.#open = undefined;
     open.ended.abort(new UpstreamFault("EXCHANGE_ABORTED", reason));
-    this.#events.onClosed(this.#endpoint.server, this.#channel, reason);
+    return true;
   }
 
   /** Keeps the session's general stream open. Errors end it quietly: the server may simply not offer one. */

@@ -79,6 +79,7 @@ class ProcessChannel implements StdioChannel {
   #running: Running | undefined;
   #failures = 0;
   #notBeforeMs = 0;
+  #released = false;
 
   constructor(options: StdioChannelOptions) {
     this.#options = options;
@@ -125,6 +126,7 @@ class ProcessChannel implements StdioChannel {
   readonly isOpen = (): boolean => this.#running !== undefined;
 
   readonly release = async (reason: string): Promise<void> => {
+    this.#released = true;
     const running = this.#running;
     if (running === undefined) return;
     running.correlator.failAll(new UpstreamFault("EXCHANGE_ABORTED", reason));
@@ -134,6 +136,8 @@ class ProcessChannel implements StdioChannel {
   #started(): Running {
     if (this.#running !== undefined) return this.#running;
     const { budget, monotonicMs, server, channel, events } = this.#options;
+    if (this.#released)
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the channel was released", { unsent: true });
     if (monotonicMs() < this.#notBeforeMs) {
       throw new UpstreamFault(
         "UPSTREAM_UNAVAILABLE",
@@ -176,7 +180,8 @@ class ProcessChannel implements StdioChannel {
       this.#failures++;
       this.#notBeforeMs = monotonicMs() + backOffMs(this.#failures - 1);
       correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason));
-      events.onClosed(server, channel, reason);
+      // What the gateway releases itself is no event.
+      if (!this.#released) events.onClosed(server, channel, reason);
     };
     return startProcess(program, args, { onLine, onOversizedLine: tooLarge, onStderr, onExit });
   }
