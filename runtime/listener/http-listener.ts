@@ -49,11 +49,11 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   // Node drops headers over its count without a word, and with them a duplicate; they are counted here instead.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.maxConnections;
-  const turnedAway = capPerAddress(server, limits.maxConnectionsPerAddress);
+  const connections = trackConnections(server, limits.maxConnectionsPerAddress);
   let closing = false;
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    if (turnedAway.has(request.socket)) return;
+    if (connections.isTurnedAway(request.socket)) return;
     if (closing) response.shouldKeepAlive = false;
     // A connection that was busy when the drain began is closed once it is idle.
     response.once("close", () => closing && setImmediate(() => server.closeIdleConnections()));
@@ -70,10 +70,12 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   return {
     host: address.address,
     port: address.port,
-    connectionCount: () => turnedAway.open(),
+    connectionCount: connections.count,
     close: (graceMs) => {
       closing = true;
-      return drain(server, graceMs);
+      const drained = drain(server, graceMs);
+      connections.closeUnused();
+      return drained;
     },
   };
 }
@@ -99,33 +101,45 @@ async function serve(
   else if (!response.headersSent) response.destroy();
 }
 
-interface AddressCap {
-  readonly has: (socket: Socket) => boolean;
-  readonly open: () => number;
+interface Connections {
+  readonly isTurnedAway: (socket: Socket) => boolean;
+  readonly count: () => number;
+  /** Ends connections on which no request has begun. Node counts them as active, so that it would wait for them. */
+  readonly closeUnused: () => void;
 }
 
-/** Counts sockets by peer address and turns away those over the cap. The count is bounded by `maxConnections`. */
-function capPerAddress(server: Server, maxPerAddress: number): AddressCap {
-  const counts = new Map<string, number>();
-  const rejected = new WeakSet<Socket>();
-  let open = 0;
+/** Counts sockets by peer address and turns away those over the cap. Everything is bounded by `maxConnections`. */
+function trackConnections(server: Server, maxPerAddress: number): Connections {
+  const perAddress = new Map<string, number>();
+  const turnedAway = new WeakSet<Socket>();
+  const unused = new Set<Socket>();
+  let count = 0;
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
-    const count = (counts.get(address) ?? 0) + 1;
-    counts.set(address, count);
-    open++;
+    const ofAddress = (perAddress.get(address) ?? 0) + 1;
+    perAddress.set(address, ofAddress);
+    unused.add(socket);
+    count++;
     socket.once("close", () => {
-      open--;
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left > 0) counts.set(address, left);
-      else counts.delete(address);
+      count--;
+      unused.delete(socket);
+      const left = (perAddress.get(address) ?? 1) - 1;
+      if (left > 0) perAddress.set(address, left);
+      else perAddress.delete(address);
     });
-    if (count > maxPerAddress) {
-      rejected.add(socket);
+    if (ofAddress > maxPerAddress) {
+      turnedAway.add(socket);
       refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
     }
   });
-  return { has: (socket) => rejected.has(socket), open: () => open };
+  server.on("request", (request: IncomingMessage) => unused.delete(request.socket));
+  return {
+    isTurnedAway: (socket) => turnedAway.has(socket),
+    count: () => count,
+    closeUnused: () => {
+      for (const socket of unused) socket.destroy();
+    },
+  };
 }
 
 /** A response where there is no ServerResponse to write it with; the connection is closed after it. */

@@ -35,7 +35,7 @@ export interface HttpReply {
 /** Server-sent events: one JSON-RPC message in one `data:` line each. */
 export interface SseStream {
   /**
-   * Queues one message. False where it was not queued: the stream has ended, or the client has left more than the
+   * Queues one message. False where it was not queued: the stream has ended, or the client leaves more than the
    * buffer cap unread. A client that does not catch up within the stall time is cut.
    */
   readonly send: (json: string) => boolean;
@@ -43,7 +43,8 @@ export interface SseStream {
   readonly comment: () => void;
   /** Resolves once `send` would be accepted, or at once where the stream has ended. Rejects when `signal` aborts. */
   readonly drained: (signal: AbortSignal) => Promise<void>;
-  readonly end: () => void;
+  /** Ends the stream, after `finalJson` where given: the answer itself is queued even to a reader that is behind. */
+  readonly end: (finalJson?: string) => void;
   /** Aborts when the stream has ended, whoever ended it. */
   readonly closed: AbortSignal;
 }

@@ -10,6 +10,9 @@ export const SSE_HEADERS = {
   "x-accel-buffering": "no",
 } as const;
 
+/** What one turn of the event loop may queue, in buffer caps. */
+const BURST_FACTOR = 4;
+
 type StreamLimits = Pick<ListenerLimits, "maxStreamBufferBytes" | "streamStallMs" | "streamKeepAliveMs">;
 
 /** `response` has its head written already. */
@@ -17,11 +20,17 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   const closing = new AbortController();
   const waiting = new Set<() => void>();
   let stallTimer: NodeJS.Timeout | undefined;
+  // Over the cap although the socket has had its turn to write. A burst within one turn is no sign of a slow reader.
+  let stalled = false;
   const isOver = (): boolean => closing.signal.aborted || response.writableEnded || response.destroyed;
   const isFull = (): boolean => response.writableLength > limits.maxStreamBufferBytes;
 
+  const refuses = (): boolean =>
+    isFull() && (stalled || response.writableLength > BURST_FACTOR * limits.maxStreamBufferBytes);
+
   const watchStall = (): void => {
     if (stallTimer !== undefined || !isFull()) return;
+    setImmediate(() => (stalled = isFull()));
     stallTimer = setTimeout(() => {
       stallTimer = undefined;
       if (isFull()) response.destroy();
@@ -32,6 +41,7 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
     if (isFull()) return;
     clearTimeout(stallTimer);
     stallTimer = undefined;
+    stalled = false;
     for (const resume of [...waiting]) resume();
   };
   const keepAlive = setInterval(() => comment(), limits.streamKeepAliveMs);
@@ -50,17 +60,17 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
 
   return {
     send: (json) => {
-      if (isOver() || isFull()) return false;
-      response.write(`event: message\ndata: ${singleLine(json)}\n\n`);
+      if (isOver() || refuses()) return false;
+      response.write(frame(json));
       watchStall();
       return true;
     },
     comment,
     drained: (signal) => waitUntil(() => isOver() || !isFull(), waiting, signal),
-    end: () => {
+    end: (finalJson) => {
       clearInterval(keepAlive);
       if (!isOver()) {
-        response.end();
+        response.end(finalJson === undefined ? undefined : frame(finalJson));
         // What is queued must be read: without progress for the stall time the connection is cut.
         if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
       }
@@ -68,6 +78,10 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
     },
     closed: closing.signal,
   };
+}
+
+function frame(json: string): string {
+  return `event: message\ndata: ${singleLine(json)}\n\n`;
 }
 
 /**
