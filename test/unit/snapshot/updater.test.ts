@@ -1,85 +1,36 @@
-// The updater against real channels: restart, crash at every step of persisting, roots, expiry, order, HTTP.
-import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+// The updater against a real channel directory: restart, crash at every step of persisting, roots, expiry, order.
 import * as realFiles from "node:fs/promises";
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { FileSystem } from "#bundle";
 import { rotateRoot } from "../../../compiler/release/index.ts";
 import { openReleaseSource } from "../../../runtime/snapshot/release-source.ts";
 import type { ReleaseSource } from "../../../runtime/snapshot/release-source.ts";
-import { createSnapshotHolder } from "../../../runtime/snapshot/snapshot-holder.ts";
 import { openStateStore } from "../../../runtime/snapshot/state-store.ts";
-import { createUpdater } from "../../../runtime/snapshot/updater.ts";
-import type { Updater, UpdaterOptions } from "../../../runtime/snapshot/updater.ts";
-import { CHANNEL, NOW_MS, createTrustLab, sampleBundle, signRelease, statementFor } from "./trust-lab.ts";
+import { CHANNEL, NOW_MS, createTrustLab, signRelease, statementFor } from "./trust-lab.ts";
 import type { TrustLab } from "./trust-lab.ts";
-
-interface Fake {
-  readonly label: string;
-}
+import { bundles, createUpdaterWorld } from "./updater-world.ts";
+import type { Fake, UpdaterWorld } from "./updater-world.ts";
 
 let lab: TrustLab;
+let world: UpdaterWorld;
 let channel: string;
 let state: string;
-const running = new Set<Updater>();
-const bundles = { a: sampleBundle("a"), b: sampleBundle("b"), c: sampleBundle("c") };
 
 beforeAll(async () => {
   lab = await createTrustLab();
 });
 afterAll(() => lab.cleanUp());
-afterEach(async () => {
-  for (const updater of running) await updater.stop();
-  running.clear();
-});
+afterEach(() => world.stopAll());
 
 async function freshWorld(): Promise<void> {
-  const directory = await mkdtemp(join(lab.directory, "updater-"));
-  channel = join(directory, "channel");
-  state = join(directory, "state");
-  await mkdir(join(channel, "roots"), { recursive: true });
+  world = await createUpdaterWorld(lab);
+  ({ channel, state } = world);
 }
 
-async function publish(name: keyof typeof bundles, sequence: number, change = {}): Promise<void> {
-  const { digest, bytes } = bundles[name];
-  await writeFile(join(channel, `${digest}.aegis`), bytes);
-  await writeFile(
-    join(channel, "release.json"),
-    await signRelease(lab, statementFor(digest, sequence, change)),
-  );
-}
-
-function gateway(change: Partial<UpdaterOptions<Fake>> = {}, files?: FileSystem) {
-  const holder = createSnapshotHolder<Fake>({
-    dispose: () => undefined,
-    onFault: (error) => {
-      throw error;
-    },
-  });
-  const updater = createUpdater<Fake>({
-    source: openReleaseSource(`dir:${channel}`),
-    store: openStateStore(state, CHANNEL, files),
-    holder,
-    root: lab.root,
-    channel: CHANNEL,
-    build: (content) => Promise.resolve({ label: content.name }),
-    probe: () => Promise.resolve(),
-    discard: () => undefined,
-    clock: { nowMs: () => NOW_MS, monotonicMs: () => performance.now() },
-    sleep: (_ms, signal) =>
-      new Promise((_resolve, reject) => {
-        signal.addEventListener("abort", () => {
-          reject(new Error("stopped"));
-        });
-      }),
-    ...change,
-  });
-  running.add(updater);
-  return { updater, holder };
-}
+const publish: UpdaterWorld["publish"] = (...args) => world.publish(...args);
+const gateway: UpdaterWorld["gateway"] = (...args) => world.gateway(...args);
 
 describe("restart", () => {
   it("serves the last good release without its source", async () => {
@@ -417,95 +368,5 @@ describe("order and time", () => {
     await updater.start();
     await rounds.promise;
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
-  });
-});
-
-describe("a channel on a web server", () => {
-  let server: Server;
-  let url: string;
-  const requests: IncomingMessage[] = [];
-  let answer: (request: IncomingMessage, response: ServerResponse) => void;
-
-  beforeAll(async () => {
-    server = createServer((request, response) => {
-      requests.push(request);
-      answer(request, response);
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/channels/production`;
-  });
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-
-  const serveChannel = (request: IncomingMessage, response: ServerResponse): void => {
-    const name = (request.url ?? "").replace("/channels/production/", "");
-    readFile(join(channel, name)).then(
-      (bytes) => {
-        const etag = `"${String(bytes.length)}-${name}"`;
-        if (request.headers["if-none-match"] === etag) response.writeHead(304).end();
-        else response.writeHead(200, { etag }).end(bytes);
-      },
-      () => response.writeHead(404).end(),
-    );
-  };
-
-  it("is polled with its entity tag", async () => {
-    await freshWorld();
-    await publish("a", 1);
-    answer = serveChannel;
-    const source = openReleaseSource(url, { authorization: "Bearer secret" });
-    const { updater } = gateway({ source });
-    expect(await updater.start()).toMatchObject({ kind: "activated" });
-    requests.length = 0;
-    expect(await updater.reload()).toMatchObject({ kind: "unchanged" });
-    const polled = requests.find((request) => request.url?.endsWith("release.json"));
-    expect(polled?.headers["if-none-match"]).toContain("release.json");
-    expect(polled?.headers.authorization).toBe("Bearer secret");
-    expect(JSON.stringify(updater.status())).not.toContain("secret");
-    await updater.stop();
-    await source.close();
-  });
-
-  it.each([
-    [
-      "a redirect",
-      "RELEASE_SOURCE_UNAVAILABLE",
-      (r: ServerResponse) => r.writeHead(302, { location: "/x" }).end(),
-    ],
-    ["an error", "RELEASE_SOURCE_UNAVAILABLE", (r: ServerResponse) => r.writeHead(500).end("no")],
-    [
-      "304 to an unconditional request",
-      "RELEASE_SOURCE_UNAVAILABLE",
-      (r: ServerResponse) => r.writeHead(304).end(),
-    ],
-    ["a dropped connection", "RELEASE_SOURCE_UNAVAILABLE", (r: ServerResponse) => r.destroy()],
-    [
-      "a body without end",
-      "RELEASE_INVALID",
-      (r: ServerResponse) => r.writeHead(200).end(Buffer.alloc(300_000, 65)),
-    ],
-    [
-      "a body cut short",
-      "RELEASE_SOURCE_UNAVAILABLE",
-      (r: ServerResponse) => {
-        r.writeHead(200, { "content-length": "1000" });
-        r.write("{", () => r.destroy());
-      },
-    ],
-    ["silence", "RELEASE_SOURCE_UNAVAILABLE", () => undefined],
-  ] as const)("that answers with %s is %s", async (_label, code, reply) => {
-    await freshWorld();
-    answer = (request, response) => {
-      if (request.url?.includes("/roots/") === true) response.writeHead(404).end();
-      else reply(response);
-    };
-    const source = openReleaseSource(url, { idleTimeoutMs: 400 });
-    const { updater } = gateway({ source });
-    expect(await updater.start()).toMatchObject({ kind: "rejected", code });
-    await updater.stop();
-    server.closeAllConnections();
-    await source.close();
   });
 });
