@@ -37,3 +37,60 @@ export type {
   TestSuite,
   TransformTest,
 } from "./model/test-suite.ts";
+export { formatDocument } from "./format/format-document.ts";
+export type { FormatOptions, FormatResult } from "./format/format-document.ts";
+export { DOCUMENT_SCHEMAS } from "./documents/validate.ts";
+export type { DocumentKind } from "./documents/validate.ts";
+export {
+  PIN_FORMAT_VERSION,
+  diffPins,
+  formatPins,
+  pinServers,
+  readPins,
+  showHidden,
+} from "./registry/index.ts";
+export type {
+  PinAspect,
+  PinChange,
+  PinContent,
+  PinEntry,
+  PinProgress,
+  PinServersOptions,
+  PinTarget,
+} from "./registry/index.ts";
+export {
+  RELEASE_TOOL_CODES,
+  ReleaseToolError,
+  cosignDocument,
+  cosignRelease,
+  cosignRoot,
+  createKey,
+  initRoot,
+  inspectBundle,
+  loadPublicKey,
+  loadSigningKey,
+  openChannelDirectory,
+  openTrustRoot,
+  releaseBundle,
+  rollbackTo,
+  rotateRoot,
+  signDocument,
+  verifyChannel,
+  verifyChannelDirectory,
+} from "./release/index.ts";
+export type {
+  BundleReport,
+  ChannelDirectory,
+  ChannelReader,
+  PublicKey,
+  ReleaseOutcome,
+  ReleaseTarget,
+  ReleaseTerms,
+  ReleaseToolCode,
+  RootChange,
+  RootDraft,
+  RootInit,
+  SigningKey,
+  VerifyReport,
+  VerifyRequest,
+} from "./release/index.ts";

@@ -5,6 +5,7 @@ import { grantDenied } from "./grant-denied.ts";
 import { hiddenCharacters } from "./hidden-characters.ts";
 import { missingTest } from "./missing-test.ts";
 import { notGranted } from "./not-granted.ts";
+import { expectedReasons } from "./expected-reasons.ts";
 import { secretLiteral } from "./secret-literal.ts";
 import { unroutedServer } from "./unrouted-server.ts";
 import { unusedIssuer } from "./unused-issuer.ts";
@@ -19,5 +20,6 @@ export const RULES: readonly CheckRule[] = [
   notGranted,
   unroutedServer,
   unusedIssuer,
+  expectedReasons,
   missingTest,
 ];

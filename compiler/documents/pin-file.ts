@@ -1,7 +1,9 @@
 // registry/pins/<id>.json: approved definitions, written by `aegis pin` and reviewed like code.
 import { definitionDigest } from "#bundle";
 import type { Digest, Era, EraEntry, LeafKind } from "#bundle";
-import { isJsonObject, rawNumber } from "#std";
+import { isAegisError } from "#errors";
+import { parseStrictText } from "#mcp";
+import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
@@ -10,6 +12,7 @@ import { WORKSPACE_LIMITS } from "../workspace/index.ts";
 import { LineMap, readText } from "./source-text.ts";
 
 export const PIN_FORMAT_VERSION = 1;
+const PIN_TEXT_LIMITS = { maxBytes: WORKSPACE_LIMITS.maxFileBytes, maxDepth: 128, maxMembers: 2_000_000 };
 
 export interface PinnedDefinition {
   readonly kind: LeafKind;
@@ -54,16 +57,6 @@ interface Reading {
   readonly sink: DiagnosticSink;
   /** Where the last search ended: entries are read in the order of the text, which keeps the search linear. */
   cursor: number;
-}
-
-/** Numbers that a double cannot carry stay as they were written, so that digests agree with the gateway's. */
-function parseLossless(text: string): JsonValue {
-  const reviver = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    if (typeof value !== "number" || context?.source === undefined) return value;
-    const exact = Number.isInteger(value) ? Number.isSafeInteger(value) : String(value) === context.source;
-    return exact ? value : rawNumber(context.source);
-  };
-  return JSON.parse(text, reviver) as JsonValue;
 }
 
 /** The next place where `name` stands as a JSON string; the start of the file where it does not. */
@@ -131,7 +124,6 @@ function readDefinition(reading: Reading, group: Group, item: JsonValue): Pinned
   if (actual !== digest) {
     const help = "definitions are not edited by hand: run `aegis pin` and review the difference";
     reading.sink.report("PIN_DIGEST_MISMATCH", at, `${JSON.stringify(name)} hashes to ${actual}`, help);
-    return undefined;
   }
   return { kind: group.kind, name, eras: eras.filter(isEra), digest, definition, at };
 }
@@ -142,9 +134,9 @@ export function parsePinFile(workspace: Workspace, file: string, sink: Diagnosti
   if (text === undefined) return undefined;
   let value: JsonValue;
   try {
-    value = parseLossless(text);
+    value = parseStrictText(text, PIN_TEXT_LIMITS);
   } catch (error) {
-    sink.report("PIN_INVALID", startOf(file), error instanceof Error ? error.message : "not JSON");
+    sink.report("PIN_INVALID", startOf(file), isAegisError(error) ? error.detail : "the file is not JSON");
     return undefined;
   }
   const reading: Reading = { file, text, lines: new LineMap(file, text), sink, cursor: 0 };

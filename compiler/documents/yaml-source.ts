@@ -94,10 +94,20 @@ function convertMap(build: Build, items: MapItems, path: YamlPath): YamlValue {
   return result;
 }
 
-function reportSyntax(document: Document.Parsed, lines: LineMap, report: Build["report"]): boolean {
+const TOO_DEEP = "the document is nested too deeply or too large";
+
+function reportSyntax(
+  document: Document.Parsed,
+  file: string,
+  lines: LineMap,
+  report: Build["report"],
+): boolean {
   for (const problem of [...document.errors, ...document.warnings]) {
     const [start, end] = problem.pos;
-    report(lines.span(start, end), (problem.message.split("\n")[0] ?? problem.message).replace(/:$/u, ""));
+    // The parser recurses and reports an exhausted stack like a fault of syntax, at a place that means nothing.
+    if (problem.message.includes("call stack")) report(startOf(file), TOO_DEEP);
+    else if (problem.code === "MULTIPLE_DOCS") report(lines.span(start, end), "a file holds one document");
+    else report(lines.span(start, end), (problem.message.split("\n")[0] ?? "").replace(/:$/u, ""));
   }
   return document.errors.length + document.warnings.length === 0;
 }
@@ -120,18 +130,15 @@ export function parseYaml(file: string, text: string, sink: DiagnosticSink): Yam
       stringKeys: false,
       merge: false,
       prettyErrors: false,
-      logLevel: "silent",
+      // Quieter levels do not report a second document.
+      logLevel: "error",
     });
-    if (!reportSyntax(document, lines, report)) return undefined;
+    if (!reportSyntax(document, file, lines, report)) return undefined;
     const value = convert(build, document.contents, []);
     if (!clean) return undefined;
     return sourceOf(file, text, value, build);
   } catch (error) {
-    // The parser recurses; nesting deep enough to exhaust the stack ends here.
-    report(
-      startOf(file),
-      error instanceof RangeError ? "the document is nested too deeply or too large" : String(error),
-    );
+    report(startOf(file), error instanceof RangeError ? TOO_DEEP : `the parser failed: ${String(error)}`);
     return undefined;
   }
 }
@@ -152,8 +159,12 @@ function firstLine(span: SourceSpan): SourceSpan {
   return span.endLine === span.line ? span : { file: span.file, line: span.line, column: span.column };
 }
 
-/** `did you mean …?`, or nothing. */
+function letters(name: string): string {
+  return [...name.toLowerCase()].sort().join("");
+}
+
+/** `did you mean …?`, or nothing. Transposed letters count as near, which an edit distance alone does not say. */
 export function didYouMean(name: string, candidates: readonly string[]): string | undefined {
-  const closest = closestName(name, candidates);
+  const closest = closestName(name, candidates) ?? candidates.find((item) => letters(item) === letters(name));
   return closest === undefined ? undefined : `did you mean ${JSON.stringify(closest)}?`;
 }
