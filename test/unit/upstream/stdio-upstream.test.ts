@@ -1,0 +1,222 @@
+// Upstreams over stdio: real processes, well behaved and otherwise.
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { createProcessBudget, createUpstreamFactory } from "#upstream";
+import type { ProgramEntry, ServerUpstream } from "#upstream";
+import { LIMITS, MODERN, Recording, callTool, codeOf, legacyChannel, legacyRequest } from "./recording.ts";
+
+const PROGRAM = join(import.meta.dirname, "programs", "scripted-stdio.ts");
+const never = (): AbortSignal => new AbortController().signal;
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Setup {
+  readonly upstream: ServerUpstream;
+  readonly recording: Recording;
+  readonly stderr: string[];
+  readonly clock: { nowMs: number };
+}
+
+function setUp(mode = "echo", program: Partial<ProgramEntry> = {}, maxProcesses = 8): Setup {
+  const recording = new Recording();
+  const stderr: string[] = [];
+  const clock = { nowMs: 0 };
+  const entry: ProgramEntry = { command: process.execPath, args: [PROGRAM], ...program };
+  const create = createUpstreamFactory({
+    programs: new Map([["scripted", entry]]),
+    events: recording.events,
+    onStderr: (_server, text) => stderr.push(text),
+    monotonicMs: () => clock.nowMs,
+    budget: createProcessBudget(maxProcesses),
+  });
+  const upstream = create(
+    { id: "scripted", eras: { modern: {} } },
+    { type: "stdio", program: "scripted", args: [mode] },
+  );
+  cleanups.push(upstream.close);
+  return { upstream, recording, stderr, clock };
+}
+
+async function resultOf(setup: Setup, name: string, channel = MODERN): Promise<Record<string, unknown>> {
+  const request = channel.era === "modern" ? callTool(name) : legacyRequest("tools/call", { name });
+  const reply = await setup.upstream.request(channel, request, setup.recording.observer, LIMITS, never());
+  if (reply.kind === "error") throw new Error(reply.error.message);
+  return reply.result as Record<string, unknown>;
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("processes", () => {
+  test("modern callers share one; each legacy session has its own", async () => {
+    const setup = setUp();
+    const modern = [await resultOf(setup, "pid"), await resultOf(setup, "pid")];
+    const legacy = [
+      await resultOf(setup, "pid", legacyChannel("a")),
+      await resultOf(setup, "pid", legacyChannel("b")),
+    ];
+    expect(modern[0]).toEqual(modern[1]);
+    expect(new Set([modern[0], ...legacy].map((result) => result?.["pid"])).size).toBe(3);
+    expect(setup.upstream.describe().openChannels).toBe(3);
+  });
+
+  test("the environment is what the operator wrote and four inherited names; the bundle's arguments come last", async () => {
+    process.env["AEGIS_TEST_SECRET"] = "must not leak";
+    const setup = setUp("echo", { env: { ALLOWED: "1" } });
+    const { names, args } = await resultOf(setup, "environment");
+    delete process.env["AEGIS_TEST_SECRET"];
+    expect((names as string[]).filter((name) => !["PATH", "HOME", "LANG", "TMPDIR"].includes(name))).toEqual([
+      "ALLOWED",
+    ]);
+    expect(args).toEqual(["echo"]);
+  });
+
+  test("shell characters in an argument are an argument", async () => {
+    const { args } = await resultOf(setUp("echo; touch /tmp/aegis-owned $(id)"), "environment");
+    expect(args).toEqual(["echo; touch /tmp/aegis-owned $(id)"]);
+  });
+
+  test("a program that does not exist is UPSTREAM_UNAVAILABLE; one that is not mapped cannot be created", async () => {
+    const setup = setUp("echo", { command: "/nonexistent/program" });
+    expect(await codeOf(resultOf(setup, "pid"))).toBe("UPSTREAM_UNAVAILABLE");
+    const create = createUpstreamFactory({ programs: new Map(), events: setup.recording.events });
+    expect(() => create({ id: "x", eras: {} }, { type: "stdio", program: "sh", args: ["-c", "id"] })).toThrow(
+      /no executable is configured/,
+    );
+  });
+
+  test("the process budget refuses the next one, unsent", async () => {
+    const setup = setUp("echo", {}, 1);
+    await resultOf(setup, "pid");
+    expect(await codeOf(resultOf(setup, "pid", legacyChannel("a")))).toBe("UPSTREAM_UNAVAILABLE");
+    await setup.upstream.release(MODERN);
+    expect(await resultOf(setup, "pid", legacyChannel("b"))).toHaveProperty("pid");
+  });
+
+  test("a crash fails what is under way and is reported; the next use starts a new process, later ones wait", async () => {
+    const setup = setUp();
+    const { pid } = await resultOf(setup, "pid");
+    expect(await codeOf(resultOf(setup, "crash"))).toBe("UPSTREAM_UNAVAILABLE");
+    expect(setup.recording.closed).toEqual([{ channel: MODERN, reason: "the process ended (exit code 9)" }]);
+    const next = await resultOf(setup, "pid");
+    expect(next["pid"]).not.toBe(pid);
+  });
+
+  test("a process that keeps ending is not started again before its back-off", async () => {
+    const setup = setUp("dies-at-once");
+    expect(await codeOf(resultOf(setup, "pid"))).toBe("UPSTREAM_UNAVAILABLE");
+    expect(await codeOf(resultOf(setup, "pid"))).toBe("UPSTREAM_UNAVAILABLE");
+    await expect(resultOf(setup, "pid")).rejects.toMatchObject({
+      unsent: true,
+      detail: expect.stringContaining("keeps ending") as unknown,
+    });
+    expect(setup.recording.closed).toHaveLength(2);
+    setup.clock.nowMs = 10_000;
+    await expect(resultOf(setup, "pid")).rejects.toMatchObject({ detail: "the process ended (exit code 3)" });
+  });
+
+  test.each(["echo", "ignores-signals"])("close leaves no process behind (%s)", async (mode) => {
+    const setup = setUp(mode);
+    const { pid } = await resultOf(setup, "pid");
+    expect(isAlive(pid as number)).toBe(true);
+    await setup.upstream.close();
+    expect(isAlive(pid as number)).toBe(false);
+    expect(setup.recording.closed).toEqual([]);
+    expect(await codeOf(resultOf(setup, "pid"))).toBe("UPSTREAM_UNAVAILABLE");
+  });
+
+  test("stderr goes to the logger and means nothing", async () => {
+    const setup = setUp();
+    await resultOf(setup, "pid");
+    await expect.poll(() => setup.stderr.join("")).toContain("started echo");
+  });
+});
+
+describe("messages", () => {
+  test("progress comes back with the caller's token", async () => {
+    const { upstream, recording } = setUp();
+    await upstream.request(
+      MODERN,
+      callTool("progress", {}, { progressToken: "mine" }),
+      recording.observer,
+      LIMITS,
+      never(),
+    );
+    expect(recording.notifications).toEqual([
+      { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: "mine", progress: 1 } },
+    ]);
+  });
+
+  test("an abort sends notifications/cancelled and the process lives on", async () => {
+    const setup = setUp();
+    const channel = legacyChannel();
+    const { pid } = await resultOf(setup, "pid", channel);
+    const caller = new AbortController();
+    const code = codeOf(
+      setup.upstream.request(
+        channel,
+        legacyRequest("tools/call", { name: "slow" }),
+        setup.recording.observer,
+        LIMITS,
+        caller.signal,
+      ),
+    );
+    await resultOf(setup, "pid", channel);
+    caller.abort();
+    expect(await code).toBe("EXCHANGE_ABORTED");
+    await setup.recording.until(() => setup.recording.channelNotifications.length === 1);
+    expect(JSON.stringify(setup.recording.channelNotifications)).toMatch(/cancelled \d+/);
+    expect((await resultOf(setup, "pid", channel))["pid"]).toBe(pid);
+  });
+
+  test("a legacy server request is answered on stdin", async () => {
+    const setup = setUp();
+    setup.recording.reply = { kind: "result", result: { roots: [] } };
+    const { roots } = await resultOf(setup, "asks", legacyChannel());
+    expect(JSON.parse(roots as string)).toEqual({ jsonrpc: "2.0", id: "srv-1", result: { roots: [] } });
+  });
+
+  test("a modern server request is dropped and reported", async () => {
+    const { upstream, recording } = setUp();
+    const caller = new AbortController();
+    const code = codeOf(
+      upstream.request(MODERN, callTool("asks"), recording.observer, LIMITS, caller.signal),
+    );
+    await recording.until(() => recording.violations.length === 1);
+    expect(recording.violations[0]).toMatch(/^a server-initiated request/);
+    caller.abort();
+    expect(await code).toBe("EXCHANGE_ABORTED");
+  });
+
+  test("garbage lines and second answers are reported and change nothing", async () => {
+    const setup = setUp();
+    expect(await resultOf(setup, "garbage")).toEqual({ ok: true });
+    expect(await resultOf(setup, "twice")).toEqual({ n: 1 });
+    await setup.recording.until(() => setup.recording.violations.length === 3);
+    expect(await resultOf(setup, "anything")).toEqual({ ok: true });
+  });
+
+  test("a flood of garbage stops the process", async () => {
+    const setup = setUp();
+    expect(await codeOf(resultOf(setup, "garbage-flood"))).toBe("UPSTREAM_UNAVAILABLE");
+    expect(setup.recording.closed).toHaveLength(1);
+  });
+
+  test("an answer over the response cap fails its request alone; a line over the line cap ends the process", async () => {
+    const setup = setUp();
+    const small = { maxResponseBytes: 1_000 };
+    const work = setup.upstream.request(MODERN, callTool("big"), setup.recording.observer, small, never());
+    expect(await codeOf(work)).toBe("RESULT_TOO_LARGE");
+    expect(await resultOf(setup, "pid")).toHaveProperty("pid");
+    expect(await codeOf(resultOf(setup, "huge-line"))).toBe("RESULT_TOO_LARGE");
+    await setup.recording.until(() => setup.recording.closed.length === 1);
+  });
+});
