@@ -20,7 +20,10 @@ export interface AuditSettings {
   readonly dir: string;
   /** Directory of the keys. Made 0700 if absent; the signing key and the master key in it are 0600. */
   readonly stateDir: string;
-  /** Names this log; a line of another log never verifies here. At most 128 characters. */
+  /**
+   * Names a new log: 1 to 128 characters, no control characters. A line of another log never verifies here. A directory that holds a log
+   * keeps the id it was started with.
+   */
   readonly logId: string;
   readonly mode: AuditMode;
   /** Modes of single tenants, where they differ from `mode`. */
@@ -38,6 +41,8 @@ export interface AuditSettings {
   readonly checkpointMaxRecords: number;
   /** How long to wait for a writer that is just ending to let the directory go. */
   readonly lockWaitMs: number;
+  /** Pause after a failed write before a new segment is tried; doubled up to 5,000 while it fails. */
+  readonly reopenDelayMs: number;
 }
 
 type RequiredSettings = "dir" | "stateDir" | "logId";
@@ -53,6 +58,7 @@ export interface AuditLogOptions
 const MEBIBYTE = 1024 * 1024;
 export const MAX_BATCH_DELAY_MS = 5;
 const MAX_LOG_ID_LENGTH = 128;
+const LOG_ID_PATTERN = /^[^\p{Cc}\p{Cs}]+$/u;
 
 const DEFAULTS: Omit<AuditSettings, RequiredSettings> = {
   mode: "sync",
@@ -67,6 +73,7 @@ const DEFAULTS: Omit<AuditSettings, RequiredSettings> = {
   checkpointIntervalMs: 5_000,
   checkpointMaxRecords: 10_000,
   lockWaitMs: 5_000,
+  reopenDelayMs: 100,
 };
 
 function requireRange(name: string, value: number, least: number, most: number): void {
@@ -84,8 +91,10 @@ function requireRange(name: string, value: number, least: number, most: number):
 export function auditSettings(options: AuditLogOptions): AuditSettings {
   const { clock: _clock, fs: _fs, onCheckpoint: _onCheckpoint, ...given } = options;
   const settings: AuditSettings = { ...DEFAULTS, ...given };
-  if (settings.logId.length === 0 || settings.logId.length > MAX_LOG_ID_LENGTH) {
-    throw new RangeError(`audit logId must have 1 to ${String(MAX_LOG_ID_LENGTH)} characters`);
+  if (settings.logId.length > MAX_LOG_ID_LENGTH || !LOG_ID_PATTERN.test(settings.logId)) {
+    throw new RangeError(
+      `audit logId must have 1 to ${String(MAX_LOG_ID_LENGTH)} characters and no control character`,
+    );
   }
   requireRange("batchDelayMs", settings.batchDelayMs, 0, MAX_BATCH_DELAY_MS);
   requireRange("segmentMaxBytes", settings.segmentMaxBytes, 4096, 4096 * MEBIBYTE);
@@ -96,5 +105,6 @@ export function auditSettings(options: AuditLogOptions): AuditSettings {
   requireRange("checkpointIntervalMs", settings.checkpointIntervalMs, 10, 3_600_000);
   requireRange("checkpointMaxRecords", settings.checkpointMaxRecords, 1, 10_000_000);
   requireRange("lockWaitMs", settings.lockWaitMs, 0, 600_000);
+  requireRange("reopenDelayMs", settings.reopenDelayMs, 0, 5_000);
   return settings;
 }

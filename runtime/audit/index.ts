@@ -17,3 +17,5 @@ export { appendOnlyArm } from "./append-only-arm.ts";
 export type { AppendOnlyOptions, AppendOnlyResult } from "./append-only-arm.ts";
 export type { AuditFile, AuditFs, AuditOpenMode } from "./audit-fs.ts";
 export { nodeAuditFs } from "./audit-fs.ts";
+export { verifyAuditLog } from "./verify.ts";
+export type { FirstBad, TenantSummary, VerifyOptions, VerifyOutcome, VerifyResult } from "./verify.ts";

@@ -1,5 +1,8 @@
 // Names of the files in an audit directory.
 
+/** Holds the id that all lines of the log carry. */
+export const LOG_ID_FILE = "log-id";
+
 const NUMBER_DIGITS = 8;
 const SEGMENT_PATTERN = /^segment-(\d{8})\.jsonl$/;
 const SEAL_PATTERN = /^segment-(\d{8})\.seal\.json$/;

@@ -9,7 +9,14 @@ import type { ChainState } from "./chain.ts";
 import { chainsFrom, emptyChains } from "./chain.ts";
 import { readLines } from "./line-reader.ts";
 import type { LogFiles } from "./log-files.ts";
-import { checkpointName, classifyFiles, publicKeyName, sealName, segmentName } from "./log-files.ts";
+import {
+  checkpointName,
+  classifyFiles,
+  LOG_ID_FILE,
+  publicKeyName,
+  sealName,
+  segmentName,
+} from "./log-files.ts";
 import type { LogContext } from "./open-segment.ts";
 import { writeSeal } from "./open-segment.ts";
 import { MAX_HEADER_BYTES, ZERO_HASH } from "./record-format.ts";
@@ -18,6 +25,7 @@ import { scanSegment } from "./segment-scan.ts";
 import type { CheckpointBody, SealBody, Signed } from "./statements.ts";
 import { parseCheckpoint, parseSeal } from "./statements.ts";
 
+const MAX_LOG_ID_BYTES = 1024;
 const CUT_CHUNK_BYTES = 1024 * 1024;
 
 /** Bytes taken off the end of a segment; the log keeps their length and hash in a `gap` record. */
@@ -234,6 +242,24 @@ async function recoverSealed(
     throw corrupt(path, 0, `the file has ${String(size)} bytes, its seal names ${String(body.bytes)}`);
   const state = chainsFrom(body.globalSequence, body.heads, body.open);
   return { state, nextSegment: segment + 1, previousSeal: hash, unsealed: undefined, cut: undefined };
+}
+
+/**
+ * The id of the log in `dir`: the one it was started with, or `wanted` for an empty directory. A host that is renamed goes on with
+ * its log.
+ */
+export async function settleLogId(fs: AuditFs, dir: string, wanted: string): Promise<string> {
+  const names = await fs.list(dir);
+  if (names.includes(LOG_ID_FILE)) {
+    const text = (await readSmallFile(fs, `${dir}/${LOG_ID_FILE}`, MAX_LOG_ID_BYTES)).toString("utf8");
+    if (!text.endsWith("\n") || text.length < 2) throw corrupt(`${dir}/${LOG_ID_FILE}`, 1, "not a log id");
+    return text.slice(0, -1);
+  }
+  const { segments, leftovers } = classifyFiles(names);
+  if (segments.length > 0) throw corrupt(`${dir}/${LOG_ID_FILE}`, 0, "the id of the log is missing");
+  for (const name of leftovers) await fs.remove(`${dir}/${name}`);
+  await replaceFile(fs, dir, LOG_ID_FILE, `${wanted}\n`);
+  return wanted;
 }
 
 /**

@@ -7,7 +7,6 @@ import type { ChainState } from "./chain.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import type { LogContext, OpenSegment, PendingRecord } from "./open-segment.ts";
 
-export const REOPEN_FIRST_DELAY_MS = 100;
 /** A write or sync that takes longer makes the log unwritable until it returns. */
 const STALL_MS = 10_000;
 
@@ -105,7 +104,7 @@ export function initialWriter(
     spaceCheckAtMs: 0,
     acknowledgedBytes: 0,
     acknowledgedSegment: 0,
-    reopenDelayMs: REOPEN_FIRST_DELAY_MS,
+    reopenDelayMs: settings.reopenDelayMs,
     reopenTimer: undefined,
     maintenance: undefined,
     appendedRecords: 0,

@@ -12,9 +12,9 @@ import type { LogContext, OpenSegment, PendingRecord } from "./open-segment.ts";
 import { createSegment } from "./open-segment.ts";
 import { MAX_RECORD_BYTES, MAX_TENANT_LENGTH, oneLineJson } from "./record-format.ts";
 import type { AcknowledgedEnd } from "./recovery.ts";
-import { recoverLog } from "./recovery.ts";
+import { recoverLog, settleLogId } from "./recovery.ts";
 import type { Waiting, Writer } from "./writer-state.ts";
-import { faultOf, initialWriter, REOPEN_FIRST_DELAY_MS, unavailable } from "./writer-state.ts";
+import { faultOf, initialWriter, unavailable } from "./writer-state.ts";
 import type { SealReason } from "./statements.ts";
 
 const MAINTENANCE_INTERVAL_MS = 250;
@@ -300,7 +300,7 @@ async function reopen(writer: Writer, refused: number): Promise<void> {
     await startSegment(writer, recovered.nextSegment, recovered.previousSeal, gaps);
     await checkSpace(writer);
     writer.poison = undefined;
-    writer.reopenDelayMs = REOPEN_FIRST_DELAY_MS;
+    writer.reopenDelayMs = writer.settings.reopenDelayMs;
   } catch (fault) {
     writer.poison = faultText(fault);
     await writer.segment?.abandon();
@@ -339,12 +339,14 @@ async function closeWriter(writer: Writer): Promise<void> {
 
 async function openWriter(
   settings: AuditSettings,
-  context: LogContext,
+  parts: Omit<LogContext, "logJson">,
   onCheckpoint: ((line: string) => void) | undefined,
 ): Promise<Writer> {
   const lock = await lockDirectory(settings.dir, settings.lockWaitMs);
   let writer: Writer | undefined;
   try {
+    const logId = await settleLogId(parts.fs, parts.dir, settings.logId);
+    const context: LogContext = { ...parts, logJson: oneLineJson(logId) };
     const recovered = await recoverLog(context);
     writer = initialWriter(settings, context, lock, recovered.state, onCheckpoint);
     const gaps = gapRecords(recovered, { kind: "start" });
@@ -370,11 +372,11 @@ export async function createAuditWriter(options: AuditLogOptions, keys: AuditKey
   const settings = auditSettings(options);
   const clock = options.clock ?? systemClock;
   const fs = options.fs ?? nodeAuditFs;
-  const context: LogContext = { fs, dir: settings.dir, logJson: oneLineJson(settings.logId), keys, clock };
+  const parts = { fs, dir: settings.dir, keys, clock };
   let writer: Writer;
   try {
     await fs.makeDirectory(settings.dir);
-    writer = await openWriter(settings, context, options.onCheckpoint);
+    writer = await openWriter(settings, parts, options.onCheckpoint);
   } catch (fault) {
     if (fault instanceof AuditStartError) throw fault;
     throw unavailable(`the audit log could not be opened: ${faultText(fault)}`, fault);
