@@ -25,6 +25,11 @@ export const TRUE: Expr = { Value: true };
 export const FALSE: Expr = { Value: false };
 export const ALL: JsonObject = { op: "All" };
 
+/** A policy as the JSON value that it is. */
+export function asJson(policy: PolicyEst): JsonObject {
+  return policy as unknown as JsonObject;
+}
+
 /** Operator and operand of an expression. */
 export function open(expr: Expr): readonly [operator: string, body: JsonValue] {
   const [operator] = Object.keys(expr);
@@ -173,6 +178,12 @@ function balancedTree(terms: readonly Expr[], operator: string): Expr {
     },
   };
 }
+
+/**
+ * Deepest JSON form of a policy. Cedar's reader refuses more than 128 levels with an exception that costs the engine
+ * its instance. Specialising a policy never makes it deeper.
+ */
+export const MAX_POLICY_JSON_DEPTH = 110;
 
 /** Nesting of a JSON value: 1 for a scalar. */
 export function jsonDepth(value: JsonValue): number {

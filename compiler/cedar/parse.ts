@@ -5,7 +5,7 @@ import type { Derivation, EntityRef, PolicyId, PolicySource, SourcePosition, Ten
 import { qualifiedId } from "#pdp";
 import { withCedar } from "./engine.ts";
 import type { PolicyEst } from "./est.ts";
-import { mapEntities } from "./est.ts";
+import { asJson, jsonDepth, mapEntities, MAX_POLICY_JSON_DEPTH } from "./est.ts";
 import { finding } from "./finding.ts";
 import type { CedarFinding, CedarSpan } from "./finding.ts";
 import { lowerMatches } from "./lower-matches.ts";
@@ -118,11 +118,17 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
     return { policies: [], findings };
   }
   const est = estOf(answer.value.json);
+  const scoped = scopedPolicy(mapEntities(est, (entity) => qualified(tenant, entity)));
+  if (jsonDepth(asJson(scoped.whole)) > MAX_POLICY_JSON_DEPTH) {
+    const help = "Split the policy, or use a set with `.contains` instead of nesting.";
+    findings.push(finding("CEDAR_TOO_DEEP", head, "the policy is nested too deeply", help));
+    return { policies: [], findings };
+  }
   const reason = input.reason ?? est.annotations?.["reason"] ?? undefined;
   const position = input.position ?? head;
   const policy: ParsedPolicy = {
     ...{ id, tenant, authored, est, text, mapped: lowered.mapped, spanOf },
-    scoped: scopedPolicy(mapEntities(est, (entity) => qualified(tenant, entity))),
+    scoped,
     source: {
       ...{ file: position.file, line: position.line, column: position.column, effect: est.effect },
       ...(reason === undefined ? {} : { reason }),

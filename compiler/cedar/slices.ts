@@ -2,7 +2,7 @@
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { Derivation, Digest, PolicySection, Slice } from "#bundle";
 import type { JsonObject } from "#std";
-import { asJson } from "./validate.ts";
+import { asJson } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 
 /** A table of values by the sha-256 of their canonical JSON. */

@@ -4,7 +4,6 @@ import type { Schema, ValidationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import type { JsonObject, JsonValue } from "#std";
 import { withCedar } from "./engine.ts";
 import type { PolicyEst } from "./est.ts";
-import { jsonDepth } from "./est.ts";
 import { isIdentifier, isSymbol } from "./lexer.ts";
 import { complaintsIn } from "./messages.ts";
 import type { Complaint } from "./messages.ts";
@@ -12,22 +11,14 @@ import { utf16Offset } from "./position.ts";
 import type { MappedText, TextRange } from "./position.ts";
 import type { PolicyText } from "./split.ts";
 
-/** Deepest JSON form of a policy. The engine refuses more than 128 with an exception that costs its instance. */
-const MAX_POLICY_JSON_DEPTH = 110;
-
 /** Complaints per residual key; a residual without any is absent. */
 export type Complaints = ReadonlyMap<string, readonly Complaint[]>;
 
 /** Validates several residuals against one schema in one call. Never throws. */
 export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<string, PolicyEst>): Complaints {
   const complaints = new Map<string, readonly Complaint[]>();
-  const sound = new Map<string, PolicyEst>();
-  for (const [key, residual] of residuals) {
-    if (jsonDepth(asJson(residual)) <= MAX_POLICY_JSON_DEPTH) sound.set(key, residual);
-    else complaints.set(key, [simpleComplaint("CEDAR_TOO_DEEP", "the policy is nested too deeply")]);
-  }
-  if (sound.size === 0) return complaints;
-  const answer = runValidation(schema, sound);
+  if (residuals.size === 0) return complaints;
+  const answer = runValidation(schema, residuals);
   if (typeof answer !== "string" && answer.type === "success") {
     for (const item of [...answer.validationErrors, ...answer.validationWarnings]) {
       const known = complaints.get(item.policyId) ?? [];
@@ -36,8 +27,8 @@ export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<str
     return complaints;
   }
   // One residual spoils the call for all of them: ask for each alone.
-  for (const [key, residual] of sound) {
-    if (sound.size > 1) {
+  for (const [key, residual] of residuals) {
+    if (residuals.size > 1) {
       const own = validateResiduals(schema, new Map([[key, residual]])).get(key);
       if (own !== undefined) complaints.set(key, own);
     } else complaints.set(key, refusalOf(answer));
@@ -46,14 +37,12 @@ export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<str
 }
 
 function refusalOf(answer: ValidationAnswer | string): readonly Complaint[] {
-  if (typeof answer === "string")
-    return [simpleComplaint("CEDAR_ENGINE", `the Cedar engine failed: ${answer}`)];
+  if (typeof answer === "string") {
+    const message = `the Cedar engine failed: ${answer}`;
+    return [{ code: "CEDAR_ENGINE", key: message, message, inContext: false }];
+  }
   if (answer.type === "success") return [];
   return answer.errors.flatMap((error) => complaintsIn(error, "CEDAR_ENGINE"));
-}
-
-function simpleComplaint(code: Complaint["code"], message: string): Complaint {
-  return { code, key: message, message, inContext: false };
 }
 
 function runValidation(
@@ -65,11 +54,6 @@ function runValidation(
     cedar.validate({ schema: schema as unknown as Schema, policies: { staticPolicies } }),
   );
   return answer.ok ? answer.value : answer.message;
-}
-
-/** A residual as the JSON value that it is. */
-export function asJson(policy: PolicyEst): JsonObject {
-  return policy as unknown as JsonObject;
 }
 
 /**

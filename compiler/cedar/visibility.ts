@@ -76,10 +76,8 @@ function approximateIf(condition: Expr, then: Expr, otherwise: Expr, direction: 
   const whenTrue = approximate(then, direction);
   const whenFalse = approximate(otherwise, direction);
   if (!isUncertain(condition)) return { "if-then-else": { if: condition, then: whenTrue, else: whenFalse } };
-  return or(
-    and(approximate(condition, direction), whenTrue),
-    and(not(approximate(condition, flip(direction))), whenFalse),
-  );
+  // Either branch may be the one. Approximating the condition as well would double the text at each nesting.
+  return direction === "over" ? or(whenTrue, whenFalse) : and(whenTrue, whenFalse);
 }
 
 // No operand is left that could fail, so that both sides may fold.
