@@ -5,7 +5,6 @@ import type {
   AttributeMapping,
   Derivation,
   Digest,
-  LeafEntry,
   PolicySection,
   ServerEntry,
   Slice,
@@ -115,6 +114,7 @@ class Compilation {
   readonly #book: ComplaintBook;
   readonly #independentSchema: JsonObject;
   readonly #independentComplaints = new Map<Digest, readonly Complaint[]>();
+  readonly #derivedNames = new WeakMap<PolicyEst, ReadonlySet<string>>();
   readonly #visibility = new WeakMap<PolicyEst, { readonly residual: PolicyEst | undefined }>();
 
   constructor(model: CedarModel, policies: readonly ParsedPolicy[]) {
@@ -131,8 +131,13 @@ class Compilation {
     for (const tenant of tenants) {
       const policies = this.#policies.filter((policy) => policy.tenant === tenant);
       const derivations = derivationsOf(policies);
+      const decidable = [...derivations.values()].filter(isOnFixedPath);
       for (const server of this.#model.servers) {
-        for (const leaf of server.leaves) this.#compileLeaf(tenant, policies, derivations, server, leaf);
+        const reaching = policies.filter((policy) => policy.scoped.servers?.has(server.id) !== false);
+        for (const leaf of server.leaves) {
+          const facts = withDerivedConstants(leafFacts(server, leaf), decidable);
+          this.#compileLeaf(tenant, reaching, derivations, facts);
+        }
       }
     }
   }
@@ -160,15 +165,14 @@ class Compilation {
     tenant: TenantId,
     policies: readonly ParsedPolicy[],
     derivations: ReadonlyMap<string, Derivation>,
-    server: ServerEntry,
-    leaf: LeafEntry,
+    facts: LeafFacts,
   ): void {
-    const facts = withDerivedConstants(leafFacts(server, leaf), derivations);
+    const { server, leaf } = facts;
     const applying = policies.flatMap((policy): readonly LeafPolicy[] => {
       const call = specialise(policy.scoped, facts);
       return call === undefined ? [] : [{ policy, call, visibility: this.#visibilityOf(call) }];
     });
-    const needed = neededDerivations(applying, derivations);
+    const needed = this.#neededDerivations(applying, derivations);
     const schema = leafSchema(leaf, this.#model.attributes, needed);
     const complaints = this.#validate(schema, applying);
     const call: SlicePolicy[] = [];
@@ -192,6 +196,23 @@ class Compilation {
         derivations: needed,
       },
     });
+  }
+
+  #neededDerivations(
+    applying: readonly LeafPolicy[],
+    derivations: ReadonlyMap<string, Derivation>,
+  ): readonly Derivation[] {
+    const needed = new Map<string, Derivation>();
+    if (derivations.size === 0) return [];
+    for (const { call } of applying) {
+      const names = this.#derivedNames.get(call) ?? derivedNames(call);
+      this.#derivedNames.set(call, names);
+      for (const name of names) {
+        const derivation = derivations.get(name);
+        if (derivation !== undefined) needed.set(name, derivation);
+      }
+    }
+    return sortedDerivations(needed.values());
   }
 
   #visibilityOf(call: PolicyEst): PolicyEst | undefined {
@@ -244,33 +265,32 @@ function derivationsOf(policies: readonly ParsedPolicy[]): ReadonlyMap<string, D
   return derivations;
 }
 
-/** Patterns on what the leaf fixes are decided here: the gateway derives nothing for them. */
-function withDerivedConstants(facts: LeafFacts, derivations: ReadonlyMap<string, Derivation>): LeafFacts {
+/** True for a pattern on what a leaf may fix, which is then decided here: the gateway derives nothing for it. */
+function isOnFixedPath(derivation: Derivation): boolean {
+  if (derivation.kind !== "matches") return false;
+  const [root] = derivation.path;
+  return root === "resource" || derivation.path.length === 1;
+}
+
+function withDerivedConstants(facts: LeafFacts, derivations: readonly Derivation[]): LeafFacts {
+  if (derivations.length === 0) return facts;
   const derived = new Map<string, boolean>();
-  for (const derivation of derivations.values()) {
+  for (const derivation of derivations) {
     if (derivation.kind !== "matches") continue;
-    const [root] = derivation.path;
-    const path =
-      root === "resource" || root === "principal" ? derivation.path : ["context", ...derivation.path];
+    const path = derivation.path[0] === "resource" ? derivation.path : ["context", ...derivation.path];
     const value: JsonValue | undefined = facts.constants.get(pathKey(path));
     if (typeof value === "string") derived.set(derivation.name, searchPattern(derivation.pattern, value));
   }
   return { ...facts, derived };
 }
 
-function neededDerivations(
-  applying: readonly LeafPolicy[],
-  derivations: ReadonlyMap<string, Derivation>,
-): readonly Derivation[] {
-  const needed = new Map<string, Derivation>();
-  if (derivations.size === 0) return [];
-  for (const { call } of applying) {
-    visitExprs(call, (expr) => {
-      const path = pathOf(expr);
-      if (path?.length !== 3 || path[0] !== "context" || (path[1] !== "_m" && path[1] !== "_d")) return;
-      const derivation = derivations.get(path[2] ?? "");
-      if (derivation !== undefined) needed.set(derivation.name, derivation);
-    });
-  }
-  return sortedDerivations(needed.values());
+/** Names under `context._m` and `context._d` that a residual reads. */
+function derivedNames(residual: PolicyEst): ReadonlySet<string> {
+  const names = new Set<string>();
+  visitExprs(residual, (expr) => {
+    const path = pathOf(expr);
+    if (path?.length === 3 && path[0] === "context" && (path[1] === "_m" || path[1] === "_d"))
+      names.add(path[2] ?? "");
+  });
+  return names;
 }

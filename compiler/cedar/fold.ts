@@ -40,7 +40,7 @@ export function leafFacts(server: ServerEntry, leaf: LeafEntry): LeafFacts {
 
 /** Key of a path in `LeafFacts.constants`. */
 export function pathKey(path: readonly string[]): string {
-  return JSON.stringify(path);
+  return path.join("\0");
 }
 
 const ALWAYS_PRESENT: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -169,7 +169,7 @@ function optional(value: boolean | undefined, expr: Expr): Expr {
 }
 
 /** True where `id` is the leaf's own action or its method, which is the group of the leaf. */
-export function isActionOf(facts: LeafFacts, id: string): boolean {
+function isActionOf(facts: LeafFacts, id: string): boolean {
   return id === facts.leaf.action || id === methodOf(facts.leaf.kind);
 }
 

@@ -2,8 +2,9 @@
 import type { JsonObject } from "#std";
 import { ALL, balanceChains, booleanLiteral, scopeEntities } from "./est.ts";
 import type { Clause, PolicyEst } from "./est.ts";
-import { fold, isActionOf } from "./fold.ts";
+import { fold } from "./fold.ts";
 import type { LeafFacts } from "./fold.ts";
+import { methodOf } from "./schema.ts";
 
 /** A policy with what is asked of its scope for every leaf. */
 export interface ScopedPolicy {
@@ -59,9 +60,7 @@ export function specialise(policy: ScopedPolicy, facts: LeafFacts): PolicyEst | 
 }
 
 function isInActions(actions: ReadonlySet<string>, facts: LeafFacts): boolean {
-  if (actions.has(facts.leaf.action)) return true;
-  for (const id of actions) if (isActionOf(facts, id)) return true;
-  return false;
+  return actions.has(facts.leaf.action) || actions.has(methodOf(facts.leaf.kind));
 }
 
 /** Conditions hold together, in order. A false one drops the policy only where nothing before it can still error. */
