@@ -1,9 +1,10 @@
 // Bundle content to `.aegis` bytes and back. Encoding is deterministic; decoding hashes before it parses anything.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TrustError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { readArchive, writeArchive } from "./archive.ts";
-import { canonicalJson, parseCanonicalJson } from "./canonical-json.ts";
+import { canonicalJson } from "./canonical-json.ts";
 import {
   closedObject,
   decodeWith,
@@ -24,6 +25,7 @@ import {
   SUPPORTED_FEATURES,
 } from "./format.ts";
 import type { SectionName } from "./format.ts";
+import { parseCanonicalSteps, runToEnd } from "./parse-canonical.ts";
 import { checkReferences } from "./references.ts";
 import {
   limitsSection,
@@ -35,6 +37,9 @@ import {
   vectorsSection,
 } from "./section-decoders.ts";
 import type { BundleContent, Digest } from "./sections.ts";
+
+/** Longest the event loop is held while a bundle is decoded in turns, one large parse aside. */
+const TURN_MS = 5;
 
 /** `manifest.json`: what the archive holds and what a gateway must be able to do to run it. */
 export interface BundleManifest {
@@ -93,6 +98,32 @@ export function decodeBundle(bytes: Uint8Array, expectedDigest: Digest): BundleC
 
 /** As `decodeBundle`, with the manifest. */
 export function decodeBundleFile(bytes: Uint8Array, expectedDigest: Digest): DecodedBundle {
+  return runToEnd(decodeSteps(bytes, expectedDigest));
+}
+
+/**
+ * As `decodeBundleFile`, letting other work run every few milliseconds: for a gateway that serves meanwhile.
+ * Rejects with the reason of `signal` once it aborts.
+ */
+export async function decodeBundleInTurns(
+  bytes: Uint8Array,
+  expectedDigest: Digest,
+  signal: AbortSignal,
+): Promise<DecodedBundle> {
+  const steps = decodeSteps(bytes, expectedDigest);
+  let turnStartedMs = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - turnStartedMs < TURN_MS) continue;
+    await nextTurn();
+    signal.throwIfAborted();
+    turnStartedMs = performance.now();
+  }
+}
+
+/** The ordered checks of a bundle. Each `yield` is a place where other work may run. */
+function* decodeSteps(bytes: Uint8Array, expectedDigest: Digest): Generator<undefined, DecodedBundle> {
   // Step 1: size, before the cost of hashing.
   if (bytes.length > MAX_BUNDLE_BYTES)
     throw new TrustError("BUNDLE_TOO_LARGE", `${String(bytes.length)} bytes`);
@@ -101,28 +132,32 @@ export function decodeBundleFile(bytes: Uint8Array, expectedDigest: Digest): Dec
   if (actual !== expectedDigest) {
     throw new TrustError("BUNDLE_DIGEST_MISMATCH", `expected ${expectedDigest}, the bytes hash to ${actual}`);
   }
+  yield;
   // Step 3: container.
   const files = readArchive(bytes);
   // Step 4: manifest and what it requires, before any section of a format that may be newer is read.
   const manifest = decodeManifest(files.get(MANIFEST_FILE));
   // Step 5: file list, both directions, and the hash of each.
   checkFileList(manifest, files);
+  yield;
   // Step 6: the shape of each section, then what they say about one another.
-  const section = <T>(name: SectionName, decode: Decode<T>): T => {
+  function* section<T>(name: SectionName, decode: Decode<T>): Generator<undefined, T> {
     const file = SECTION_FILES[name];
-    return decodeWith(decode, parseFile(file, files.get(file)), file, "BUNDLE_INVALID");
-  };
+    const value = yield* parseFileSteps(file, files.get(file));
+    yield;
+    return decodeWith(decode, value, file, "BUNDLE_INVALID");
+  }
   const content: BundleContent = {
     name: manifest.name,
-    registry: section("registry", registrySection),
-    policies: section("policies", policySection),
-    routes: section("routes", routesSection),
-    limits: section("limits", limitsSection),
-    transforms: section("transforms", transformsSection),
-    sources: section("sources", sourcesSection),
-    vectors: section("vectors", vectorsSection),
+    registry: yield* section("registry", registrySection),
+    policies: yield* section("policies", policySection),
+    routes: yield* section("routes", routesSection),
+    limits: yield* section("limits", limitsSection),
+    transforms: yield* section("transforms", transformsSection),
+    sources: yield* section("sources", sourcesSection),
+    vectors: yield* section("vectors", vectorsSection),
   };
-  checkReferences(content);
+  yield* checkReferences(content);
   return { manifest, content };
 }
 
@@ -138,10 +173,12 @@ function encodeSection(file: string, value: unknown): Uint8Array {
   }
 }
 
-function parseFile(file: string, data: Uint8Array | undefined): JsonValue {
+function* parseFileSteps(file: string, data: Uint8Array | undefined): Generator<undefined, JsonValue> {
   if (data === undefined) throw new TrustError("BUNDLE_INVALID", `${file} is missing`);
   try {
-    return parseCanonicalJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data));
+    return yield* parseCanonicalSteps(
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data),
+    );
   } catch (error) {
     throw new TrustError("BUNDLE_INVALID", `${file}: ${messageOf(error)}`, { cause: error });
   }
@@ -160,7 +197,7 @@ const manifestShape = closedObject<BundleManifest>(
 );
 
 function decodeManifest(data: Uint8Array | undefined): BundleManifest {
-  const value = parseFile(MANIFEST_FILE, data);
+  const value = runToEnd(parseFileSteps(MANIFEST_FILE, data));
   if (isJsonObject(value)) refuseNewer(value);
   return decodeWith(manifestShape, value, MANIFEST_FILE, "BUNDLE_INVALID");
 }

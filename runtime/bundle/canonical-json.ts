@@ -1,6 +1,5 @@
 // One text for one JSON value (RFC 8785, JCS): the bytes that digests and signatures are computed over.
-import { isRawNumber, rawNumber } from "#std";
-import type { JsonValue } from "#std";
+import { isRawNumber } from "#std";
 
 /** Deepest nesting that a canonical text may have. Deeper input is refused, never recursed into. */
 export const MAX_JSON_DEPTH = 200;
@@ -15,27 +14,6 @@ export const MAX_JSON_DEPTH = 200;
  */
 export function canonicalJson(value: unknown): string {
   return write(value, 0);
-}
-
-/**
- * Parses canonical JSON and proves that it was canonical, which rules out duplicate members, other number spellings
- * and white space. Numbers that a double cannot carry become `RawNumber`. Throws SyntaxError or TypeError.
- */
-export function parseCanonicalJson(text: string): JsonValue {
-  // Most texts hold no such number, and a reviver costs several times the parse.
-  const plain = JSON.parse(text) as JsonValue;
-  if (roundTrips(plain, text)) return plain;
-  const lossless = JSON.parse(text, keepLosslessNumber) as JsonValue;
-  if (canonicalJson(lossless) !== text) throw new TypeError("the text is not canonical JSON (RFC 8785)");
-  return lossless;
-}
-
-function roundTrips(value: JsonValue, text: string): boolean {
-  try {
-    return canonicalJson(value) === text;
-  } catch {
-    return false;
-  }
 }
 
 function write(value: unknown, depth: number): string {
@@ -98,14 +76,10 @@ function decimalOf(source: string): string {
   return `${sign}${significant}e${String(exponent)}`;
 }
 
-function canonicalNumber(source: string): string {
+/** Canonical text of a number given by its source text. */
+export function canonicalNumber(source: string): string {
   const asDouble = Number(source);
   const decimal = decimalOf(source);
   if (Number.isFinite(asDouble) && decimalOf(String(asDouble)) === decimal) return JSON.stringify(asDouble);
   return decimal;
-}
-
-function keepLosslessNumber(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number" || context?.source === undefined) return value;
-  return canonicalNumber(context.source) === JSON.stringify(value) ? value : rawNumber(context.source);
 }

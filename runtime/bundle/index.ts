@@ -1,9 +1,10 @@
 // Door #bundle: the bundle contract and its verification.
 export { DEFAULT_TENANT } from "./sections.ts";
-export { canonicalJson, parseCanonicalJson } from "./canonical-json.ts";
+export { canonicalJson } from "./canonical-json.ts";
+export { parseCanonicalJson } from "./parse-canonical.ts";
 export { bundleDigest, definitionDigest, isDigest, sha256Hex } from "./digest.ts";
 export { readArchive, writeArchive } from "./archive.ts";
-export { decodeBundle, decodeBundleFile, encodeBundle } from "./bundle-file.ts";
+export { decodeBundle, decodeBundleFile, decodeBundleInTurns, encodeBundle } from "./bundle-file.ts";
 export type { BundleManifest, DecodedBundle } from "./bundle-file.ts";
 export {
   BUNDLE_FORMAT_VERSION,

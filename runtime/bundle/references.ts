@@ -5,8 +5,8 @@ import { canonicalJson } from "./canonical-json.ts";
 import { definitionDigest, sha256Hex } from "./digest.ts";
 import type { BundleContent, EnvironmentEntry } from "./sections.ts";
 
-/** Throws TrustError BUNDLE_INVALID that names the first reference that does not hold. */
-export function checkReferences(content: BundleContent): void {
+/** In steps; throws TrustError BUNDLE_INVALID that names the first reference that does not hold. */
+export function* checkReferences(content: BundleContent): Generator<undefined, void> {
   const servers = new Set<string>();
   const actions = new Set<string>();
   for (const server of content.registry.servers) {
@@ -21,7 +21,7 @@ export function checkReferences(content: BundleContent): void {
       }
     }
   }
-  checkPolicies(content, actions);
+  yield* checkPolicies(content, actions);
   for (const [name, environment] of Object.entries(content.routes.environments)) {
     checkEnvironment(`routes.json: ${name}`, environment, servers);
   }
@@ -41,18 +41,20 @@ export function checkReferences(content: BundleContent): void {
   }
 }
 
-function checkPolicies(content: BundleContent, actions: ReadonlySet<string>): void {
+function* checkPolicies(content: BundleContent, actions: ReadonlySet<string>): Generator<undefined, void> {
   const { residuals, schemas, slices } = content.policies;
   for (const [kind, entries] of [
     ["residual", residuals],
     ["schema", schemas],
   ] as const) {
     for (const [address, value] of Object.entries(entries)) {
+      yield;
       mustResolve(sha256Hex(canonicalJson(value)) === address, `policies.json: ${kind} ${address}`);
     }
   }
   const keys = new Set<string>();
   for (const slice of slices) {
+    yield;
     const label = `policies.json: slice ${slice.tenant} ${slice.action}`;
     addUnique(keys, JSON.stringify([slice.tenant, slice.action]), "policies.json: slice");
     mustResolve(actions.has(slice.action), label);

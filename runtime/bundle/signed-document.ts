@@ -5,7 +5,7 @@ import { TrustError } from "#errors";
 import type { TrustCode } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonValue } from "#std";
-import { parseCanonicalJson } from "./canonical-json.ts";
+import { parseCanonicalJson } from "./parse-canonical.ts";
 import { closedObject, decodeFault, decodeWith, listOf, nonEmptyText, oneOf, text } from "./decoder.ts";
 import type { Decode } from "./decoder.ts";
 

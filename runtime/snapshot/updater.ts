@@ -1,7 +1,7 @@
 // Brings releases to life: poll, verify completely, build completely, probe, swap, and only then remember. A failure
 // at any step keeps what is active. Attempts never overlap, so a slow older one cannot win over a newer.
 import { setTimeout as delay } from "node:timers/promises";
-import { MAX_ROOT_STEPS, advanceRoot, decodeBundleFile, requireFreshRoot, verifyRelease } from "#bundle";
+import { MAX_ROOT_STEPS, advanceRoot, decodeBundleInTurns, requireFreshRoot, verifyRelease } from "#bundle";
 import type { BundleContent, Ratchet, TrustedRoot, VerifiedRelease } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
 import type { TrustCode } from "#errors";
@@ -322,7 +322,7 @@ class ReleaseUpdater<T> implements Updater {
     const { statement, hardExpiryMs, keyIds } = incoming.verified;
     const { digest, sequence, epoch, channel, expiresAt } = statement;
     this.#enter("building");
-    const { content } = decodeBundleFile(incoming.bundle, digest);
+    const { content } = await decodeBundleInTurns(incoming.bundle, digest, signal);
     const meta: ReleaseMeta = { digest, sequence, epoch, channel, hardExpiryMs };
     const candidate = await abortable(build(content, meta, signal), signal, discard);
     try {
