@@ -28,6 +28,8 @@ export interface ExchangeHandlerOptions {
   readonly clock: Clock;
   /** Exchanges under way at once; more are turned away. */
   readonly maxInFlight: number;
+  /** Longest an exchange may take before its route's own deadline is known. */
+  readonly admissionDeadlineMs?: number;
 }
 
 const METADATA_PREFIX = "/.well-known/oauth-protected-resource";
@@ -45,7 +47,7 @@ export function createExchangeHandler(options: ExchangeHandlerOptions): (inbound
       return;
     }
     inFlight += 1;
-    const control = createControl(inbound.closed);
+    const control = createControl(inbound.closed, options.admissionDeadlineMs);
     const onGenerationEnd = (): void => control.cancel();
     lease.signal.addEventListener("abort", onGenerationEnd, { once: true });
     try {

@@ -17,7 +17,7 @@ import { buildResponsePipeline } from "./pipeline/response-pipeline.ts";
 import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
 import { createReleasePart } from "./release-part.ts";
 import type { ReleasePart } from "./release-part.ts";
-import { bearerChallenge } from "./authn/index.ts";
+import { challengeFor } from "./authn/index.ts";
 import { reauthoriseSessions } from "./sessions/event-router.ts";
 import { DEFAULT_SESSION_LIMITS, SessionTable } from "./sessions/session-table.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   /** Wraps the stages before they are put in order: the seam of the fault tests. */
   readonly wrapStages?: (stages: Stages) => Stages;
+  /** Longest an exchange may take before its route's own deadline is known; default 30 s. */
+  readonly admissionDeadlineMs?: number;
 }
 
 export interface Gateway {
@@ -80,6 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     audit,
     clock,
     maxInFlight: config.limits.maxInFlight,
+    ...(options.admissionDeadlineMs === undefined ? {} : { admissionDeadlineMs: options.admissionDeadlineMs }),
   });
   holder.onSwap((next, previous) => reauthoriseSessions(sessions, next, previous));
   const firstRelease = await updater.start();
@@ -148,7 +151,7 @@ function createRunner(
     clock,
     challengeFor: (exchange, denial) => {
       if (exchange.route === undefined || !denial.code.startsWith("AUTHN_")) return undefined;
-      return bearerChallenge(exchange.route.entry, denial.code === "AUTHN_TOKEN_MISSING" ? undefined : "invalid_token");
+      return challengeFor(exchange.route.entry, denial.code);
     },
     onStage: (name, durationMs) => metrics.stage(name, durationMs),
     onEnd: (exchange, denial) => {

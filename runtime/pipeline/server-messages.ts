@@ -5,7 +5,7 @@ import { ERROR_CODES } from "#errors";
 import { lookupMethod } from "#mcp";
 import type { Era, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
-import { transformNotification } from "#transform";
+import { scrubMessage } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
 import { SYSTEM_TENANT } from "./audit-records.ts";
@@ -71,5 +71,11 @@ export function governNotification(
   if (typeof method !== "string") return undefined;
   const row = lookupMethod("server-to-client", method, era);
   if (row?.kind !== "notification" || row.handling !== "forward") return undefined;
-  return transform === undefined ? notification : transformNotification(transform, notification);
+  if (transform === undefined) return notification;
+  try {
+    return scrubMessage(transform, notification);
+  } catch {
+    // A notification is dispensable: one that cannot be redacted is dropped, and the call goes on.
+    return undefined;
+  }
 }

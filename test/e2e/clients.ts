@@ -1,0 +1,64 @@
+// Real MCP clients of both SDK generations, and the bare protocol by fetch.
+import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
+import { Client as LegacyClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as LegacyTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+
+export interface CallOutcome {
+  readonly kind: "result" | "error";
+  readonly text: string;
+  readonly code?: number;
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly structured?: unknown;
+}
+
+export interface McpClient {
+  readonly era: string;
+  readonly listTools: () => Promise<readonly { readonly name: string; readonly description?: string | undefined }[]>;
+  readonly callTool: (name: string, args: Readonly<Record<string, unknown>>) => Promise<CallOutcome>;
+  readonly close: () => Promise<void>;
+}
+
+interface AnyClient {
+  listTools(): Promise<{ tools: { name: string; description?: string | undefined }[] }>;
+  callTool(params: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+function wrap(era: string, client: AnyClient): McpClient {
+  return {
+    era,
+    listTools: async () => (await client.listTools()).tools,
+    callTool: async (name, args) => {
+      try {
+        const result = (await client.callTool({ name, arguments: { ...args } })) as {
+          content?: { type: string; text?: string }[];
+          structuredContent?: unknown;
+        };
+        const text = (result.content ?? []).map((item) => item.text ?? "").join("\n");
+        return { kind: "result", text, structured: result.structuredContent };
+      } catch (fault) {
+        const { code, message, data } = fault as { code?: number; message: string; data?: Record<string, unknown> };
+        return { kind: "error", text: message, ...(code === undefined ? {} : { code }), ...(data === undefined ? {} : { data }) };
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+const identity = { name: "aegis-test", version: "1.0.0" };
+
+/** The 2.x client; `auto` asks `server/discover` first and falls back to `initialize`. */
+export async function connectModern(url: URL, token: string): Promise<McpClient> {
+  const client = new ModernClient(identity, { versionNegotiation: { mode: "auto" } });
+  const transport = new ModernTransport(url, { requestInit: { headers: { authorization: `Bearer ${token}` } } });
+  await client.connect(transport);
+  return wrap("2.x", client as unknown as AnyClient);
+}
+
+/** The 1.x client: legacy only. */
+export async function connectLegacy(url: URL, token: string): Promise<McpClient> {
+  const client = new LegacyClient(identity);
+  const transport = new LegacyTransport(url, { requestInit: { headers: { authorization: `Bearer ${token}` } } });
+  await client.connect(transport as never);
+  return wrap("1.x", client as unknown as AnyClient);
+}
