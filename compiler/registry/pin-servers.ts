@@ -42,7 +42,7 @@ export interface PinServersOptions {
 
 const TIMEOUT_MS = 30_000;
 /** A stdio server that does not answer the modern probe in this time is taken for a legacy one. */
-const STDIO_PROBE_MS = 5_000;
+const STDIO_PROBE_MS = 10_000;
 const CONCURRENCY = 4;
 /** Statuses that say nothing about the era: falling back on them would turn an outage into a downgrade. */
 const NOT_AN_ERA: ReadonlySet<number> = new Set([401, 403, 407, 408, 425, 429]);
@@ -88,8 +88,7 @@ async function announces(
     await upstream.announce(channel, bounded);
     return undefined;
   } catch (error) {
-    signal.throwIfAborted();
-    if (lacksEra(error, target.transport)) return textOf(error);
+    if (!signal.aborted && lacksEra(error, target.transport)) return textOf(error);
     throw error;
   }
 }
