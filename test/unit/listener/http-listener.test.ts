@@ -132,6 +132,8 @@ describe("requests", () => {
     socket.on("drain", pump);
     pump();
     expect(await closed).toContain("403");
+    // The cap, and what the two kernels had taken by then.
+    expect(socket.bytesWritten).toBeLessThan(30_000_000);
   });
 
   it("stops reading the body with the caller's own reason", async () => {
