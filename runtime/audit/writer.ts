@@ -99,19 +99,22 @@ function startPump(writer: Writer): void {
 
 type Step = "commit" | "sync" | "rotate-size" | "rotate-age" | "checkpoint" | "space";
 
+/** Upkeep comes before the queue: under steady load the queue is never empty. */
 function nextStep(writer: Writer): Step | undefined {
   const { segment, settings } = writer;
   if (segment === undefined || writer.closed) return undefined;
-  const now = writer.clock.monotonicMs();
   if (segment.bytes() >= settings.segmentMaxBytes) return "rotate-size";
-  if (writer.queue.length > 0 && (writer.flushDue || writer.closing !== undefined)) return "commit";
-  if (writer.dirty && (writer.closing !== undefined || writer.syncDue)) return "sync";
-  if (writer.closing !== undefined) return undefined;
-  if (now >= writer.spaceCheckAtMs) return "space";
-  const uncovered = segment.uncheckpointed();
-  if (uncovered >= settings.checkpointMaxRecords || (uncovered > 0 && now >= writer.checkpointAtMs))
-    return "checkpoint";
-  return segment.lines() > 1 && now - segment.openedMs >= settings.segmentMaxAgeMs ? "rotate-age" : undefined;
+  const closing = writer.closing !== undefined;
+  if (!closing) {
+    const now = writer.clock.monotonicMs();
+    const uncovered = segment.uncheckpointed();
+    if (now >= writer.spaceCheckAtMs) return "space";
+    if (segment.lines() > 1 && now - segment.openedMs >= settings.segmentMaxAgeMs) return "rotate-age";
+    if (uncovered >= settings.checkpointMaxRecords) return "checkpoint";
+    if (uncovered > 0 && now >= writer.checkpointAtMs) return "checkpoint";
+  }
+  if (writer.queue.length > 0 && (writer.flushDue || closing)) return "commit";
+  return writer.dirty && (writer.syncDue || closing) ? "sync" : undefined;
 }
 
 async function pump(writer: Writer): Promise<void> {
