@@ -41,6 +41,8 @@ export interface Evaluator {
 
 export interface EvaluatorOptions {
   readonly signal?: AbortSignal;
+  /** Time the worker has for one long SQL statement; off the gateway's path a longer one keeps verdicts stable. */
+  readonly sqlParseLimitMs?: number;
   /** Makes the engine; cedar-wasm where absent. */
   readonly createPdp?: typeof createCedarPdp;
 }
@@ -69,7 +71,9 @@ export async function createEvaluator(
 ): Promise<Evaluator> {
   const turn = new Turn(turnBudgetMs, options.signal);
   const leaves = await compileLeaves(content, turn);
-  const sql = await createSqlReader();
+  const sql = await createSqlReader(
+    options.sqlParseLimitMs === undefined ? {} : { parseLimitMs: options.sqlParseLimitMs },
+  );
   try {
     const slices = await compileSlices(content, leaves, sql, turn);
     const pdpOptions = options.signal === undefined ? {} : { signal: options.signal };
@@ -87,6 +91,7 @@ function evaluator(
   pdp: Pdp,
   sql: SqlReader,
 ): Evaluator {
+  const visibility = new Visibility(leaves, slices, pdp);
   return {
     leaf: (action) => leaves.get(action)?.entry,
     prepare: (tenant, action, args, principal, signal) => {
@@ -100,18 +105,55 @@ function evaluator(
       }
     },
     decide: (query) => pdp.decide(query),
-    visible: (tenant, action, principal) => {
-      const leaf = leaves.get(action);
-      const context = slices.get(sliceKey(tenant, action))?.visibility;
-      if (leaf === undefined || context === undefined) return false;
-      const query = { mode: "visibility", tenant, action, server: leaf.server, principal, context } as const;
-      return pdp.decide(query).effect === "allow";
-    },
+    visible: (tenant, action, principal) => visibility.visible(tenant, action, principal),
     dispose: () => {
+      visibility.dispose();
       pdp.dispose();
       sql.dispose();
     },
   };
+}
+
+/**
+ * What a caller may see depends only on the caller, and lists ask it of every leaf: answers are kept for as long as
+ * the caller's facts are, which is the life of a verified token at most.
+ */
+class Visibility {
+  readonly #leaves: ReadonlyMap<LeafAction, CompiledLeaf>;
+  readonly #slices: ReadonlyMap<string, CompiledSlice>;
+  readonly #pdp: Pdp;
+  #known = new WeakMap<PrincipalFacts, Map<string, boolean>>();
+
+  constructor(
+    leaves: ReadonlyMap<LeafAction, CompiledLeaf>,
+    slices: ReadonlyMap<string, CompiledSlice>,
+    pdp: Pdp,
+  ) {
+    this.#leaves = leaves;
+    this.#slices = slices;
+    this.#pdp = pdp;
+  }
+
+  visible(tenant: TenantId, action: LeafAction, principal: PrincipalFacts): boolean {
+    const key = sliceKey(tenant, action);
+    const leaf = this.#leaves.get(action);
+    const context = this.#slices.get(key)?.visibility;
+    if (leaf === undefined || context === undefined) return false;
+    const known = this.#known.get(principal) ?? new Map<string, boolean>();
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const query = { mode: "visibility", tenant, action, server: leaf.server, principal, context } as const;
+    const decision = this.#pdp.decide(query);
+    const answer = decision.effect === "allow";
+    if (decision.errors.length > 0) return answer;
+    known.set(key, answer);
+    this.#known.set(principal, known);
+    return answer;
+  }
+
+  dispose(): void {
+    this.#known = new WeakMap();
+  }
 }
 
 interface Call {

@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 async function make(...slices: SliceFixture[]): Promise<Evaluator> {
-  const evaluator = await createEvaluator(content(slices));
+  const evaluator = await createEvaluator(content(slices), { sqlParseLimitMs: 20_000 });
   open.push(evaluator);
   return evaluator;
 }
@@ -167,6 +167,17 @@ describe("evaluator", () => {
     expect(evaluator.visible("default", ACTION, user({ attributes: { is_external: true } }))).toBe(false);
     expect(evaluator.visible("acme", ACTION, user({ tenant: "acme" }))).toBe(false);
     expect(evaluator.visible("default", "tools/call:none/none", user())).toBe(false);
+  });
+
+  it("keeps what a caller may see for as long as the caller's facts, and no longer than the release", async () => {
+    const evaluator = await make(seed);
+    const principal = user();
+    expect(evaluator.visible("default", ACTION, principal)).toBe(true);
+    expect(evaluator.visible("default", ACTION, principal)).toBe(true);
+    expect(evaluator.visible("acme", ACTION, principal)).toBe(false);
+    expect(evaluator.visible("default", ACTION, { ...principal, roles: [] })).toBe(false);
+    evaluator.dispose();
+    expect(evaluator.visible("default", ACTION, principal)).toBe(false);
   });
 
   it("names an unknown action, and denies everything once disposed", async () => {

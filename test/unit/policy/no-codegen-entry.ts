@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 
 const [file = "", action = ""] = process.argv.slice(2);
 const content = JSON.parse(readFileSync(file, "utf8")) as Pick<BundleContent, "registry" | "policies">;
-const evaluator = await createEvaluator(content);
+const evaluator = await createEvaluator(content, { sqlParseLimitMs: 15_000 });
 const principal = {
   type: "User",
   id: "ada",
@@ -17,15 +17,8 @@ const principal = {
 const signal = AbortSignal.timeout(20_000);
 const effects: string[] = [];
 for (const sql of ["select 1", "select 1; drop table t", `select 1 where 1 in (${"1,".repeat(1_500)}1)`]) {
-  // On a busy machine the worker's time limit may pass before its first answer, which denies: ask again.
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const prepared = await evaluator.prepare("default", action, { sql }, principal, signal);
-    const effect = prepared.ok ? evaluator.decide(prepared.query).effect : prepared.code;
-    if (effect === "allow" || sql.includes("drop") || attempt === 19) {
-      effects.push(effect);
-      break;
-    }
-  }
+  const prepared = await evaluator.prepare("default", action, { sql }, principal, signal);
+  effects.push(prepared.ok ? evaluator.decide(prepared.query).effect : prepared.code);
 }
 evaluator.dispose();
 process.stdout.write(JSON.stringify(effects));
