@@ -28,6 +28,7 @@ export interface HttpSink {
   /** One JSON-RPC message: the bytes of the whole JSON body of a 2xx answer, or the data of one event. */
   readonly onMessage: (message: Uint8Array | string) => void;
   readonly onEventId?: (id: string) => void;
+  readonly onRetry?: (delayMs: number) => void;
   readonly onViolation: (detail: string) => void;
 }
 
@@ -148,10 +149,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   #startStream(): void {
     this.#kind = "event-stream";
-    const { onMessage, onEventId, onViolation } = this.#sink;
-    const sink = onEventId === undefined ? {} : { onEventId };
+    const { onMessage, onViolation, ...optional } = this.#sink;
     this.#sse = createSseReader(
-      { ...sink, onData: onMessage, onIgnored: onViolation },
+      { ...optional, onData: onMessage, onIgnored: onViolation },
       this.#call.maxMessageBytes,
     );
   }

@@ -1,14 +1,15 @@
 // One JSON-RPC request over Streamable HTTP, either era: POST, answer as JSON or event stream, correlation, and what
 // an HTTP error status means.
 import type { Dispatcher } from "undici";
+import type { AegisError } from "#errors";
 import type { JsonObject } from "#std";
 import type { ServerId } from "#bundle";
 import type { Correlator, PendingExchange } from "./correlate.ts";
 import { httpExchange, startExchange } from "./http-exchange.ts";
-import type { HttpOutcome } from "./http-exchange.ts";
+import type { HttpCall, HttpOutcome, HttpSink, RunningExchange } from "./http-exchange.ts";
 import { readServerMessage } from "./server-message.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
-import { UpstreamFault, abortFault } from "./upstream-fault.ts";
+import { UpstreamFault, abortFault, pause } from "./upstream-fault.ts";
 import type { UpstreamReply } from "./upstream.ts";
 
 /** One MCP endpoint over HTTP. */
@@ -25,6 +26,11 @@ export interface HttpRequestOptions {
   readonly headers: readonly string[];
   readonly maxResponseBytes: number;
   readonly longLived: boolean;
+  /**
+   * Headers of a GET that resumes this request's stream (MCP 2025-11-25: a server may close it and be polled). Absent
+   * where the era or the server has no such thing.
+   */
+  readonly resumeHeaders?: readonly string[];
   /** Called once when the caller gave up and the request may have been sent. */
   readonly onCancel?: () => void;
   readonly onHeaders?: (status: number, headers: Record<string, string | string[] | undefined>) => void;
@@ -84,6 +90,131 @@ function settleEnd(
   );
 }
 
+/** One request under way: its POST, and the GETs that resume its stream where the server asks for that. */
+class RequestRun {
+  readonly #endpoint: HttpEndpoint;
+  readonly #correlator: Correlator;
+  readonly #pending: PendingExchange;
+  readonly #options: HttpRequestOptions;
+  #running: RunningExchange;
+  #linger: NodeJS.Timeout | undefined;
+  #lastEventId: string | undefined;
+  #retryMs: number = UPSTREAM_CAPS.resumeDelayMs;
+
+  constructor(
+    endpoint: HttpEndpoint,
+    correlator: Correlator,
+    pending: PendingExchange,
+    options: HttpRequestOptions,
+  ) {
+    this.#endpoint = endpoint;
+    this.#correlator = correlator;
+    this.#pending = pending;
+    this.#options = options;
+    const call: HttpCall = {
+      method: "POST",
+      path: endpoint.path,
+      headers: [...JSON_HEADERS, ...options.headers],
+      body: JSON.stringify(pending.wire),
+      ...this.#caps(),
+    };
+    const { onHeaders } = options;
+    const sink = onHeaders === undefined ? this.#sink() : { ...this.#sink(), onHeaders };
+    this.#running = startExchange(options.longLived ? endpoint.streams : endpoint.calls, call, sink);
+  }
+
+  abort(fault: AegisError): void {
+    this.#running.abort(fault);
+  }
+
+  /** Settles the request whatever happens. */
+  async finish(signal: AbortSignal): Promise<void> {
+    try {
+      let outcome = await this.#ended();
+      for (let resumed = 0; this.#mayResume(outcome) && resumed < UPSTREAM_CAPS.maxResumes; resumed++) {
+        await pause(this.#retryMs, signal);
+        outcome = await this.#resume();
+      }
+      if (outcome !== undefined) settleEnd(this.#correlator, this.#pending, outcome, this.#options);
+      this.#pending.fail(
+        new UpstreamFault("UPSTREAM_UNAVAILABLE", "the stream broke off and could not be resumed"),
+      );
+    } catch (error) {
+      const fault =
+        error instanceof UpstreamFault
+          ? error
+          : new UpstreamFault("UPSTREAM_UNAVAILABLE", "the exchange failed", { cause: error });
+      if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
+        this.#correlator.violation(fault.detail);
+    } finally {
+      clearTimeout(this.#linger);
+    }
+  }
+
+  #caps(): Pick<HttpCall, "maxMessageBytes" | "maxStreamBytes"> {
+    const { maxResponseBytes, longLived } = this.#options;
+    if (longLived) return { maxMessageBytes: maxResponseBytes };
+    return {
+      maxMessageBytes: maxResponseBytes,
+      maxStreamBytes: maxResponseBytes * UPSTREAM_CAPS.streamBytesFactor,
+    };
+  }
+
+  #sink(): HttpSink {
+    const base = { onMessage: this.#onMessage, onViolation: this.#correlator.violation };
+    if (this.#options.resumeHeaders === undefined) return base;
+    return {
+      ...base,
+      onEventId: (id) => {
+        this.#lastEventId = id;
+      },
+      onRetry: (delayMs) => {
+        this.#retryMs = Math.min(Math.max(delayMs, UPSTREAM_CAPS.backOffFirstMs), UPSTREAM_CAPS.backOffMaxMs);
+      },
+    };
+  }
+
+  readonly #onMessage = (message: Uint8Array | string): void => {
+    this.#correlator.accept(readServerMessage(message, this.#options.maxResponseBytes), this.#pending.id);
+    if (!this.#pending.settled() || this.#linger !== undefined) return;
+    // The answer is in. A server that keeps the stream open does not keep the connection.
+    this.#linger = setTimeout(() => {
+      this.#running.abort(new UpstreamFault("UPSTREAM_PROTOCOL", "stream left open"));
+    }, UPSTREAM_CAPS.streamLingerMs);
+    this.#linger.unref();
+  };
+
+  /** How the running exchange ended; undefined where a stream that can be resumed broke off. */
+  async #ended(): Promise<HttpOutcome | undefined> {
+    try {
+      return await this.#running.outcome;
+    } catch (error) {
+      const broke = error instanceof UpstreamFault && error.code === "UPSTREAM_UNAVAILABLE";
+      if (broke && this.#lastEventId !== undefined && !this.#pending.settled()) return undefined;
+      throw error;
+    }
+  }
+
+  #mayResume(outcome: HttpOutcome | undefined): boolean {
+    if (this.#pending.settled() || this.#lastEventId === undefined) return false;
+    return outcome === undefined || outcome.kind === "event-stream";
+  }
+
+  #resume(): Promise<HttpOutcome | undefined> {
+    const resumeHeaders = this.#options.resumeHeaders ?? [];
+    const headers = [
+      "accept",
+      "text/event-stream",
+      ...resumeHeaders,
+      "last-event-id",
+      this.#lastEventId ?? "",
+    ];
+    const call: HttpCall = { method: "GET", path: this.#endpoint.path, headers, ...this.#caps() };
+    this.#running = startExchange(this.#endpoint.calls, call, this.#sink());
+    return this.#ended();
+  }
+}
+
 /** Sends `pending` and settles it. Rejects as `Upstream.request` does. */
 export async function sendHttpRequest(
   endpoint: HttpEndpoint,
@@ -92,48 +223,15 @@ export async function sendHttpRequest(
   options: HttpRequestOptions,
   signal: AbortSignal,
 ): Promise<UpstreamReply> {
-  const { maxResponseBytes, longLived } = options;
-  let linger: NodeJS.Timeout | undefined;
-  const onMessage = (message: Uint8Array | string): void => {
-    correlator.accept(readServerMessage(message, maxResponseBytes), pending.id);
-    if (!pending.settled() || linger !== undefined) return;
-    // The answer is in. A server that keeps the stream open does not keep the connection.
-    linger = setTimeout(
-      () => running.abort(new UpstreamFault("UPSTREAM_PROTOCOL", "stream left open")),
-      UPSTREAM_CAPS.streamLingerMs,
-    );
-    linger.unref();
-  };
-  const sink = { onMessage, onViolation: correlator.violation };
-  const running = startExchange(
-    longLived ? endpoint.streams : endpoint.calls,
-    {
-      method: "POST",
-      path: endpoint.path,
-      headers: [...JSON_HEADERS, ...options.headers],
-      body: JSON.stringify(pending.wire),
-      maxMessageBytes: maxResponseBytes,
-      ...(longLived ? {} : { maxStreamBytes: maxResponseBytes * UPSTREAM_CAPS.streamBytesFactor }),
-    },
-    options.onHeaders === undefined ? sink : { ...sink, onHeaders: options.onHeaders },
-  );
+  const run = new RequestRun(endpoint, correlator, pending, options);
   const onAbort = (): void => {
     const fault = abortFault(signal);
     if (pending.fail(fault)) options.onCancel?.();
-    running.abort(fault);
+    run.abort(fault);
   };
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  running.outcome
-    .then((outcome) => settleEnd(correlator, pending, outcome, options))
-    .catch((error: unknown) => {
-      const fault =
-        error instanceof UpstreamFault
-          ? error
-          : new UpstreamFault("UPSTREAM_UNAVAILABLE", "the exchange failed", { cause: error });
-      if (pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL") correlator.violation(fault.detail);
-    })
-    .finally(() => clearTimeout(linger));
+  void run.finish(signal);
   try {
     return await pending.reply;
   } finally {

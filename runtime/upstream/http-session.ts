@@ -97,7 +97,14 @@ class LegacyHttpSession implements HttpSession {
         httpStatus: status,
       });
     };
-    const options = { headers: open.headers, maxResponseBytes, longLived: false, onCancel, explain };
+    const options = {
+      headers: open.headers,
+      maxResponseBytes,
+      longLived: false,
+      onCancel,
+      explain,
+      resumeHeaders: open.headers,
+    };
     return sendHttpRequest(this.#endpoint, this.#correlator, pending, options, signal);
   };
 

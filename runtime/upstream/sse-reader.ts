@@ -7,6 +7,8 @@ export interface SseSink {
   readonly onData: (data: string) => void;
   /** Id of the last event, for resuming this very stream; only header-safe ids are reported. */
   readonly onEventId?: (id: string) => void;
+  /** The server's reconnection delay, in milliseconds. */
+  readonly onRetry?: (delayMs: number) => void;
   readonly onIgnored: (detail: string) => void;
 }
 
@@ -37,6 +39,7 @@ export function createSseReader(sink: SseSink, maxEventBytes: number): SseReader
       }
       sink.onData(event.data);
     },
+    onRetry: (delayMs) => sink.onRetry?.(delayMs),
     onError: (error) => {
       if (error.type === "max-buffer-size-exceeded") tooLarge = true;
       else if (error.type === "unknown-field") sink.onIgnored("an unknown field in an event stream");

@@ -43,6 +43,9 @@ export const UPSTREAM_CAPS = {
   /** Restart back-off of a process, or of a legacy GET stream, that keeps failing. */
   backOffFirstMs: 200,
   backOffMaxMs: 30_000,
+  /** Times that the stream of one request is resumed, and the delay where the server names none. */
+  maxResumes: 20,
+  resumeDelayMs: 1_000,
   /** Consecutive failures after which the legacy GET stream of a session is given up. */
   maxStreamFailures: 5,
 } as const;

@@ -328,3 +328,63 @@ describe("the end", () => {
     expect(server.received.at(-1)?.text).toBe(JSON.stringify(notification));
   });
 });
+
+describe("a server that closes the stream of a call and wants to be polled (2025-11-25)", () => {
+  const closing: Script = (_request, response) => {
+    eventStream(response)("id: call-1\nretry: 200\ndata:\n\n");
+    response.end();
+  };
+
+  test("the stream is resumed by GET with the last event id until the answer comes; the call is sent once", async () => {
+    let call: Received | undefined;
+    let polls = 0;
+    const { server, upstream, recording } = await setUp({
+      onCall: (request, response) => {
+        call = request;
+        return closing(request, response);
+      },
+      onGet: (request, response) => {
+        if (request.headers["last-event-id"] === undefined) return void response.writeHead(405).end();
+        const write = eventStream(response);
+        polls++;
+        if (polls < 3 || call === undefined)
+          write(`id: call-${String(polls + 1)}\n: still working\ndata:\n\n`);
+        else write(event(resultFor(call)));
+        response.end();
+      },
+    });
+    const reply = await upstream.request(
+      legacyChannel(),
+      legacyRequest("tools/call", { name: "t" }),
+      recording.observer,
+      LIMITS,
+      never(),
+    );
+    expect(reply).toEqual({ kind: "result", result: { ok: true } });
+    const gets = server.received.filter((request) => request.headers["last-event-id"] !== undefined);
+    expect(gets.map((request) => request.headers["last-event-id"])).toEqual(["call-1", "call-2", "call-3"]);
+    expect(gets.every((request) => request.headers["mcp-session-id"] === "session-1")).toBe(true);
+    expect(methodsOf(server.received).filter((method) => method === "tools/call")).toHaveLength(1);
+  });
+
+  test("a server that cannot be polled after all fails the call; an abort ends the polling", async () => {
+    const { upstream, recording } = await setUp({ onCall: closing });
+    const work = upstream.request(
+      legacyChannel(),
+      legacyRequest("tools/call", { name: "t" }),
+      recording.observer,
+      LIMITS,
+      never(),
+    );
+    expect(await codeOf(work)).toBe("UPSTREAM_UNAVAILABLE");
+    const polled = await setUp({ onCall: closing, onGet: closing });
+    const slow = polled.upstream.request(
+      legacyChannel(),
+      legacyRequest("tools/call", { name: "t" }),
+      polled.recording.observer,
+      LIMITS,
+      AbortSignal.timeout(500),
+    );
+    expect(await codeOf(slow)).toBe("UPSTREAM_TIMEOUT");
+  });
+});
