@@ -5,6 +5,7 @@ import {
   canonicalJson,
   decodeBundle,
   decodeBundleFile,
+  decodeBundleInTurns,
   encodeBundle,
   readArchive,
   sha256Hex,
@@ -62,6 +63,31 @@ describe("bundle file", () => {
       "redact/1",
       "limits-sliding-window/1",
     ]);
+  });
+
+  it("decodes in turns to the same content, lets timers run meanwhile, and stops with its signal", async () => {
+    const server = content.registry.servers[0];
+    const leaf = server?.leaves[0];
+    if (server === undefined || leaf === undefined) throw new Error("the sample has a leaf");
+    const leaves = Array.from({ length: 3000 }, (_, index) => ({
+      ...leaf,
+      action: `${leaf.action}-${String(index)}`,
+    }));
+    const registry = { servers: [{ ...server, leaves: [leaf, ...leaves] }] };
+    const large = encodeBundle({ ...content, registry }, { compilerVersion: "0.1.0" });
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 0);
+    const decoded = await decodeBundleInTurns(large, bundleDigest(large), AbortSignal.timeout(60_000));
+    clearInterval(timer);
+    expect(decoded.content).toEqual(decodeBundle(large, bundleDigest(large)));
+    expect(turns).toBeGreaterThan(2);
+    const reason = new Error("enough");
+    await expect(decodeBundleInTurns(large, bundleDigest(large), AbortSignal.abort(reason))).rejects.toBe(
+      reason,
+    );
+    await expect(decodeBundleInTurns(large, digest, AbortSignal.timeout(60_000))).rejects.toMatchObject({
+      code: "BUNDLE_DIGEST_MISMATCH",
+    });
   });
 
   it("keeps numbers that a double cannot carry", () => {
@@ -173,7 +199,8 @@ describe("bundle file", () => {
     expect(repack((files) => files.set("x.json", new Uint8Array(2)))).toContain("x.json is not listed");
     expect(repack((files) => files.delete("limits.json"))).toContain("limits.json is listed but missing");
     expect(repack((files) => files.delete("manifest.json"))).toContain("manifest.json is missing");
-    const other = readArchive(encodeBundle(sampleContent("other"), { compilerVersion: "0.1.0" }));
+    // A label of the same length: the file sizes agree, only the content does not.
+    const other = readArchive(encodeBundle(sampleContent("simple"), { compilerVersion: "0.1.0" }));
     const registry = other.get("registry.json") ?? new Uint8Array();
     expect(repack((files) => files.set("registry.json", registry))).toContain(
       "registry.json is not the listed file",

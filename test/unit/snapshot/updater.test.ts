@@ -214,6 +214,21 @@ describe("a crash while the state is written", () => {
     }
   });
 
+  it("cannot lower a ratchet that another process raised meanwhile", async () => {
+    await freshWorld();
+    const store = openStateStore(state, CHANNEL);
+    const save = (sequence: number, { digest, bytes }: typeof bundles.a): Promise<void> =>
+      store.saveRelease({
+        ratchet: { epoch: 0, sequence, digest },
+        rootVersion: 1,
+        statement: new TextEncoder().encode(String(sequence)),
+        bundle: bytes,
+      });
+    await save(5, bundles.a);
+    await expect(save(4, bundles.b)).rejects.toMatchObject({ code: "RELEASE_ROLLBACK" });
+    expect(await store.loadRatchet()).toMatchObject({ sequence: 5, digest: bundles.a.digest });
+  });
+
   it("is reported, and does not undo the activation", async () => {
     await freshWorld();
     await publish("a", 1);

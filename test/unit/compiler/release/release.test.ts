@@ -20,6 +20,7 @@ import {
   releaseBundle,
   rollbackTo,
   rotateRoot,
+  signDocument,
   verifyChannelDirectory,
 } from "../../../../compiler/release/index.ts";
 import type { ReleaseTarget, ReleaseTerms } from "../../../../compiler/release/index.ts";
@@ -108,6 +109,22 @@ describe("root", () => {
     await expect(initRoot({ ...init, rootThreshold: 3 }, [keys["root-1"]])).rejects.toMatchObject({
       code: "ROOT_INVALID",
     });
+  });
+
+  it("holds one key under one id: a threshold cannot be met by listing a key twice", async () => {
+    const { keys } = lab;
+    const only = keys["root-1"];
+    const key = { alg: only.alg, jwk: only.jwk };
+    const document = {
+      ...lab.root.document,
+      keys: { [only.keyId]: key, alias: key },
+      roles: {
+        root: { keyids: [only.keyId, "alias"], threshold: 2 },
+        release: { keyids: [only.keyId], threshold: 1 },
+      },
+    };
+    const bytes = await signDocument("aegis-root", document, [only, { ...only, keyId: "alias" }]);
+    await expect(openTrustRoot(bytes)).rejects.toMatchObject({ code: "ROOT_INVALID" });
   });
 
   it("rotates its own keys only with the thresholds of both", async () => {
