@@ -1,5 +1,5 @@
 // Pinned JSON Schemas lowered to programs, and what those make visible to policies.
-export { lowerSchema } from "./lower.ts";
+export { lowerOutputSchema, lowerSchema } from "./lower.ts";
 export type { LoweredSchema } from "./lower.ts";
 export { SCHEMA_FINDINGS } from "./findings.ts";
 export type { SchemaFinding, SchemaFindingCode } from "./findings.ts";

@@ -117,11 +117,7 @@ class Lowering {
   }
 }
 
-/**
- * Lowers an approved schema and assigns what policies may read of a value.
- * `format` is an annotation, as in MCP; annotations and unknown keywords have no effect.
- */
-export function lowerSchema(schema: JsonValue): LoweredSchema {
+function lower(schema: JsonValue): { readonly lowering: Lowering; readonly root: number } {
   const lowering = new Lowering(schema);
   const root = lowering.run();
   const { findings, nodes, pointers } = lowering;
@@ -135,6 +131,16 @@ export function lowerSchema(schema: JsonValue): LoweredSchema {
       );
     }
   }
+  return { lowering, root };
+}
+
+/**
+ * Lowers an approved inputSchema and assigns what policies may read of a value.
+ * `format` is an annotation, as in MCP; annotations and unknown keywords have no effect.
+ */
+export function lowerSchema(schema: JsonValue): LoweredSchema {
+  const { lowering, root } = lower(schema);
+  const { findings, nodes, pointers } = lowering;
   const rootTypes = nodes[root]?.types;
   if (rootTypes !== undefined && !rootTypes.includes("object")) {
     findings.report("SCHEMA_ROOT_NOT_OBJECT", pointerTo("", "type"), "arguments are always an object");
@@ -144,4 +150,12 @@ export function lowerSchema(schema: JsonValue): LoweredSchema {
     findings.report("SCHEMA_PROJECTION_TOO_LARGE", pointers[index] ?? "", message),
   );
   return { program: { nodes, root: top }, findings: findings.items };
+}
+
+/** Lowers an approved outputSchema: any JSON value may be described, nothing of it is visible to policy. */
+export function lowerOutputSchema(schema: JsonValue): LoweredSchema {
+  const { lowering, root } = lower(schema);
+  const { findings, nodes } = lowering;
+  const program = findings.hasErrors ? REFUSE_EVERYTHING : { nodes, root };
+  return { program, findings: findings.items };
 }

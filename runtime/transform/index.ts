@@ -1,2 +1,7 @@
 // Door #transform: what is removed from requests and results before they leave the gateway.
+export { compileTransform } from "./compile-transform.ts";
+export type { CompiledTransform } from "./compile-transform.ts";
+export { applyError, applyRequest, applyResponse, scrubMessage } from "./apply-transform.ts";
+export type { TransformOutcome } from "./apply-transform.ts";
+export { REDACTED, REMOVED_TEXT } from "./secrets.ts";
 export { parseJsonText } from "./json-text.ts";

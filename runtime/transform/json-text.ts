@@ -39,8 +39,9 @@ function normalForm(source: string): string {
 }
 
 function isExact(value: number, source: string): boolean {
-  if (!Number.isFinite(value) || source.length > MAX_NUMBER_LENGTH) return false;
-  return normalForm(Object.is(value, -0) ? "-0" : String(value)) === normalForm(source);
+  // JSON.stringify writes a negative zero without its sign.
+  if (!Number.isFinite(value) || Object.is(value, -0) || source.length > MAX_NUMBER_LENGTH) return false;
+  return normalForm(String(value)) === normalForm(source);
 }
 
 /** The object or list a text holds; undefined for prose and for a bare JSON scalar. */

@@ -1,0 +1,138 @@
+// Where the payload stands in the messages of MCP, and which parts of them are the protocol's own.
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { parseJsonContainer } from "./json-text.ts";
+import { REMOVED_TEXT } from "./secrets.ts";
+
+/** JSON that was carried in a string and goes back into one. */
+export class CarriedJson {
+  readonly value: JsonValue;
+  constructor(value: JsonValue) {
+    this.value = value;
+  }
+}
+
+/** A value whose members are data, not protocol. */
+export class Payload {
+  readonly value: JsonValue;
+  constructor(value: JsonValue) {
+    this.value = value;
+  }
+}
+
+export type Marked =
+  JsonValue | CarriedJson | Payload | readonly Marked[] | { readonly [key: string]: Marked };
+export type MarkedObject = { readonly [key: string]: Marked };
+
+/** Member names of MCP messages: scrubbing one would break the message and hide nothing. */
+export const PROTOCOL_NAMES: ReadonlySet<string> = new Set(
+  (
+    "_meta action annotations arguments audience blob cacheScope code completion content contents cursor data " +
+    "description error hasMore icons id inputRequests isError jsonrpc lastModified level logger message messages " +
+    "method mimeType name nextCursor params priority progress progressToken reason requestId requestState resource " +
+    "result resultType role size sizes src structuredContent text theme title toolResult total ttlMs type uri values"
+  ).split(" "),
+);
+
+const PROTOCOL_WORDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["type", new Set(["text", "image", "audio", "resource", "resource_link", "tool_use", "tool_result"])],
+  ["role", new Set(["user", "assistant"])],
+  ["jsonrpc", new Set(["2.0"])],
+  ["resultType", new Set(["complete", "input_required"])],
+  ["cacheScope", new Set(["private", "public"])],
+  ["level", new Set("debug info notice warning error critical alert emergency".split(" "))],
+]);
+
+/** True for the fixed words of the protocol, e.g. `type: "text"`; also for the method of a message. */
+export function isProtocolWord(key: string, value: string): boolean {
+  if (key === "method") return /^[a-z]+\/[A-Za-z_/]+$/.test(value);
+  return PROTOCOL_WORDS.get(key)?.has(value) === true;
+}
+
+export type RedactPayload = (value: JsonValue) => JsonValue;
+
+function mapMembers(object: JsonObject, change: (key: string, value: JsonValue) => Marked): MarkedObject {
+  const result = Object.create(null) as Record<string, Marked>;
+  for (const [key, value] of Object.entries(object)) result[key] = change(key, value);
+  return result;
+}
+
+function mapItems(value: JsonValue, change: (item: JsonValue) => Marked): Marked {
+  return Array.isArray(value) ? (value as readonly JsonValue[]).map(change) : change(value);
+}
+
+/** Text is redacted as JSON or not passed at all: prose may hold the value anywhere. */
+export function markText(value: JsonValue, redact: RedactPayload): Marked {
+  if (typeof value !== "string") return new Payload(redact(value));
+  if (value.trim() === "") return value;
+  const carried = parseJsonContainer(value);
+  return carried === undefined ? REMOVED_TEXT : new CarriedJson(redact(carried));
+}
+
+function markBlock(value: JsonValue, redact: RedactPayload): Marked {
+  if (!isJsonObject(value)) return markText(value, redact);
+  return mapMembers(value, (key, member) => {
+    if (key === "text") return markText(member, redact);
+    // Bytes of a document: nothing in them can be redacted.
+    if (key === "blob") return "";
+    if (key === "resource") return markBlock(member, redact);
+    if (key === "content") return mapItems(member, (item) => markBlock(item, redact));
+    return key === "structuredContent" ? new Payload(redact(member)) : member;
+  });
+}
+
+/** A result with its payloads redacted: tool results, prompt messages and resource contents have their own places. */
+export function markResult(result: JsonObject, redact: RedactPayload): MarkedObject {
+  return mapMembers(result, (key, value) => {
+    switch (key) {
+      case "structuredContent":
+      case "toolResult":
+        return new Payload(redact(value));
+      case "content":
+      case "contents":
+      case "messages":
+        return mapItems(value, (item) => markBlock(item, redact));
+      case "inputRequests":
+        return isJsonObject(value) ? mapMembers(value, (_, request) => markRequest(request, redact)) : value;
+      default:
+        return markOther(key, value, redact);
+    }
+  });
+}
+
+/** A member that the protocol does not define may carry the payload again. */
+function markOther(key: string, value: JsonValue, redact: RedactPayload): Marked {
+  const isContainer = Array.isArray(value) || isJsonObject(value);
+  return isContainer && !PROTOCOL_NAMES.has(key) ? new Payload(redact(value)) : value;
+}
+
+/** A server's request that travels inside a result (2026-07-28). */
+function markRequest(request: JsonValue, redact: RedactPayload): Marked {
+  if (!isJsonObject(request)) return markText(request, redact);
+  return mapMembers(request, (key, value) =>
+    key === "params" && isJsonObject(value) ? markParams(value, redact) : value,
+  );
+}
+
+/** The parameters of a notification or a server's request: progress text, log data, sampling messages. */
+export function markParams(params: JsonObject, redact: RedactPayload): MarkedObject {
+  return mapMembers(params, (key, value) => {
+    switch (key) {
+      case "message":
+      case "data":
+      case "systemPrompt":
+        return markText(value, redact);
+      case "messages":
+      case "content":
+        return mapItems(value, (item) => markBlock(item, redact));
+      default:
+        return value;
+    }
+  });
+}
+
+/** An error says in prose what the payload would have said: its text passes only as JSON, its data not at all. */
+export function markError(error: JsonObject, redact: RedactPayload): MarkedObject {
+  const { data: _data, ...rest } = error;
+  return mapMembers(rest, (key, value) => (key === "message" ? markText(value, redact) : value));
+}
