@@ -15,7 +15,10 @@ export default tseslint.config(
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
-      "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
@@ -38,9 +41,15 @@ export default tseslint.config(
       "no-restricted-imports": [
         "error",
         {
-          paths: compilerOnly.map((name) => ({ name, message: "The gateway ships without authoring tools." })),
+          paths: compilerOnly.map((name) => ({
+            name,
+            message: "The gateway ships without authoring tools.",
+          })),
           patterns: [
-            { group: ["#compiler", "#cli", "*/compiler/*", "*/cli/*"], message: "runtime imports nothing above it." },
+            {
+              group: ["#compiler", "#cli", "*/compiler/*", "*/cli/*"],
+              message: "runtime imports nothing above it.",
+            },
           ],
         },
       ],

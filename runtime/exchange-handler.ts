@@ -34,7 +34,9 @@ export interface ExchangeHandlerOptions {
 
 const METADATA_PREFIX = "/.well-known/oauth-protected-resource";
 
-export function createExchangeHandler(options: ExchangeHandlerOptions): (inbound: InboundHttp) => Promise<void> {
+export function createExchangeHandler(
+  options: ExchangeHandlerOptions,
+): (inbound: InboundHttp) => Promise<void> {
   let inFlight = 0;
   return async (inbound) => {
     if (inFlight >= options.maxInFlight) {
@@ -93,7 +95,8 @@ async function serve(exchange: Exchange, options: ExchangeHandlerOptions): Promi
 
 async function serveSessionVerb(exchange: Exchange, options: ExchangeHandlerOptions): Promise<void> {
   const outcome = await options.sessionVerbs.run(exchange, exchange.control.signal, options.runner.onStage);
-  if (outcome.kind === "denial") await refuse(options.runner, outcome.reached as Reached, outcome.denial, outcome.stage);
+  if (outcome.kind === "denial")
+    await refuse(options.runner, outcome.reached as Reached, outcome.denial, outcome.stage);
 }
 
 /** RFC 9728, unauthenticated but for the listener's checks: `/.well-known/oauth-protected-resource/<endpoint path>`. */
@@ -111,7 +114,11 @@ async function serveMetadata(exchange: Exchange, options: ExchangeHandlerOptions
 }
 
 /** Refuses before there is an exchange: no release to govern it, or no room for it. */
-async function refuseEarly(inbound: InboundHttp, denial: Denial, options: ExchangeHandlerOptions): Promise<void> {
+async function refuseEarly(
+  inbound: InboundHttp,
+  denial: Denial,
+  options: ExchangeHandlerOptions,
+): Promise<void> {
   const id = randomUUID();
   const reply = new ReplyChannel(inbound.reply, false);
   const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress };

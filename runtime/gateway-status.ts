@@ -44,7 +44,8 @@ function unreadyCauses(sources: StatusSources): readonly string[] {
   const causes: string[] = [];
   if (sources.isDraining()) causes.push("draining");
   if (sources.holder.current() === undefined) causes.push("no release is active");
-  else if (sources.updater.isExpired(sources.nowMs())) causes.push("the active release is past its expiry and grace");
+  else if (sources.updater.isExpired(sources.nowMs()))
+    causes.push("the active release is past its expiry and grace");
   if (!sources.audit.writable()) causes.push("the audit log is not writable");
   return causes;
 }

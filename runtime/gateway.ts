@@ -12,7 +12,11 @@ import { createAdminHandlers } from "./gateway-status.ts";
 import { startAdminListener, startHttpListener } from "./listener/index.ts";
 import type { HttpListener, TransportRules } from "./listener/index.ts";
 import { createRateLimiter } from "./limits/index.ts";
-import { buildListenerPipeline, buildRequestPipeline, buildSessionPipeline } from "./pipeline/request-pipeline.ts";
+import {
+  buildListenerPipeline,
+  buildRequestPipeline,
+  buildSessionPipeline,
+} from "./pipeline/request-pipeline.ts";
 import { buildResponsePipeline } from "./pipeline/response-pipeline.ts";
 import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
 import { createReleasePart } from "./release-part.ts";
@@ -82,7 +86,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     audit,
     clock,
     maxInFlight: config.limits.maxInFlight,
-    ...(options.admissionDeadlineMs === undefined ? {} : { admissionDeadlineMs: options.admissionDeadlineMs }),
+    ...(options.admissionDeadlineMs === undefined
+      ? {}
+      : { admissionDeadlineMs: options.admissionDeadlineMs }),
   });
   holder.onSwap((next, previous) => reauthoriseSessions(sessions, next, previous));
   const firstRelease = await updater.start();
@@ -95,21 +101,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits: { maxConnections: config.limits.maxConnections },
     onFault: (fault) => logger.error("listener fault", { fault: String(fault) }),
   });
-  const admin = await startAdminListener({
-    host: config.admin.host,
-    port: config.admin.port,
-    handlers: createAdminHandlers({
-      updater,
-      holder,
-      audit,
-      sessions,
-      bindings: release.bindings,
-      metrics,
-      isDraining: () => draining,
-      nowMs: clock.nowMs,
-    }),
-    onFault: (fault) => logger.error("admin fault", { fault: String(fault) }),
-  });
+  const admin = await startAdmin(
+    { ...options, clock },
+    { release, audit, sessions, isDraining: () => draining },
+  );
   const sweep = setInterval(() => sessions.sweep(), SWEEP_INTERVAL_MS);
   return {
     host: listener.host,
@@ -124,6 +119,38 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await drain({ listener, admin, sessions, release, audit, graceMs });
     },
   };
+}
+
+interface AdminParts {
+  readonly release: ReleasePart;
+  readonly audit: AuditProcessLog;
+  readonly sessions: SessionTable;
+  readonly isDraining: () => boolean;
+}
+
+function startAdmin(
+  options: GatewayOptions & { readonly clock: Clock },
+  parts: AdminParts,
+): Promise<HttpListener> {
+  const { config, logger, metrics, clock } = options;
+  const { release, audit, sessions, isDraining } = parts;
+  const { updater, holder, bindings } = release;
+  metrics.watchAudit(audit);
+  return startAdminListener({
+    host: config.admin.host,
+    port: config.admin.port,
+    handlers: createAdminHandlers({
+      updater,
+      holder,
+      audit,
+      sessions,
+      bindings,
+      metrics,
+      isDraining,
+      nowMs: clock.nowMs,
+    }),
+    onFault: (fault) => logger.error("admin fault", { fault: String(fault) }),
+  });
 }
 
 function createRunner(

@@ -45,7 +45,10 @@ export interface ReleasePart {
 export function createReleasePart(options: ReleasePartOptions): ReleasePart {
   const { config, logger, metrics, clock, audit, sessions } = options;
   const fault = (what: string) => (cause: unknown) => logger.error(what, { fault: String(cause) });
-  const holder = createSnapshotHolder<Snapshot>({ dispose: (snapshot) => snapshot.dispose(), onFault: fault("snapshot fault") });
+  const holder = createSnapshotHolder<Snapshot>({
+    dispose: (snapshot) => snapshot.dispose(),
+    onFault: fault("snapshot fault"),
+  });
   const record = (event: "alarm" | "bundle", body: JsonObject): void => {
     audit.append({ tenant: SYSTEM_TENANT, event, body }).catch(fault("audit fault"));
   };
@@ -70,7 +73,11 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     updater,
     bindings,
     endSession: (session) => {
-      const channel = { era: "legacy", session: session.id, protocolVersion: session.protocolVersion } as const;
+      const channel = {
+        era: "legacy",
+        session: session.id,
+        protocolVersion: session.protocolVersion,
+      } as const;
       for (const upstream of bindings.upstreams()) upstream.release(channel).catch(fault("release fault"));
     },
     stop: async () => {
@@ -118,7 +125,12 @@ function createBindings(
   const onAlarm = (alarm: PinAlarm): void => {
     metrics.pinAlarm(alarm.server);
     logger.error("pin mismatch", { ...alarm });
-    record("alarm", { code: "PIN_MISMATCH", ...alarm, approved: [...alarm.approved], live: alarm.live ?? null });
+    record("alarm", {
+      code: "PIN_MISMATCH",
+      ...alarm,
+      approved: [...alarm.approved],
+      live: alarm.live ?? null,
+    });
   };
   return new UpstreamBindings({
     createUpstream,

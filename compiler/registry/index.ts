@@ -5,3 +5,5 @@ export type { PinProgress, PinServersOptions, PinTarget } from "./pin-servers.ts
 export { pinServers } from "./pin-servers.ts";
 export type { PinAspect, PinChange } from "./diff-pins.ts";
 export { diffPins } from "./diff-pins.ts";
+export type { ProjectServer, ProjectServers } from "./project-servers.ts";
+export { readProjectServers } from "./project-servers.ts";

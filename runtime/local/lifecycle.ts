@@ -14,7 +14,8 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
   const entry = eraEntry(exchange, "legacy");
   const params = exchange.message.kind === "request" ? (exchange.message.params ?? {}) : {};
   const asked = params["protocolVersion"];
-  const protocolVersion = typeof asked === "string" && LEGACY_VERSIONS.includes(asked) ? asked : newestLegacy();
+  const protocolVersion =
+    typeof asked === "string" && LEGACY_VERSIONS.includes(asked) ? asked : newestLegacy();
   const session = sessions.open({
     routePath: exchange.route.entry.path,
     bindingKey: exchange.principal.bindingKey,

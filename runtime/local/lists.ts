@@ -56,6 +56,12 @@ function readCursor(cursor: JsonValue, exchange: Recorded, name: ListName): numb
 }
 
 function cursorTag(start: number, exchange: Recorded, name: ListName): string {
-  const facts = JSON.stringify([start, name, exchange.principal.bindingKey, exchange.snapshot.digest, exchange.route.entry.path]);
+  const facts = JSON.stringify([
+    start,
+    name,
+    exchange.principal.bindingKey,
+    exchange.snapshot.digest,
+    exchange.route.entry.path,
+  ]);
   return createHash("sha256").update(facts).digest("base64url").slice(0, 22);
 }

@@ -30,7 +30,9 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
     route: route?.entry.path ?? null,
     principal: principal === undefined ? null : principalRecord(principal),
     argumentsHash:
-      target?.kind === "leaf" && target.mode === "call" ? audit.fingerprint(tenant, JSON.stringify(target.arguments)) : null,
+      target?.kind === "leaf" && target.mode === "call"
+        ? audit.fingerprint(tenant, JSON.stringify(target.arguments))
+        : null,
     bundle: { digest: snapshot.digest, sequence: snapshot.sequence, channel: snapshot.channel },
     era: exchange.era ?? null,
     client: exchange.inbound.remoteAddress,
@@ -75,5 +77,7 @@ export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject 
 /** Text from outside, cut so that no record can be blown up by a peer. */
 function bounded(text: string): string {
   const whole = text.toWellFormed();
-  return whole.length <= MAX_TEXT_CHARS ? whole : `${whole.slice(0, MAX_TEXT_CHARS)}… (${whole.length} characters)`;
+  return whole.length <= MAX_TEXT_CHARS
+    ? whole
+    : `${whole.slice(0, MAX_TEXT_CHARS)}… (${whole.length} characters)`;
 }

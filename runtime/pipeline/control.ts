@@ -10,11 +10,16 @@ export interface OwnedControl extends ExchangeControl {
   readonly release: () => void;
 }
 
-export function createControl(closed: AbortSignal, admissionDeadlineMs: number = ADMISSION_DEADLINE_MS): OwnedControl {
+export function createControl(
+  closed: AbortSignal,
+  admissionDeadlineMs: number = ADMISSION_DEADLINE_MS,
+): OwnedControl {
   const controller = new AbortController();
   const startedMs = performance.now();
-  const expire = (): void => controller.abort(new AegisError("EXCHANGE_DEADLINE", "the exchange's deadline passed"));
-  const onClosed = (): void => controller.abort(new AegisError("EXCHANGE_ABORTED", "the caller closed the connection"));
+  const expire = (): void =>
+    controller.abort(new AegisError("EXCHANGE_DEADLINE", "the exchange's deadline passed"));
+  const onClosed = (): void =>
+    controller.abort(new AegisError("EXCHANGE_ABORTED", "the caller closed the connection"));
   let timer = setTimeout(expire, admissionDeadlineMs);
   if (closed.aborted) onClosed();
   else closed.addEventListener("abort", onClosed, { once: true });

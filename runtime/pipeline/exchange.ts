@@ -111,7 +111,11 @@ export interface Recorded extends Transformed {
 
 /** What goes back downstream. */
 export type Answer =
-  | { readonly kind: "result"; readonly result: JsonObject; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: "result";
+      readonly result: JsonObject;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: "error"; readonly code: number; readonly message: string; readonly data?: JsonObject }
   /** Accepted notification or posted response: HTTP 202 without a body. */
   | { readonly kind: "accepted" };

@@ -66,13 +66,18 @@ async function runStages<Out>(
     const running = startStage(stage, reached, signal);
     const outcome = running instanceof Promise ? await running : running;
     onStage(stage.name, performance.now() - startedMs);
-    if (outcome.kind === "denial") return { kind: "denial", denial: outcome.denial, stage: stage.name, reached };
+    if (outcome.kind === "denial")
+      return { kind: "denial", denial: outcome.denial, stage: stage.name, reached };
     reached = outcome.exchange;
   }
   return { kind: "proceed", exchange: reached as Out };
 }
 
-function startStage(stage: AnyStage, exchange: object, signal: AbortSignal): Outcome<object> | Promise<Outcome<object>> {
+function startStage(
+  stage: AnyStage,
+  exchange: object,
+  signal: AbortSignal,
+): Outcome<object> | Promise<Outcome<object>> {
   try {
     if (signal.aborted) return { kind: "denial", denial: faultToDenial(stage.name, signal.reason) };
     const returned = stage.run(exchange as never, signal);
@@ -107,7 +112,10 @@ export function settleBefore<T>(work: Promise<T>, signal: AbortSignal): Promise<
 
 /** The denial a thrown value stands for. Anything that is not an AegisError is a fault of the stage itself. */
 export function faultToDenial(stage: string, fault: unknown): Denial {
-  if (isAegisError(fault)) return { code: fault.code, detail: `${stage}: ${fault.detail}` };
+  if (isAegisError(fault)) {
+    const { code, detail, data } = fault;
+    return { code, detail: `${stage}: ${detail}`, ...(data === undefined ? {} : { data }) };
+  }
   const text = fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault);
   return { code: "STAGE_FAULT", detail: `${stage}: ${text}` };
 }

@@ -49,8 +49,7 @@ export class ReplyChannel {
     if (this.#finished) return false;
     this.#finished = true;
     if (this.#stream !== undefined) {
-      if (json !== undefined) this.#stream.send(json);
-      this.#stream.end();
+      this.#stream.end(json);
       return true;
     }
     if (json === undefined) this.#http.empty(status, headers);

@@ -16,7 +16,11 @@ export function sendAnswer(reply: ReplyChannel, answer: Answer): void {
     reply.finish(200, JSON.stringify({ jsonrpc: "2.0", id, result: answer.result }), answer.headers);
     return;
   }
-  const error = { code: answer.code, message: answer.message, ...(answer.data === undefined ? {} : { data: answer.data }) };
+  const error = {
+    code: answer.code,
+    message: answer.message,
+    ...(answer.data === undefined ? {} : { data: answer.data }),
+  };
   reply.finish(200, JSON.stringify({ jsonrpc: "2.0", id, error }));
 }
 
@@ -34,7 +38,11 @@ export function sendDenial(reply: ReplyChannel, denial: Denial, options: DenialR
     reply.finish(status, undefined, headers);
     return;
   }
-  reply.finish(status, JSON.stringify({ jsonrpc: "2.0", id: address.id, error: denialError(denial, options) }), headers);
+  reply.finish(
+    status,
+    JSON.stringify({ jsonrpc: "2.0", id: address.id, error: denialError(denial, options) }),
+    headers,
+  );
 }
 
 /** The JSON-RPC error a caller sees: number, message with the reason, stable code and decision id. */
@@ -59,10 +67,19 @@ function statusOf(code: ErrorCode, address: ReplyAddress): number {
 }
 
 function isBare(code: ErrorCode, status: number, address: ReplyAddress): boolean {
-  return code === "NOT_READY" || code === "OVERLOADED" || status === 202 || (address.method === "server/discover" && status === 503);
+  return (
+    code === "NOT_READY" ||
+    code === "OVERLOADED" ||
+    status === 202 ||
+    (address.method === "server/discover" && status === 503)
+  );
 }
 
-function denialHeaders(code: ErrorCode, status: number, challenge: string | undefined): Record<string, string> {
+function denialHeaders(
+  code: ErrorCode,
+  status: number,
+  challenge: string | undefined,
+): Record<string, string> {
   const headers: Record<string, string> = {};
   if (status === 401 && challenge !== undefined) headers["www-authenticate"] = challenge;
   if (status === 503) headers["retry-after"] = "1";

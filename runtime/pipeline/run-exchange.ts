@@ -48,12 +48,21 @@ export async function refuse(
 ): Promise<void> {
   let final = denial;
   try {
-    await settleBefore(recordDenial(runner, exchange, denial, stage), AbortSignal.timeout(DENIAL_RECORD_TIMEOUT_MS));
+    await settleBefore(
+      recordDenial(runner, exchange, denial, stage),
+      AbortSignal.timeout(DENIAL_RECORD_TIMEOUT_MS),
+    );
   } catch (fault) {
     const cause = faultToDenial("record", fault);
-    final = { code: "AUDIT_UNAVAILABLE", detail: `${denial.code} (${denial.detail}) could not be recorded: ${cause.detail}` };
+    final = {
+      code: "AUDIT_UNAVAILABLE",
+      detail: `${denial.code} (${denial.detail}) could not be recorded: ${cause.detail}`,
+    };
   }
-  sendDenial(exchange.reply, final, { decisionId: exchange.id, challenge: runner.challengeFor(exchange, final) });
+  sendDenial(exchange.reply, final, {
+    decisionId: exchange.id,
+    challenge: runner.challengeFor(exchange, final),
+  });
   runner.onEnd(exchange, final);
 }
 
@@ -97,5 +106,8 @@ async function recordDenial(
 
 /** A fault that escaped every stage: a bug, answered as one. */
 export function escapedFault(fault: unknown): Denial {
-  return faultToDenial("gateway", fault instanceof Error ? fault : new AegisError("STAGE_FAULT", String(fault)));
+  return faultToDenial(
+    "gateway",
+    fault instanceof Error ? fault : new AegisError("STAGE_FAULT", String(fault)),
+  );
 }

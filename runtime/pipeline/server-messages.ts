@@ -22,16 +22,21 @@ export interface ServerMessageOptions {
 
 export function createObserver(options: ServerMessageOptions): (exchange: Recorded) => ExchangeObserver {
   return (exchange) => {
-    const transform = exchange.target.kind === "leaf" ? exchange.snapshot.transforms.get(exchange.target.action) : undefined;
+    const transform =
+      exchange.target.kind === "leaf" ? exchange.snapshot.transforms.get(exchange.target.action) : undefined;
     let relayed = 0;
     return {
       onNotification: (notification) => {
         const governed = governNotification(notification, exchange.era, transform);
-        const sent = governed !== undefined && relayed < MAX_NOTIFICATIONS && exchange.reply.notify(JSON.stringify(governed));
+        const sent =
+          governed !== undefined &&
+          relayed < MAX_NOTIFICATIONS &&
+          exchange.reply.notify(JSON.stringify(governed));
         if (sent) relayed += 1;
         options.onNotification(String(notification["method"]), sent);
       },
-      onServerRequest: (request) => answerServerRequest(options.audit, exchange.target.server, request, exchange),
+      onServerRequest: (request) =>
+        answerServerRequest(options.audit, exchange.target.server, request, exchange),
     };
   };
 }

@@ -31,7 +31,9 @@ class Denying {
     this.#denial = denial;
   }
   static read(value: unknown): Denial | undefined {
-    return typeof value === "object" && value !== null && #denial in value ? (value as Denying).#denial : undefined;
+    return typeof value === "object" && value !== null && #denial in value
+      ? (value as Denying).#denial
+      : undefined;
   }
 }
 
@@ -46,8 +48,7 @@ export function deny<T>(denial: Denial): Verdict<T> {
 }
 
 export type Outcome<T> =
-  | { readonly kind: "proceed"; readonly exchange: T }
-  | { readonly kind: "denial"; readonly denial: Denial };
+  { readonly kind: "proceed"; readonly exchange: T } | { readonly kind: "denial"; readonly denial: Denial };
 
 /** Reads what a stage returned. Anything that is not a minted verdict is a denial. */
 export function readVerdict<T>(stage: string, value: unknown): Outcome<T> {

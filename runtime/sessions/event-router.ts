@@ -37,7 +37,12 @@ export function createEventRouter(options: EventRouterOptions): UpstreamEvents {
   };
 }
 
-function relay(options: EventRouterOptions, server: ServerId, channel: ChannelKey, notification: JsonObject): boolean {
+function relay(
+  options: EventRouterOptions,
+  server: ServerId,
+  channel: ChannelKey,
+  notification: JsonObject,
+): boolean {
   if (channel.era !== "legacy") return false;
   const session = options.sessions.get(channel.session);
   const snapshot = options.snapshot();
@@ -47,7 +52,12 @@ function relay(options: EventRouterOptions, server: ServerId, channel: ChannelKe
   return governed !== undefined && session.stream.send(JSON.stringify(governed));
 }
 
-function maySee(session: LegacySession, snapshot: Snapshot, server: ServerId, notification: JsonObject): boolean {
+function maySee(
+  session: LegacySession,
+  snapshot: Snapshot,
+  server: ServerId,
+  notification: JsonObject,
+): boolean {
   const route = snapshot.routes.get(session.routePath);
   if (route === undefined || route.server.entry.id !== server) return false;
   const method = String(notification["method"]);
@@ -55,15 +65,23 @@ function maySee(session: LegacySession, snapshot: Snapshot, server: ServerId, no
     const params = notification["params"] as JsonObject | undefined;
     const uri = params?.["uri"];
     if (typeof uri !== "string") return false;
-    const leaf = route.server.resources.get(uri) ?? route.server.templates.find((template) => template.matches(uri))?.leaf;
-    return leaf !== undefined && snapshot.evaluator.visible(route.entry.tenant, leaf.action, session.principal);
+    const leaf =
+      route.server.resources.get(uri) ??
+      route.server.templates.find((template) => template.matches(uri))?.leaf;
+    return (
+      leaf !== undefined && snapshot.evaluator.visible(route.entry.tenant, leaf.action, session.principal)
+    );
   }
   // Free text that belongs to no call could carry a value that a transform removes from some call's result.
   return !route.server.entry.leaves.some((leaf) => snapshot.transforms.has(leaf.action));
 }
 
 /** Ends the sessions whose route is gone or changed hands. Called on every swap. */
-export function reauthoriseSessions(sessions: SessionTable, next: Snapshot | undefined, previous: Snapshot | undefined): void {
+export function reauthoriseSessions(
+  sessions: SessionTable,
+  next: Snapshot | undefined,
+  previous: Snapshot | undefined,
+): void {
   for (const session of [...sessions.values()]) {
     const route = next?.routes.get(session.routePath);
     const before = previous?.routes.get(session.routePath);

@@ -25,13 +25,7 @@ export interface LegacySession {
 }
 
 type SessionFacts =
-  | "routePath"
-  | "bindingKey"
-  | "protocolVersion"
-  | "clientInfo"
-  | "issuer"
-  | "principal"
-  | "expiresAtMs";
+  "routePath" | "bindingKey" | "protocolVersion" | "clientInfo" | "issuer" | "principal" | "expiresAtMs";
 
 export interface SessionLimits {
   readonly maxSessions: number;
@@ -66,7 +60,10 @@ export class SessionTable {
   open(facts: Pick<LegacySession, SessionFacts>): LegacySession {
     const held = this.#perPrincipal.get(facts.bindingKey) ?? 0;
     if (this.#sessions.size >= this.#limits.maxSessions || held >= this.#limits.maxSessionsPerPrincipal) {
-      throw new AegisError("SESSION_LIMIT", `${this.#sessions.size} sessions open, ${held} of this principal`);
+      throw new AegisError(
+        "SESSION_LIMIT",
+        `${this.#sessions.size} sessions open, ${held} of this principal`,
+      );
     }
     const session: LegacySession = {
       ...facts,
@@ -108,7 +105,10 @@ export class SessionTable {
   sweep(): void {
     const nowMs = this.#clock.nowMs();
     for (const session of this.#sessions.values()) {
-      const idle = session.inFlight.size === 0 && session.stream === undefined && nowMs - session.lastUsedMs > this.#limits.idleMs;
+      const idle =
+        session.inFlight.size === 0 &&
+        session.stream === undefined &&
+        nowMs - session.lastUsedMs > this.#limits.idleMs;
       if (idle) this.end(session);
       else if (session.stream !== undefined && nowMs >= session.expiresAtMs) session.stream.end();
     }

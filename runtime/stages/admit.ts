@@ -1,7 +1,14 @@
 // Stage 4, admit: one strict parse, era, header and body agreement, method row, session, deadline.
 import type { Era } from "#bundle";
 import { AegisError } from "#errors";
-import { LEGACY_VERSIONS, MODERN_VERSIONS, classifyMessage, methodRow, parseClientMessage, parseStrict } from "#mcp";
+import {
+  LEGACY_VERSIONS,
+  MODERN_VERSIONS,
+  classifyMessage,
+  methodRow,
+  parseClientMessage,
+  parseStrict,
+} from "#mcp";
 import type { ClientMessage, MethodRow } from "#mcp";
 import { requireLegacyAccept } from "../listener/check-transport.ts";
 import type { Admitted, Authenticated } from "../pipeline/exchange.ts";
@@ -69,7 +76,8 @@ function address(exchange: Authenticated, message: ClientMessage, era: Era | und
 function requireEra(era: Era, exchange: Authenticated): void {
   const { eras, id } = exchange.route.server.entry;
   if (eras[era] !== undefined) return;
-  if (era === "modern") throw new AegisError("METHOD_UNKNOWN", `${id} does not speak ${MODERN_VERSIONS.join(", ")}`);
+  if (era === "modern")
+    throw new AegisError("METHOD_UNKNOWN", `${id} does not speak ${MODERN_VERSIONS.join(", ")}`);
   throw new AegisError("PROTOCOL_VERSION_UNSUPPORTED", `${id} does not speak ${LEGACY_VERSIONS.join(", ")}`);
 }
 
@@ -81,7 +89,11 @@ function rowOf(message: ClientMessage, era: Era): MethodRow {
   return row;
 }
 
-function joinSession(exchange: Authenticated, message: ClientMessage, sessions: SessionTable): LegacySession | undefined {
+function joinSession(
+  exchange: Authenticated,
+  message: ClientMessage,
+  sessions: SessionTable,
+): LegacySession | undefined {
   if (message.kind === "request" && message.method === "initialize") return undefined;
   const id = exchange.inbound.headers.get("mcp-session-id");
   if (id === undefined) throw new AegisError("SESSION_REQUIRED", "no Mcp-Session-Id");
@@ -89,6 +101,7 @@ function joinSession(exchange: Authenticated, message: ClientMessage, sessions: 
 }
 
 function trackRequest(session: LegacySession, id: string | number, exchange: Authenticated): void {
-  if (session.inFlight.has(id)) throw new AegisError("MESSAGE_INVALID", "request id is already in use in this session");
+  if (session.inFlight.has(id))
+    throw new AegisError("MESSAGE_INVALID", "request id is already in use in this session");
   session.inFlight.set(id, exchange.control.cancel);
 }

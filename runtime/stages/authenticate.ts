@@ -9,7 +9,12 @@ export function createAuthenticateStage(clock: Clock): Stage<Located, Authentica
     name: "authenticate",
     run: async (exchange, signal) => {
       const header = exchange.inbound.headers.get("authorization");
-      const principal = await exchange.route.verifier.verify(header, exchange.route.entry, clock.nowMs(), signal);
+      const principal = await exchange.route.verifier.verify(
+        header,
+        exchange.route.entry,
+        clock.nowMs(),
+        signal,
+      );
       return proceed({ ...exchange, principal });
     },
   };

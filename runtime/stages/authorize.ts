@@ -17,12 +17,19 @@ export function createAuthorizeStage(): Stage<Projected, Permitted> {
       if (target.kind === "server") return proceed({ ...exchange, decision: undefined } as Permitted);
       if (principal.missingAttributes.length > 0) {
         const names = principal.missingAttributes.join(", ");
-        return deny({ code: "PRINCIPAL_ATTRIBUTE_MISSING", detail: names, reason: `token has no claim for ${names}` });
+        return deny({
+          code: "PRINCIPAL_ATTRIBUTE_MISSING",
+          detail: names,
+          reason: `token has no claim for ${names}`,
+        });
       }
       if (target.mode === "visibility") {
         const visible = snapshot.evaluator.visible(route.entry.tenant, target.action, principal.facts);
         if (!visible) return deny({ code: "POLICY_DENIED", detail: "not visible", reason: NO_PERMIT });
-        return proceed({ ...exchange, decision: { effect: "allow", reasons: [], errors: [] } } as unknown as Permitted);
+        return proceed({
+          ...exchange,
+          decision: { effect: "allow", reasons: [], errors: [] },
+        } as unknown as Permitted);
       }
       if (query === undefined) return deny({ code: "STAGE_FAULT", detail: "a leaf call without a query" });
       const decision = snapshot.evaluator.decide(query);

@@ -22,7 +22,10 @@ export function createCheckResultStage(): Stage<Answered, Verified> {
         });
       }
       if (outbound === undefined) return proceed(exchange as Verified);
-      const normal: Answer = { ...answer, result: era === "modern" ? modernResult(answer.result, outbound.method) : legacyResult(answer.result) };
+      const normal: Answer = {
+        ...answer,
+        result: era === "modern" ? modernResult(answer.result, outbound.method) : legacyResult(answer.result),
+      };
       return proceed({ ...exchange, answer: normal } as Verified);
     },
   };

@@ -26,7 +26,12 @@ export function createDispatchStage(options: DispatchOptions): Stage<Recorded, A
   };
 }
 
-async function send(exchange: Recorded, upstream: Upstream, observer: ExchangeObserver, signal: AbortSignal): Promise<Answer> {
+async function send(
+  exchange: Recorded,
+  upstream: Upstream,
+  observer: ExchangeObserver,
+  signal: AbortSignal,
+): Promise<Answer> {
   const { outbound } = exchange;
   if (outbound === undefined) throw new AegisError("STAGE_FAULT", "nothing to send");
   const limits = { maxResponseBytes: exchange.route.entry.maxResponseBytes };
@@ -48,7 +53,8 @@ const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022
 function toAnswer(reply: UpstreamReply): Answer {
   if (reply.kind === "result") return { kind: "result", result: reply.result };
   const { code, message, data } = reply.error;
-  if (GATEWAY_FAULT_CODES.has(code)) throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code} ${message}`);
+  if (GATEWAY_FAULT_CODES.has(code))
+    throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code} ${message}`);
   const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
   return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
 }

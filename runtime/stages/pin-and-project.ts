@@ -10,7 +10,8 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
     run: async (exchange, signal) => {
       const { target, era, principal, snapshot, route } = exchange;
       if (target.kind === "server") return proceed({ ...exchange, query: undefined });
-      if (era === "modern") checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
+      if (era === "modern")
+        checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
       const verifier = route.server.binding.verifier;
       let pin = verifier.check(target.server, era, target.leaf);
       if (!pin.ok && pin.code === "PIN_UNVERIFIED") {
@@ -26,7 +27,8 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
         principal.facts,
         signal,
       );
-      if (!prepared.ok) return deny({ code: prepared.code, detail: prepared.detail, reason: prepared.detail });
+      if (!prepared.ok)
+        return deny({ code: prepared.code, detail: prepared.detail, reason: prepared.detail });
       return proceed({ ...exchange, query: prepared.query });
     },
   };

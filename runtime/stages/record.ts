@@ -9,11 +9,16 @@ export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded>
   return {
     name: "record",
     run: async (exchange) => {
-      if (exchange.method.audit === "count") return proceed({ ...exchange, receipt: undefined } as unknown as Recorded);
+      if (exchange.method.audit === "count")
+        return proceed({ ...exchange, receipt: undefined } as unknown as Recorded);
       const receipt = await audit.append({
         tenant: exchange.route.entry.tenant,
         event: "decision",
-        body: decisionRecord(exchange, { effect: "allow", policies: exchange.decision?.reasons ?? [] }, audit),
+        body: decisionRecord(
+          exchange,
+          { effect: "allow", policies: exchange.decision?.reasons ?? [] },
+          audit,
+        ),
       });
       return proceed({ ...exchange, receipt } as unknown as Recorded);
     },

@@ -8,7 +8,8 @@ export function createEndpointStage(): Stage<Checked, Located> {
     name: "endpoint",
     run: (exchange) => {
       const route = exchange.snapshot.routes.get(exchange.inbound.path);
-      if (route === undefined) return deny({ code: "ROUTE_NOT_FOUND", detail: `no route at ${exchange.inbound.path}` });
+      if (route === undefined)
+        return deny({ code: "ROUTE_NOT_FOUND", detail: `no route at ${exchange.inbound.path}` });
       return proceed({ ...exchange, route });
     },
   };

@@ -35,7 +35,11 @@ function resolveTarget(exchange: Admitted): Target {
   }
 }
 
-function leafTarget(server: RoutedServer, leaf: LeafEntry, args: JsonObject): Extract<Target, { kind: "leaf" }> {
+function leafTarget(
+  server: RoutedServer,
+  leaf: LeafEntry,
+  args: JsonObject,
+): Extract<Target, { kind: "leaf" }> {
   return { kind: "leaf", server: server.entry.id, leaf, action: leaf.action, mode: "call", arguments: args };
 }
 
@@ -53,9 +57,11 @@ function promptLeaf(server: RoutedServer, name: JsonValue | undefined): LeafEntr
 }
 
 function resourceLeaf(server: RoutedServer, uri: string): LeafEntry {
-  if (!isCanonicalUri(uri)) throw new AegisError("TARGET_UNKNOWN", "the resource URI is not in canonical form");
+  if (!isCanonicalUri(uri))
+    throw new AegisError("TARGET_UNKNOWN", "the resource URI is not in canonical form");
   const leaf = server.resources.get(uri) ?? server.templates.find((template) => template.matches(uri))?.leaf;
-  if (leaf === undefined) throw new AegisError("TARGET_UNKNOWN", `no pinned resource or template for ${JSON.stringify(uri)}`);
+  if (leaf === undefined)
+    throw new AegisError("TARGET_UNKNOWN", `no pinned resource or template for ${JSON.stringify(uri)}`);
   return leaf;
 }
 
@@ -68,7 +74,10 @@ function completionLeaf(server: RoutedServer, params: JsonObject | undefined): L
     if (template !== undefined) return template;
     return resourceLeaf(server, uri);
   }
-  throw new AegisError("COMPLETION_TARGET_UNKNOWN", "completion reference names no pinned prompt or template");
+  throw new AegisError(
+    "COMPLETION_TARGET_UNKNOWN",
+    "completion reference names no pinned prompt or template",
+  );
 }
 
 /**
@@ -78,7 +87,7 @@ function completionLeaf(server: RoutedServer, params: JsonObject | undefined): L
  */
 export function isCanonicalUri(uri: string): boolean {
   if (uri.length === 0 || uri.length > 4_096) return false;
-  if (/[\u0000-\u0020\u007f-\u009f\\]/u.test(uri)) return false;
+  if (/[\p{Cc}\s\\]/u.test(uri)) return false;
   if (/%(?:2e|2f|5c|00)/iu.test(uri)) return false;
   const scheme = /^[a-z][a-z0-9+.-]*:/u.exec(uri);
   if (scheme === null) return false;

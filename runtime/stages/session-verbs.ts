@@ -44,7 +44,8 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
 }
 
 function openStream(exchange: Authenticated, session: LegacySession): void {
-  if (session.stream !== undefined) throw new AegisError("SESSION_STREAM_CONFLICT", "the session's stream is open already");
+  if (session.stream !== undefined)
+    throw new AegisError("SESSION_STREAM_CONFLICT", "the session's stream is open already");
   const stream = exchange.reply.takeOver({ "mcp-session-id": session.id });
   if (stream === undefined) throw new AegisError("STAGE_FAULT", "the reply has been sent already");
   session.stream = stream;

@@ -37,18 +37,23 @@ export function createTransformRequestStage(): Stage<Throttled, Transformed> {
         const compiled = exchange.snapshot.transforms.get(target.action);
         if (compiled !== undefined) params["arguments"] = applyRequest(compiled, args);
       }
-      return proceed({ ...exchange, outbound: { method: message.method, params, paramHeaders: paramHeaders(exchange, params) } });
+      return proceed({
+        ...exchange,
+        outbound: { method: message.method, params, paramHeaders: paramHeaders(exchange, params) },
+      });
     },
   };
 }
 
 function forwardedParams(method: string, params: JsonObject, exchange: Throttled): Record<string, JsonValue> {
   const known = FORWARDED_PARAMS.get(method);
-  if (known === undefined) throw new AegisError("STAGE_FAULT", `no forwarded members are listed for ${method}`);
+  if (known === undefined)
+    throw new AegisError("STAGE_FAULT", `no forwarded members are listed for ${method}`);
   const forwarded: Record<string, JsonValue> = {};
   for (const [key, value] of Object.entries(params)) {
     if (key === "_meta") continue;
-    if (!known.includes(key)) throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
+    if (!known.includes(key))
+      throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
     forwarded[key] = value;
   }
   const meta = forwardedMeta(params["_meta"], exchange);

@@ -14,13 +14,24 @@ export function createTransformResponseStage(): Stage<Verified, Redacted> {
       const compiled = target.kind === "leaf" ? exchange.snapshot.transforms.get(target.action) : undefined;
       if (compiled === undefined || answer.kind === "accepted") return proceed(exchange as Redacted);
       if (answer.kind === "error") {
-        const cleaned = applyError(compiled, { message: answer.message, ...(answer.data === undefined ? {} : { data: answer.data }) });
+        const cleaned = applyError(compiled, {
+          message: answer.message,
+          ...(answer.data === undefined ? {} : { data: answer.data }),
+        });
         if (!cleaned.ok) return deny({ code: "TRANSFORM_FAILED", detail: cleaned.message });
-        return proceed({ ...exchange, answer: errorAnswer(answer.code, cleaned.value), transformed: cleaned.applied } as Redacted);
+        return proceed({
+          ...exchange,
+          answer: errorAnswer(answer.code, cleaned.value),
+          transformed: cleaned.applied,
+        } as Redacted);
       }
       const outcome = applyResponse(compiled, answer.result);
       if (!outcome.ok) return deny({ code: "TRANSFORM_FAILED", detail: outcome.message });
-      return proceed({ ...exchange, answer: { ...answer, result: outcome.value }, transformed: outcome.applied } as Redacted);
+      return proceed({
+        ...exchange,
+        answer: { ...answer, result: outcome.value },
+        transformed: outcome.applied,
+      } as Redacted);
     },
   };
 }

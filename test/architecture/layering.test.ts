@@ -12,11 +12,15 @@ const owner = (path: string): string => path.split("/").slice(0, 2).join("/");
 /** Folders of runtime that may import each other with relative paths: the composition, not the domains. */
 const DOOR_FOLDERS = new Set([...doors.values()].map((path) => path.split("/").slice(0, -1).join("/")));
 
-function offences(check: (file: SourceFile, target: string, specifier: string) => boolean): readonly string[] {
+function offences(
+  check: (file: SourceFile, target: string, specifier: string) => boolean,
+): readonly string[] {
   return files.flatMap((file) =>
     file.imports.flatMap((specifier) => {
       const target = resolveImport(file, specifier, doors);
-      return target !== undefined && check(file, target, specifier) ? [`${file.path} imports ${specifier}`] : [];
+      return target !== undefined && check(file, target, specifier)
+        ? [`${file.path} imports ${specifier}`]
+        : [];
     }),
   );
 }
@@ -67,7 +71,16 @@ describe("layering", () => {
 });
 
 /** Places that put parts together and so know their insides. */
-const COMPOSITION = ["runtime/gateway.ts", "runtime/main.ts", "runtime/snapshot/", "runtime/pipeline/", "runtime/stages/", "runtime/sessions/", "runtime/local/", "runtime/exchange-handler.ts"];
+const COMPOSITION = [
+  "runtime/gateway.ts",
+  "runtime/main.ts",
+  "runtime/snapshot/",
+  "runtime/pipeline/",
+  "runtime/stages/",
+  "runtime/sessions/",
+  "runtime/local/",
+  "runtime/exchange-handler.ts",
+];
 
 const ONLY_IMPORTER: Readonly<Record<string, RegExp>> = {
   "@cedar-policy/cedar-wasm": /^(runtime\/policy\/|compiler\/cedar\/)/u,
@@ -82,12 +95,16 @@ const ONLY_IMPORTER: Readonly<Record<string, RegExp>> = {
 
 describe("packages", () => {
   it.each(Object.entries(ONLY_IMPORTER))("%s is imported where it belongs", (name, allowed) => {
-    const importers = files.filter((file) => file.imports.some((specifier) => specifier === name || specifier.startsWith(`${name}/`)));
+    const importers = files.filter((file) =>
+      file.imports.some((specifier) => specifier === name || specifier.startsWith(`${name}/`)),
+    );
     expect(importers.map((file) => file.path).filter((path) => !allowed.test(path))).toEqual([]);
   });
 
   it("reads the environment in one file of the gateway", () => {
-    const readers = files.filter((file) => file.path.startsWith("runtime/") && /process\.env\b/u.test(file.text));
+    const readers = files.filter(
+      (file) => file.path.startsWith("runtime/") && /process\.env\b/u.test(file.text),
+    );
     expect(readers.map((file) => file.path)).toEqual(["runtime/config/process-config.ts"]);
   });
 });
@@ -95,7 +112,9 @@ describe("packages", () => {
 describe("house rules", () => {
   it("mints the pipeline's brands in one place each", () => {
     const minters = (brand: string): readonly string[] =>
-      files.filter((file) => new RegExp(`as (?:unknown as )?${brand}\\b`, "u").test(file.text)).map((file) => file.path);
+      files
+        .filter((file) => new RegExp(`as (?:unknown as )?${brand}\\b`, "u").test(file.text))
+        .map((file) => file.path);
     expect(minters("Checked")).toEqual(["runtime/stages/check-transport.ts"]);
     expect(minters("Permitted")).toEqual(["runtime/stages/authorize.ts"]);
     expect(minters("Recorded")).toEqual(["runtime/stages/record.ts"]);

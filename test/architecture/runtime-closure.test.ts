@@ -44,9 +44,45 @@ describe("gateway artefact", () => {
     const external = Object.values(metafile.outputs)
       .flatMap((output) => output.imports)
       .filter((entry) => entry.external === true && !entry.path.startsWith("node:"))
-      .map((entry) => entry.path.split("/").slice(0, entry.path.startsWith("@") ? 2 : 1).join("/"));
-    const builtin = new Set(["assert", "async_hooks", "buffer", "cluster", "console", "crypto", "diagnostics_channel", "dns", "events", "fs", "http", "http2", "https", "net", "os", "path", "perf_hooks", "process", "querystring", "stream", "string_decoder", "timers", "tls", "url", "util", "v8", "worker_threads", "zlib"]);
-    expect([...new Set(external)].filter((name) => !builtin.has(name) && !EXTERNAL_PACKAGES.includes(name))).toEqual([]);
+      .map((entry) =>
+        entry.path
+          .split("/")
+          .slice(0, entry.path.startsWith("@") ? 2 : 1)
+          .join("/"),
+      );
+    const builtin = new Set([
+      "assert",
+      "async_hooks",
+      "buffer",
+      "cluster",
+      "console",
+      "crypto",
+      "diagnostics_channel",
+      "dns",
+      "events",
+      "fs",
+      "http",
+      "http2",
+      "https",
+      "net",
+      "os",
+      "path",
+      "perf_hooks",
+      "process",
+      "querystring",
+      "stream",
+      "string_decoder",
+      "timers",
+      "tls",
+      "url",
+      "util",
+      "v8",
+      "worker_threads",
+      "zlib",
+    ]);
+    expect(
+      [...new Set(external)].filter((name) => !builtin.has(name) && !EXTERNAL_PACKAGES.includes(name)),
+    ).toEqual([]);
   });
 
   it("generates no code from strings and stays small", () => {
@@ -62,5 +98,8 @@ describe("gateway artefact", () => {
 function packageOf(path: string): string | undefined {
   const rest = path.split("node_modules/").at(-1);
   if (rest === undefined || !path.includes("node_modules/")) return undefined;
-  return rest.split("/").slice(0, rest.startsWith("@") ? 2 : 1).join("/");
+  return rest
+    .split("/")
+    .slice(0, rest.startsWith("@") ? 2 : 1)
+    .join("/");
 }

@@ -12,7 +12,8 @@ export interface SourceFile {
   readonly imports: readonly string[];
 }
 
-const IMPORT = /(?:^|[;\n])\s*(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']\s*\)|(?:^|\n)\s*import\s+["']([^"']+)["']/gu;
+const IMPORT =
+  /(?:^|[;\n])\s*(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']\s*\)|(?:^|\n)\s*import\s+["']([^"']+)["']/gu;
 
 export function sourceFiles(...folders: readonly string[]): readonly SourceFile[] {
   return folders.flatMap((folder) =>
@@ -29,7 +30,11 @@ function readSource(path: string): SourceFile {
 }
 
 /** The top-level or runtime folder a specifier leads to, or undefined for a package. */
-export function resolveImport(from: SourceFile, specifier: string, doors: ReadonlyMap<string, string>): string | undefined {
+export function resolveImport(
+  from: SourceFile,
+  specifier: string,
+  doors: ReadonlyMap<string, string>,
+): string | undefined {
   const door = doors.get(specifier);
   if (door !== undefined) return door;
   if (!specifier.startsWith(".")) return undefined;
@@ -37,6 +42,8 @@ export function resolveImport(from: SourceFile, specifier: string, doors: Readon
 }
 
 export function readDoors(): ReadonlyMap<string, string> {
-  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { imports: Record<string, string> };
+  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    imports: Record<string, string>;
+  };
   return new Map(Object.entries(manifest.imports).map(([name, path]) => [name, path.replace(/^\.\//u, "")]));
 }

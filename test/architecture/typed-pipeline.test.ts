@@ -5,7 +5,19 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "./source-imports.ts";
 
-const REQUEST = ["listener", "endpoint", "authenticate", "admit", "target", "pinAndProject", "authorize", "throttle", "transformRequest", "record", "dispatch"];
+const REQUEST = [
+  "listener",
+  "endpoint",
+  "authenticate",
+  "admit",
+  "target",
+  "pinAndProject",
+  "authorize",
+  "throttle",
+  "transformRequest",
+  "record",
+  "dispatch",
+];
 const RESPONSE = ["checkResult", "transformResponse", "recordResult"];
 
 interface Variant {
@@ -16,17 +28,44 @@ interface Variant {
   readonly compiles: boolean;
 }
 
-const without = (stages: readonly string[], name: string): readonly string[] => stages.filter((stage) => stage !== name);
+const without = (stages: readonly string[], name: string): readonly string[] =>
+  stages.filter((stage) => stage !== name);
 const swapped = (stages: readonly string[], index: number): readonly string[] =>
-  stages.map((stage, at) => (at === index ? stages[index + 1] : at === index + 1 ? stages[index] : stage) ?? stage);
+  stages.map(
+    (stage, at) => (at === index ? stages[index + 1] : at === index + 1 ? stages[index] : stage) ?? stage,
+  );
 
 const variants: readonly Variant[] = [
   { name: "the real request list", from: "Exchange", to: "Answered", stages: REQUEST, compiles: true },
   { name: "the real response list", from: "Answered", to: "Concluded", stages: RESPONSE, compiles: true },
-  ...REQUEST.map((stage): Variant => ({ name: `without ${stage}`, from: "Exchange", to: "Answered", stages: without(REQUEST, stage), compiles: false })),
-  ...RESPONSE.map((stage): Variant => ({ name: `without ${stage}`, from: "Answered", to: "Concluded", stages: without(RESPONSE, stage), compiles: false })),
-  ...REQUEST.slice(1).map((stage, index): Variant => ({ name: `${REQUEST[index] ?? ""} and ${stage} swapped`, from: "Exchange", to: "Answered", stages: swapped(REQUEST, index), compiles: false })),
-  ...RESPONSE.slice(1).map((stage, index): Variant => ({ name: `${RESPONSE[index] ?? ""} and ${stage} swapped`, from: "Answered", to: "Concluded", stages: swapped(RESPONSE, index), compiles: false })),
+  ...REQUEST.map((stage): Variant => ({
+    name: `without ${stage}`,
+    from: "Exchange",
+    to: "Answered",
+    stages: without(REQUEST, stage),
+    compiles: false,
+  })),
+  ...RESPONSE.map((stage): Variant => ({
+    name: `without ${stage}`,
+    from: "Answered",
+    to: "Concluded",
+    stages: without(RESPONSE, stage),
+    compiles: false,
+  })),
+  ...REQUEST.slice(1).map((stage, index): Variant => ({
+    name: `${REQUEST[index] ?? ""} and ${stage} swapped`,
+    from: "Exchange",
+    to: "Answered",
+    stages: swapped(REQUEST, index),
+    compiles: false,
+  })),
+  ...RESPONSE.slice(1).map((stage, index): Variant => ({
+    name: `${RESPONSE[index] ?? ""} and ${stage} swapped`,
+    from: "Answered",
+    to: "Concluded",
+    stages: swapped(RESPONSE, index),
+    compiles: false,
+  })),
 ];
 
 function sourceOf(variant: Variant): string {
@@ -52,20 +91,30 @@ describe("typed pipeline", () => {
       writeFileSync(path, sourceOf(variant));
       return path;
     });
-    const { config } = ts.readConfigFile(join(ROOT, "tsconfig.base.json"), ts.sys.readFile) as { config: { compilerOptions: object } };
-    const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, composite: false, emitDeclarationOnly: false, noEmit: true }, ROOT);
+    const { config } = ts.readConfigFile(join(ROOT, "tsconfig.base.json"), ts.sys.readFile) as {
+      config: { compilerOptions: object };
+    };
+    const { options } = ts.convertCompilerOptionsFromJson(
+      { ...config.compilerOptions, composite: false, emitDeclarationOnly: false, noEmit: true },
+      ROOT,
+    );
     const program = ts.createProgram(paths, options);
     for (const path of paths) {
       const source = program.getSourceFile(path);
-      const found = program.getSemanticDiagnostics(source).map((entry) => ts.flattenDiagnosticMessageText(entry.messageText, "\n"));
+      const found = program
+        .getSemanticDiagnostics(source)
+        .map((entry) => ts.flattenDiagnosticMessageText(entry.messageText, "\n"));
       failing.set(path, found);
     }
   }, 120_000);
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-  it.each(variants.map((variant, index) => ({ ...variant, index })))("$name: compiles = $compiles", ({ index, compiles }) => {
-    const found = failing.get(join(directory, `variant-${index}.ts`)) ?? [];
-    if (compiles) expect(found).toEqual([]);
-    else expect(found.length).toBeGreaterThan(0);
-  });
+  it.each(variants.map((variant, index) => ({ ...variant, index })))(
+    "$name: compiles = $compiles",
+    ({ index, compiles }) => {
+      const found = failing.get(join(directory, `variant-${index}.ts`)) ?? [];
+      if (compiles) expect(found).toEqual([]);
+      else expect(found.length).toBeGreaterThan(0);
+    },
+  );
 });

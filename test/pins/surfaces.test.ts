@@ -34,11 +34,17 @@ describe("pinned surfaces", () => {
       "record",
       "dispatch",
     ]);
-    expect(buildResponsePipeline(anyStages()).names).toEqual(["check-result", "transform-response", "record-result"]);
+    expect(buildResponsePipeline(anyStages()).names).toEqual([
+      "check-result",
+      "transform-response",
+      "record-result",
+    ]);
   });
 
   it("keeps error codes, numbers and statuses", () => {
-    const table = Object.entries(ERROR_CODES).map(([code, entry]) => `${code} ${entry.jsonrpc} ${entry.http}`);
+    const table = Object.entries(ERROR_CODES).map(
+      ([code, entry]) => `${code} ${entry.jsonrpc} ${entry.http}`,
+    );
     expect(table).toMatchSnapshot();
     expect(Object.keys(ERROR_CODES)).toEqual(Object.keys(ERROR_CODES).sort());
   });

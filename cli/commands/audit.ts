@@ -1,0 +1,74 @@
+// aegis audit verify: proves that a log is whole, without configuration and without a network.
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { verifyAuditLog } from "#audit";
+import { EXIT } from "../output/exit-codes.ts";
+import type { ExitCode } from "../output/exit-codes.ts";
+import { jsonDocument } from "../output/io.ts";
+import type { CommandHost } from "../program.ts";
+
+interface AuditVerifyOptions {
+  readonly key: readonly string[];
+  readonly checkpoint?: string;
+  readonly tenant?: string;
+  readonly format: string;
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+
+export function registerAudit(program: Command, host: CommandHost): void {
+  const audit = program.command("audit").description("The audit log.");
+  audit
+    .command("verify")
+    .argument("<dir>", "audit directory")
+    .description("Verify hashes, chains, sequences, seals and checkpoints. Exit 6 tampered, 8 incomplete.")
+    .option(
+      "--key <public.pem>",
+      "trusted public key of the log; repeat. Without it the keys in the directory are used",
+      collect,
+      [],
+    )
+    .option("--checkpoint <file>", "checkpoints kept elsewhere: the log must still hold all they cover")
+    .option("--tenant <id>", "report only this tenant's records")
+    .option("--format <format>", "output format: text, json", "text")
+    .action(host.action((dir: string, options: AuditVerifyOptions) => verify(dir, options, host)));
+}
+
+async function verify(dir: string, options: AuditVerifyOptions, host: CommandHost): Promise<ExitCode> {
+  const path = (file: string): string => resolve(host.io.cwd, file);
+  const publicKeys = await Promise.all(options.key.map((file) => readFile(path(file), "utf8")));
+  const result = await verifyAuditLog({
+    dir: path(dir),
+    ...(publicKeys.length === 0 ? {} : { publicKeys }),
+    ...(options.checkpoint === undefined ? {} : { checkpoint: path(options.checkpoint) }),
+    ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+  });
+  const { tenants, ...rest } = result;
+  if (options.format === "json")
+    host.io.out(jsonDocument({ formatVersion: 1, ...rest, tenants: Object.fromEntries(tenants) }));
+  else describe(result, host);
+  switch (result.outcome) {
+    case "clean":
+      return EXIT.ok;
+    case "incomplete":
+      return EXIT.auditIncomplete;
+    case "tampered":
+    default:
+      return EXIT.trust;
+  }
+}
+
+function describe(result: Awaited<ReturnType<typeof verifyAuditLog>>, host: CommandHost): void {
+  const { io } = host;
+  io.out(`${result.outcome}: ${result.records} records in ${result.segments} segments\n`);
+  for (const [tenant, summary] of result.tenants) {
+    io.out(
+      `  ${tenant}: ${summary.records} records, ${summary.first}–${summary.last}, head ${summary.hash}\n`,
+    );
+  }
+  if (result.firstBad !== undefined) {
+    io.err(`first bad: ${result.firstBad.file}:${result.firstBad.line}: ${result.firstBad.reason}\n`);
+  }
+  for (const warning of result.warnings) io.err(`warning: ${warning}\n`);
+}

@@ -1,0 +1,43 @@
+// aegis build: the deterministic bundle and its digest.
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { EXIT } from "../output/exit-codes.ts";
+import { jsonDocument } from "../output/io.ts";
+import { compileProject, showDiagnostics } from "../output/project.ts";
+import type { CommandHost } from "../program.ts";
+
+interface BuildOptions {
+  readonly output: string;
+  readonly format: string;
+}
+
+export function registerBuild(program: Command, host: CommandHost): void {
+  program
+    .command("build")
+    .argument("[dir]", "policy repository", ".")
+    .description("Compile to a bundle and print its digest (sha256sum of the file).")
+    .requiredOption("-o, --output <file.aegis>", "file to write")
+    .option("--format <format>", "output format: text, json", "text")
+    .action(
+      host.action(async (dir: string, options: BuildOptions) => {
+        const result = await compileProject(dir, host.io);
+        if (result.diagnostics.length > 0) showDiagnostics(result, host.io);
+        const { bundle } = result;
+        if (bundle === undefined) return EXIT.checkFailed;
+        const file = resolve(host.io.cwd, options.output);
+        await writeFile(file, bundle.bytes);
+        const { digest, bytes, content } = bundle;
+        const vectors = content.vectors.vectors.length;
+        if (options.format === "json") {
+          host.io.out(jsonDocument({ formatVersion: 1, file, digest, sizeBytes: bytes.length, vectors }));
+        } else {
+          host.io.out(`${digest}  ${options.output}\n`);
+          host.io.err(
+            `${bytes.length} bytes, ${content.policies.slices.length} slices, ${vectors} golden vectors\n`,
+          );
+        }
+        return EXIT.ok;
+      }),
+    );
+}

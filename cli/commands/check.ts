@@ -1,0 +1,69 @@
+// aegis check: compiles without emitting and reports what it found.
+import type { Command } from "commander";
+import { COMPILER_VERSION, renderGithub, renderJson, renderSarif, renderText } from "#compiler";
+import type { CompileResult } from "#compiler";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
+import { compileProject, hasErrors } from "../output/project.ts";
+import type { CommandHost } from "../program.ts";
+
+const FORMATS = ["text", "json", "github", "sarif"] as const;
+type Format = (typeof FORMATS)[number];
+
+interface CheckOptions {
+  readonly format: string;
+  readonly maxWarnings?: string;
+}
+
+export function registerCheck(program: Command, host: CommandHost): void {
+  program
+    .command("check")
+    .argument("[dir]", "policy repository", ".")
+    .description("Validate policies, registry, routes, identity and tests.")
+    .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
+    .option("--max-warnings <n>", "fail where there are more warnings")
+    .action(
+      host.action(async (dir: string, options: CheckOptions) => {
+        const format = parseFormat(options.format);
+        const maxWarnings = parseCount(options.maxWarnings);
+        const result = await compileProject(dir, host.io);
+        if (format === "text")
+          host.io.err(
+            renderText(result.diagnostics, { color: host.io.colorErr, sourceOf: result.model.textOf }),
+          );
+        else host.io.out(render(result, format));
+        const warnings = result.diagnostics.filter((diagnostic) => diagnostic.severity === "warning").length;
+        if (hasErrors(result)) return EXIT.checkFailed;
+        if (maxWarnings !== undefined && warnings > maxWarnings) {
+          host.io.err(`${warnings} warnings, at most ${maxWarnings} allowed\n`);
+          return EXIT.checkFailed;
+        }
+        return EXIT.ok;
+      }),
+    );
+}
+
+function parseFormat(text: string): Format {
+  const format = FORMATS.find((candidate) => candidate === text);
+  if (format === undefined)
+    throw new CliError(`unknown format ${JSON.stringify(text)}`, { help: `one of ${FORMATS.join(", ")}` });
+  return format;
+}
+
+function parseCount(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,6}$/u.test(text))
+    throw new CliError(`--max-warnings must be a number, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+function render(result: CompileResult, format: Exclude<Format, "text">): string {
+  switch (format) {
+    case "json":
+      return renderJson(result.diagnostics);
+    case "github":
+      return renderGithub(result.diagnostics);
+    case "sarif":
+      return renderSarif(result.diagnostics, COMPILER_VERSION);
+  }
+}

@@ -1,0 +1,42 @@
+// aegis gateway: the runtime gateway, as `aegis-gateway` starts it.
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { gatewayEntry } from "../dev/gateway-process.ts";
+import { EXIT } from "../output/exit-codes.ts";
+import type { ExitCode } from "../output/exit-codes.ts";
+import type { CommandHost } from "../program.ts";
+
+export function registerGateway(program: Command, host: CommandHost): void {
+  program
+    .command("gateway")
+    .description("Run the gateway (also: aegis-gateway).")
+    .requiredOption("--config <gateway.json>", "process configuration")
+    .action(
+      host.action((options: { readonly config: string }) =>
+        runGateway(["--config", resolve(host.io.cwd, options.config)], host.io.cwd),
+      ),
+    );
+}
+
+/** Runs it as a process of its own, under the flag that forbids code from strings; signals are passed on. */
+function runGateway(args: readonly string[], cwd: string): Promise<ExitCode> {
+  const child = spawn(
+    process.execPath,
+    ["--disallow-code-generation-from-strings", gatewayEntry(), ...args],
+    {
+      stdio: "inherit",
+      cwd,
+    },
+  );
+  const forward = (signal: NodeJS.Signals) => (): void => void child.kill(signal);
+  process.on("SIGTERM", forward("SIGTERM"));
+  process.on("SIGINT", forward("SIGINT"));
+  process.on("SIGHUP", forward("SIGHUP"));
+  return new Promise((done, fail) => {
+    child.once("error", fail);
+    child.once("exit", (code) =>
+      done(code === EXIT.ok ? EXIT.ok : code === EXIT.trust ? EXIT.trust : EXIT.error),
+    );
+  });
+}

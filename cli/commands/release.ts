@@ -1,0 +1,144 @@
+// aegis release: a signed statement that makes a bundle the next release of a channel. `rollback` is the same with an
+// old bundle: a new statement with a higher sequence.
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { sha256Hex } from "#bundle";
+import { cosignRelease, loadSigningKey, openTrustRoot, releaseBundle, rollbackTo } from "#release";
+import type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "#release";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
+import { parseExpiry, parseSeconds } from "../output/instants.ts";
+import { jsonDocument } from "../output/io.ts";
+import type { CommandHost } from "../program.ts";
+
+interface ReleaseOptions {
+  readonly key: readonly string[];
+  readonly root: string;
+  readonly channel: string;
+  readonly expires: string;
+  readonly grace: string;
+  readonly plan?: string;
+  readonly tests?: string;
+  readonly output: string;
+  readonly format: string;
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+
+function withReleaseOptions(command: Command): Command {
+  return command
+    .requiredOption("--key <file>", "private release key, or env:NAME; repeat for more", collect, [])
+    .requiredOption("--root <root.json>", "root of trust that vouches for the keys")
+    .requiredOption("--channel <name>", "channel, which is an environment of the bundle")
+    .requiredOption("-o, --output <dir>", "channel directory")
+    .option("--expires <when>", "after this gateways stop accepting it", "90d")
+    .option("--grace <duration>", "how long gateways serve on past the expiry", "1d")
+    .option("--plan <file>", "plan that was reviewed; its digest is recorded")
+    .option("--tests <file>", "test report; its digest and counts are recorded")
+    .option("--format <format>", "output format: text, json", "text");
+}
+
+export function registerRelease(program: Command, host: CommandHost): void {
+  withReleaseOptions(
+    program
+      .command("release")
+      .argument("[file.aegis]", "bundle; without it a waiting statement is co-signed"),
+  )
+    .description("Release a bundle as the channel's next sequence; a concurrent release loses with exit 6.")
+    .action(
+      host.action(async (file: string | undefined, options: ReleaseOptions) => {
+        const target = await openTarget(options, host);
+        if (file === undefined) return report(await cosignRelease(target), options, host);
+        const terms = await readTerms(options, host);
+        return report(
+          await releaseBundle(target, terms, await readFile(resolve(host.io.cwd, file))),
+          options,
+          host,
+        );
+      }),
+    );
+  withReleaseOptions(
+    program.command("rollback").requiredOption("--to <digest>", "bundle the channel still holds"),
+  )
+    .description("Release an earlier bundle again, under a new statement with a higher sequence.")
+    .action(
+      host.action(async (options: ReleaseOptions & { readonly to: string }) => {
+        const target = await openTarget(options, host);
+        return report(await rollbackTo(target, await readTerms(options, host), options.to), options, host);
+      }),
+    );
+}
+
+async function openTarget(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTarget> {
+  if (options.key.length === 0) throw new CliError("at least one --key is needed");
+  const path = (file: string): string => resolve(host.io.cwd, file);
+  const root = await openTrustRoot(await readFile(path(options.root)));
+  const signers = await Promise.all(
+    options.key.map((file) => loadSigningKey(file.startsWith("env:") ? file : path(file), host.io.env)),
+  );
+  return { directory: path(options.output), channel: options.channel, root, signers, nowMs: Date.now() };
+}
+
+async function readTerms(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTerms> {
+  const source = gitSource(host.io.cwd);
+  return {
+    expiresAtMs: parseExpiry(options.expires, Date.now()),
+    graceSeconds: parseSeconds(options.grace),
+    ...(source === undefined ? {} : { source }),
+    ...(options.plan === undefined
+      ? {}
+      : { plan: { digest: sha256Hex(await readFile(resolve(host.io.cwd, options.plan))) } }),
+    ...(options.tests === undefined
+      ? {}
+      : { tests: await readTestReport(resolve(host.io.cwd, options.tests)) }),
+  };
+}
+
+async function readTestReport(file: string): Promise<NonNullable<ReleaseTerms["tests"]>> {
+  const bytes = await readFile(file);
+  try {
+    const report = JSON.parse(bytes.toString("utf8")) as { passed?: unknown; failed?: unknown };
+    const { passed, failed } = report;
+    if (Number.isSafeInteger(passed) && Number.isSafeInteger(failed)) {
+      return { digest: sha256Hex(bytes), passed: passed as number, failed: failed as number };
+    }
+  } catch (cause) {
+    throw new CliError(`${file} is not JSON`, { cause });
+  }
+  throw new CliError(`${file} has no counts`, { help: "make it with `aegis test --format json`" });
+}
+
+/** Repository and commit of the working directory, where it is a Git work tree. */
+function gitSource(cwd: string): { repo: string; commit: string } | undefined {
+  const git = (...args: string[]): string | undefined => {
+    try {
+      return execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    } catch {
+      return undefined;
+    }
+  };
+  const commit = git("rev-parse", "HEAD");
+  if (commit === undefined || !/^[0-9a-f]{40,64}$/u.test(commit)) return undefined;
+  return { repo: withoutCredentials(git("remote", "get-url", "origin") ?? "local"), commit };
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/@]*@/u, "$1");
+}
+
+function report(outcome: ReleaseOutcome, options: ReleaseOptions, host: CommandHost): 0 {
+  const { statement, published } = outcome;
+  if (options.format === "json") {
+    host.io.out(jsonDocument({ formatVersion: 1, published, statement }));
+    return EXIT.ok;
+  }
+  host.io.out(`${statement.channel} sequence ${statement.sequence}  ${statement.digest}\n`);
+  host.io.err(
+    published
+      ? `expires ${statement.expiresAt}\n`
+      : "not published: more signatures are needed. Run `aegis release` without a file and with the next --key.\n",
+  );
+  return EXIT.ok;
+}

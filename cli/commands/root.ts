@@ -1,0 +1,160 @@
+// aegis root init | rotate: the keys that vouch for releases, and how many of them it takes.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { Command } from "commander";
+import { sha256Hex } from "#bundle";
+import { cosignRoot, initRoot, loadPublicKey, loadSigningKey, openTrustRoot, rotateRoot } from "#release";
+import type { PublicKey, RootDraft } from "#release";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
+import { parseExpiry } from "../output/instants.ts";
+import { jsonDocument } from "../output/io.ts";
+import type { CommandHost } from "../program.ts";
+
+interface InitOptions {
+  readonly key: readonly string[];
+  readonly releaseKey: readonly string[];
+  readonly threshold: string;
+  readonly releaseThreshold: string;
+  readonly expires: string;
+  readonly output: string;
+  readonly format: string;
+}
+
+interface RotateOptions {
+  readonly root: string;
+  readonly key: readonly string[];
+  readonly addReleaseKey: readonly string[];
+  readonly addRootKey: readonly string[];
+  readonly remove: readonly string[];
+  readonly revokeDigest: readonly string[];
+  readonly raiseEpoch?: boolean;
+  readonly expires?: string;
+  readonly output: string;
+  readonly format: string;
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+
+export function registerRoot(program: Command, host: CommandHost): void {
+  const root = program.command("root").description("The root of trust that gateways are pinned to.");
+  root
+    .command("init")
+    .description("Make root version 1 from key files and print its sha-256, which goes into gateway.json.")
+    .requiredOption("--key <file>", "private root key; repeat for more", collect, [])
+    .option(
+      "--release-key <file>",
+      "key that may sign releases, private or public; repeat (default: the root keys)",
+      collect,
+      [],
+    )
+    .option("--threshold <n>", "root signatures needed to change the root", "1")
+    .option("--release-threshold <n>", "release signatures needed", "1")
+    .option("--expires <when>", "life of this root", "1y")
+    .requiredOption("-o, --output <root.json>", "file to write; never overwritten")
+    .option("--format <format>", "output format: text, json", "text")
+    .action(host.action((options: InitOptions) => init(options, host)));
+  root
+    .command("rotate")
+    .description("Make the next root from the current one; it needs the thresholds of both.")
+    .requiredOption("--root <root.json>", "current root")
+    .requiredOption("--key <file>", "private root key; repeat for more", collect, [])
+    .option("--add-root-key <file>", "key to add to the root role; repeat", collect, [])
+    .option("--add-release-key <file>", "key to add to the release role; repeat", collect, [])
+    .option("--remove <keyId>", "key to take out of every role; repeat", collect, [])
+    .option("--revoke-digest <sha256>", "bundle that must never run again; repeat", collect, [])
+    .option("--raise-epoch", "void every sequence released so far: the cure for a leaked release key")
+    .option("--expires <when>", "life of the new root")
+    .requiredOption(
+      "-o, --output <file.json>",
+      "file to write; put it into the channel as roots/<version>.json",
+    )
+    .option("--format <format>", "output format: text, json", "text")
+    .action(host.action((options: RotateOptions) => rotate(options, host)));
+}
+
+async function init(options: InitOptions, host: CommandHost): Promise<0> {
+  const path = (file: string): string => resolve(host.io.cwd, file);
+  if (options.key.length === 0) throw new CliError("at least one --key is needed");
+  const signers = await Promise.all(
+    options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
+  );
+  const releaseKeys: readonly PublicKey[] =
+    options.releaseKey.length === 0
+      ? signers
+      : await Promise.all(options.releaseKey.map((file) => loadPublicKey(path(file))));
+  const draft = await initRoot(
+    {
+      rootKeys: signers,
+      releaseKeys,
+      rootThreshold: parseThreshold(options.threshold),
+      releaseThreshold: parseThreshold(options.releaseThreshold),
+      expiresAtMs: parseExpiry(options.expires, Date.now()),
+    },
+    signers,
+  );
+  return writeRoot(draft, path(options.output), options, host);
+}
+
+async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
+  const path = (file: string): string => resolve(host.io.cwd, file);
+  const load = (files: readonly string[]): Promise<PublicKey[]> =>
+    Promise.all(files.map((file) => loadPublicKey(path(file))));
+  const current = await openTrustRoot(await readFile(path(options.root)));
+  const signers = await Promise.all(
+    options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
+  );
+  const existing = await readFile(path(options.output)).catch(() => undefined);
+  // A second signer adds to the draft the first one left.
+  if (existing !== undefined) {
+    const draft = await cosignRoot(current, existing, signers);
+    return writeRoot(draft, path(options.output), options, host, "replace");
+  }
+  const draft = await rotateRoot(
+    current,
+    {
+      addRootKeys: await load(options.addRootKey),
+      addReleaseKeys: await load(options.addReleaseKey),
+      removeKeys: options.remove,
+      revokeDigests: options.revokeDigest,
+      raiseEpoch: options.raiseEpoch === true,
+      ...(options.expires === undefined ? {} : { expiresAtMs: parseExpiry(options.expires, Date.now()) }),
+    },
+    signers,
+  );
+  return writeRoot(draft, path(options.output), options, host);
+}
+
+async function writeRoot(
+  draft: RootDraft,
+  file: string,
+  options: { readonly output: string; readonly format: string },
+  host: CommandHost,
+  mode: "new" | "replace" = "new",
+): Promise<0> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, draft.bytes, { flag: mode === "new" ? "wx" : "w" });
+  const sha256 = sha256Hex(draft.bytes);
+  const { version, epoch } = draft.document;
+  if (options.format === "json") {
+    host.io.out(jsonDocument({ formatVersion: 1, file, sha256, version, epoch, complete: draft.complete }));
+  } else {
+    host.io.out(`${sha256}  ${options.output}\n`);
+    const state = draft.complete
+      ? "complete"
+      : "needs further signatures: run the same command with the next --key";
+    host.io.err(`root version ${version}, epoch ${epoch}, ${state}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** `env:NAME` stays as it is: CI keeps keys in its secrets. */
+function keyReference(file: string, path: (file: string) => string): string {
+  return file.startsWith("env:") ? file : path(file);
+}
+
+function parseThreshold(text: string): number {
+  if (!/^[1-9]\d?$/u.test(text))
+    throw new CliError(`a threshold is a number from 1 to 99, not ${JSON.stringify(text)}`);
+  return Number(text);
+}
