@@ -2,16 +2,17 @@
 import { LineMap } from "../documents/source-text.ts";
 import type { TextRule } from "./context.ts";
 
+// Every repetition is bounded: a hostile file must not make a pattern scan it once for each of its characters.
 const SHAPES: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/gu, "a private key"],
+  [/-----BEGIN (?:[A-Z]{1,20} ){0,4}PRIVATE KEY-----/gu, "a private key"],
   [/\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/gu, "an AWS access key id"],
   [/\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bgithub_pat_[A-Za-z0-9_]{22,}/gu, "a GitHub token"],
   [/\bglpat-[A-Za-z0-9_-]{20,}/gu, "a GitLab token"],
   [/\bxox[abeoprs]-[A-Za-z0-9-]{10,}/gu, "a Slack token"],
   [/\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}/gu, "an API key"],
   [/\bAIza[A-Za-z0-9_-]{35}/gu, "a Google API key"],
-  [/\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/gu, "a JSON Web Token"],
-  [/\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"']+:[^\s/@"']+@/gu, "a URL with a password"],
+  [/\beyJ[A-Za-z0-9_-]{10,500}\.eyJ[A-Za-z0-9_-]{10,500}/gu, "a JSON Web Token"],
+  [/\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/:@"']{1,200}:[^\s/@"']{1,200}@/gu, "a URL with a password"],
 ];
 
 export const secretLiteral: TextRule = {

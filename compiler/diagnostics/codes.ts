@@ -79,6 +79,12 @@ const OWN_CODES = {
   SQL_OPERATION_UNKNOWN: error("constraints.operations names an unknown SQL operation"),
   TEST_NAME_UNKNOWN: error("a test refers to a principal, call or policy that is not declared"),
   TEST_PRINCIPAL_INVALID: error("a test principal has facts that no issuer could supply"),
+  TRANSFORM_BREAKS_SCHEMA: warning("a redacted value no longer fits the approved schema"),
+  TRANSFORM_PATH_IMPOSSIBLE: error("by the approved schema nothing can stand at a redacted path"),
+  TRANSFORM_PATH_INVALID: error("a redacted path is not valid"),
+  TRANSFORM_PATH_UNDECLARED: warning("the approved schema does not describe a redacted path"),
+  TRANSFORM_ROOT_UNKNOWN: error("a redacted path begins neither with $.request nor with $.response"),
+  TRANSFORM_SCHEMA_UNUSABLE: warning("an approved schema cannot be used to check redacted paths"),
   TRANSPORT_INVALID: error("a transport or its overlay is not usable"),
   YAML_INVALID: error("a file is not strict YAML"),
 } as const satisfies Record<string, DiagnosticCodeEntry>;

@@ -60,6 +60,9 @@ export function roleOf(path: string): FileRole | undefined {
   return ROLES.find(([pattern]) => pattern.test(path))?.[1];
 }
 
+/** Parsing text that is no YAML can take a second for each file. */
+const MAX_FAULTY_DOCUMENTS = 8;
+
 interface Loading {
   readonly workspace: Workspace;
   readonly sink: DiagnosticSink;
@@ -67,6 +70,8 @@ interface Loading {
   readonly byKind: Map<DocumentKind, Parsed<unknown>[]>;
   readonly cedar: CedarSource[];
   readonly pins: PinFile[];
+  /** Documents that were not YAML so far. */
+  faulty: number;
 }
 
 function loadFile(loading: Loading, path: string): void {
@@ -91,7 +96,16 @@ function loadFile(loading: Loading, path: string): void {
     loading.cedar.push({ file: path, text });
     return;
   }
+  if (loading.faulty >= MAX_FAULTY_DOCUMENTS) {
+    sink.report(
+      "SOURCE_LIMIT",
+      startOf(path),
+      `not read: ${MAX_FAULTY_DOCUMENTS} other documents are not YAML`,
+    );
+    return;
+  }
   const source = parseYaml(path, text, sink);
+  if (source === undefined) loading.faulty += 1;
   const shape = source === undefined ? undefined : validateDocument(source, role, sink);
   if (source === undefined || shape === undefined) return;
   const list = loading.byKind.get(role) ?? [];
@@ -101,7 +115,15 @@ function loadFile(loading: Loading, path: string): void {
 
 /** Reads everything; findings go to `sink`, and a document with a finding of its own is left out. */
 export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Documents {
-  const loading: Loading = { workspace, sink, texts: new Map(), byKind: new Map(), cedar: [], pins: [] };
+  const loading: Loading = {
+    workspace,
+    sink,
+    texts: new Map(),
+    byKind: new Map(),
+    cedar: [],
+    pins: [],
+    faulty: 0,
+  };
   for (const path of workspace.list()) loadFile(loading, path);
   const ofKind = <Kind extends DocumentKind>(kind: Kind): readonly Parsed<DocumentShapes[Kind]>[] =>
     (loading.byKind.get(kind) ?? []) as readonly Parsed<DocumentShapes[Kind]>[];

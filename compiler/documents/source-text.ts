@@ -4,8 +4,8 @@ import { startOf } from "../diagnostics/index.ts";
 import type { SourceSpan } from "../diagnostics/index.ts";
 import type { Workspace } from "../workspace/index.ts";
 
-/** Authored documents are written by people; pins are generated and may be larger. */
-export const MAX_AUTHORED_BYTES = 1024 * 1024;
+/** Authored documents are written by people. The YAML parser is quadratic on hostile text: 1 MiB can take 20 s. */
+export const MAX_AUTHORED_BYTES = 256 * 1024;
 
 /** Decodes one file; undefined after reporting SOURCE_ENCODING or SOURCE_LIMIT. */
 export function readText(

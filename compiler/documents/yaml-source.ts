@@ -1,6 +1,6 @@
 // Strict YAML: YAML 1.2 core schema, unique string keys, no anchors, aliases, tags, directives or second documents.
 // Every node keeps its position.
-import { isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
+import { Lexer, isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
 import type { Document, ParsedNode } from "yaml";
 import { closestName } from "#std";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
@@ -14,6 +14,10 @@ export type YamlValue =
 
 const MAX_DEPTH = 64;
 const MAX_NODES = 200_000;
+/** Brackets, indicators, scalars, blanks and line ends. */
+const MAX_TOKENS = 30_000;
+/** Findings of one file; text that is no YAML could give one for each character. */
+const MAX_FINDINGS = 20;
 
 export interface YamlSource {
   readonly file: string;
@@ -86,6 +90,10 @@ function convertMap(build: Build, items: MapItems, path: YamlPath): YamlValue {
       build.report(span, `the key ${JSON.stringify(key.value)} is not allowed`);
       continue;
     }
+    if (Object.hasOwn(result, key.value)) {
+      build.report(span, `the key ${JSON.stringify(key.value)} stands twice`);
+      continue;
+    }
     const inner = [...path, key.value];
     build.keys.set(pathKey(inner), span);
     if (value === null) build.values.set(pathKey(inner), span);
@@ -112,21 +120,42 @@ function reportSyntax(
   return document.errors.length + document.warnings.length === 0;
 }
 
+/**
+ * True where the text has more tokens, or more brackets open at once, than a document may have. The lexer is linear;
+ * what comes after it needs seconds to find out.
+ */
+function isExcessive(text: string): boolean {
+  let tokens = 0;
+  let open = 0;
+  for (const token of new Lexer().lex(text)) {
+    tokens += 1;
+    if (token === "[" || token === "{") open += 1;
+    else if (token === "]" || token === "}") open -= 1;
+    if (tokens > MAX_TOKENS || open > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
 /** Parses `text`; undefined after reporting YAML_INVALID. */
 export function parseYaml(file: string, text: string, sink: DiagnosticSink): YamlSource | undefined {
   const lines = new LineMap(file, text);
-  let clean = true;
+  let found = 0;
   const report = (span: SourceSpan, message: string): void => {
-    clean = false;
-    sink.report("YAML_INVALID", span, message);
+    found += 1;
+    if (found <= MAX_FINDINGS) sink.report("YAML_INVALID", span, message);
   };
+  if (isExcessive(text)) {
+    report(startOf(file), TOO_DEEP);
+    return undefined;
+  }
   const build: Build = { lines, values: new Map(), keys: new Map(), report, nodes: 0 };
   try {
     const document = parseDocument(text, {
       version: "1.2",
       schema: "core",
       strict: true,
-      uniqueKeys: true,
+      // The parser compares every key with every other; convertMap finds repetitions by name.
+      uniqueKeys: false,
       stringKeys: false,
       merge: false,
       prettyErrors: false,
@@ -135,7 +164,7 @@ export function parseYaml(file: string, text: string, sink: DiagnosticSink): Yam
     });
     if (!reportSyntax(document, file, lines, report)) return undefined;
     const value = convert(build, document.contents, []);
-    if (!clean) return undefined;
+    if (found > 0) return undefined;
     return sourceOf(file, text, value, build);
   } catch (error) {
     report(startOf(file), error instanceof RangeError ? TOO_DEEP : `the parser failed: ${String(error)}`);

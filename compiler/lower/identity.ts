@@ -6,6 +6,7 @@ import type { JsonObject } from "#std";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
 import type { Documents, Parsed } from "../documents/load.ts";
 import type { IdentityShape, IssuerShape } from "../documents/shapes.ts";
+import { didYouMean } from "../documents/yaml-source.ts";
 import type { Workspace } from "../workspace/index.ts";
 import type { Overlay } from "./overlay.ts";
 
@@ -42,8 +43,7 @@ export interface DeclaredIssuer {
 type Document = Parsed<IdentityShape>;
 
 function readKeySet(workspace: Workspace, file: string): JsonObject | string {
-  if (!workspace.list().includes(file))
-    return `there is no file ${file}; only files in the document folders are read`;
+  if (!workspace.list().includes(file)) return `there is no file ${file}; key sets lie in identity/`;
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(workspace.read(file)));
     const keys = isJsonObject(value) ? value["keys"] : undefined;
@@ -133,6 +133,26 @@ interface ScopedIssuer extends DeclaredIssuer {
   readonly environments: readonly string[] | undefined;
 }
 
+function checkRoleMap(
+  documents: Documents,
+  document: Document,
+  issuer: IssuerShape,
+  index: number,
+  sink: DiagnosticSink,
+): void {
+  const known = documents.project?.shape.roles;
+  for (const [value, role] of Object.entries(issuer.roles?.map ?? {})) {
+    if (known?.includes(role) !== false) continue;
+    const at = document.source.at("issuers", index, "roles", "map", value);
+    sink.report(
+      "ROLE_UNKNOWN",
+      at,
+      `the role ${JSON.stringify(role)} is not declared`,
+      didYouMean(role, known),
+    );
+  }
+}
+
 function declaredIssuers(
   documents: Documents,
   environments: readonly string[],
@@ -148,6 +168,7 @@ function declaredIssuers(
         const place = document.source.at("issuers", index, "environments", position);
         sink.report("ENVIRONMENT_UNKNOWN", place, `the environment ${JSON.stringify(name)} is not declared`);
       }
+      checkRoleMap(documents, document, issuer, index, sink);
       const keys = keysOf(workspace, document, issuer, index, sink);
       if (seen.has(issuer.issuer)) {
         sink.report(

@@ -50,7 +50,13 @@ export interface PolicyWork {
   readonly uses: TargetUse[];
 }
 
-/** Adds a policy whose id is the document and the JSON Pointer of its line. */
+/** Id of a line of a document: the file and the JSON Pointer of the line. */
+export function policyIdOf(document: Parsed<PolicyShape>, path: readonly (string | number)[]): PolicyId {
+  const parts = path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`);
+  return `${document.source.file}#${parts.join("")}`;
+}
+
+/** Adds the policy that a line means. */
 export function addPolicy(
   work: PolicyWork,
   path: readonly (string | number)[],
@@ -58,10 +64,9 @@ export function addPolicy(
   at: SourceSpan,
   derivations: readonly Derivation[] = [],
 ): void {
-  const pointer = path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
   const { reason } = work.document.shape.metadata ?? {};
   work.generated.push({
-    id: `${work.file}#${pointer}`,
+    id: policyIdOf(work.document, path),
     text,
     source: at,
     ...(reason === undefined ? {} : { reason }),
@@ -135,10 +140,11 @@ function closeOthers(
   }
 }
 
-function scopeServers(
+/** Servers that names of the document may mean; undefined = all. Reports unknown ones where a sink is given. */
+export function scopeServers(
   document: Parsed<PolicyShape>,
   registry: LoweredRegistry,
-  sink: DiagnosticSink,
+  sink: DiagnosticSink | undefined,
 ): ReadonlySet<string> | undefined {
   const written = document.shape.scope?.servers;
   if (written === undefined) return undefined;
@@ -146,7 +152,7 @@ function scopeServers(
   for (const [index, name] of written.entries()) {
     if (known.includes(name)) continue;
     const at = document.source.at("scope", "servers", index);
-    sink.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(name)}`, didYouMean(name, known));
+    sink?.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(name)}`, didYouMean(name, known));
   }
   return new Set(written);
 }

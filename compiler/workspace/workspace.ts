@@ -25,6 +25,7 @@ const DOCUMENT_FOLDERS: ReadonlySet<string> = new Set([
   "registry",
   "routes",
   "environments",
+  "identity",
   "tests",
 ]);
 
