@@ -16,4 +16,6 @@ export interface Overlay {
   /** Accepted at every endpoint; claims mean what they mean for the first issuer of identity.yaml. */
   readonly issuers?: readonly OverlayIssuer[];
   readonly transports?: Readonly<Record<string, TransportEntry>>;
+  /** Replaces `pinMaxAge` of every server of the bundle; milliseconds, so that a demonstration need not wait. */
+  readonly pinMaxAgeMs?: number;
 }

@@ -256,6 +256,7 @@ function lowerServer(
   pins: PinFile | undefined,
   transports: Readonly<Record<string, TransportEntry>>,
   sink: DiagnosticSink,
+  overlay: Overlay | undefined,
 ): {
   readonly server: LoweredServer;
   readonly leaves: readonly { readonly leaf: LeafEntry; readonly at: SourceSpan }[];
@@ -277,7 +278,7 @@ function lowerServer(
     tier: shape.tier ?? "",
     labels: [...(shape.labels ?? [])].sort(),
     transports,
-    pinMaxAgeMs: pinMaxAgeMs ?? DEFAULT_PIN_MAX_AGE_MS,
+    pinMaxAgeMs: overlay?.pinMaxAgeMs ?? pinMaxAgeMs ?? DEFAULT_PIN_MAX_AGE_MS,
     eras: pins?.eras ?? {},
     leaves: leaves.map((item) => item.leaf),
   };
@@ -310,7 +311,7 @@ export function lowerRegistry(
       );
     }
     const transports = transportsOf(document, environments, documents, sink, overlay);
-    const lowered = lowerServer(document, pins, transports, sink);
+    const lowered = lowerServer(document, pins, transports, sink, overlay);
     servers.set(id, lowered.server);
     for (const item of lowered.leaves) leaves.set(item.leaf.action, { server: lowered.server, ...item });
   }
