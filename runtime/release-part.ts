@@ -61,6 +61,7 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     holder,
     root: options.root,
     channel: config.release.channel,
+    ...(config.release.minSequence === 0 ? {} : { minSequence: config.release.minSequence }),
     build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier }),
     probe: (candidate, content, signal) => replayVectors(candidate.evaluator, content, signal),
     discard: (candidate) => candidate.dispose(),

@@ -30,6 +30,8 @@ export interface ReleaseConfig {
   /** Channel, which is also the environment of the bundle. */
   readonly channel: string;
   readonly pollIntervalMs: number;
+  /** Lowest sequence accepted: guards a gateway whose state directory was lost. 0 = any. */
+  readonly minSequence: number;
 }
 
 export interface TrustConfig {
@@ -93,6 +95,7 @@ export const CONFIG_NUMBERS = {
   "listen.port": { min: 0, max: 65_535, fallback: 8_080 },
   "admin.port": { min: 0, max: 65_535, fallback: 8_081 },
   "release.pollIntervalMs": { min: 100, max: 3_600_000, fallback: 10_000 },
+  "release.minSequence": { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 },
   "limits.maxRequestBytes": { min: 1_024, max: 1_048_576, fallback: 1_048_576 },
   "limits.maxConnections": { min: 1, max: 100_000, fallback: 4_096 },
   "limits.maxSessions": { min: 1, max: 1_000_000, fallback: 10_000 },
@@ -193,7 +196,7 @@ function readAdmin(reader: ConfigReader, value: JsonValue | undefined): AdminCon
 }
 
 function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: PathResolver): ReleaseConfig {
-  const release = reader.object(value, "$.release", ["source", "channel", "pollIntervalMs"], true);
+  const release = reader.object(value, "$.release", ["source", "channel", "pollIntervalMs", "minSequence"], true);
   const source = value === undefined ? "" : reader.string(release["source"], "$.release.source");
   const channel = value === undefined ? "" : reader.string(release["channel"], "$.release.channel");
   if (channel !== "" && !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(channel)) {
@@ -203,6 +206,7 @@ function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: Pat
     source: readSource(reader, source, at),
     channel,
     pollIntervalMs: number(reader, release["pollIntervalMs"], "release.pollIntervalMs"),
+    minSequence: number(reader, release["minSequence"], "release.minSequence"),
   };
 }
 

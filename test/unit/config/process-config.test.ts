@@ -76,7 +76,7 @@ describe("gateway.json", () => {
     expect(decode(minimal())).toEqual({
       listen: { host: "127.0.0.1", port: 8080 },
       admin: { host: "127.0.0.1", port: 8081 },
-      release: { source: "dir:/etc/aegis/channel", channel: "prod", pollIntervalMs: 10_000 },
+      release: { source: "dir:/etc/aegis/channel", channel: "prod", pollIntervalMs: 10_000, minSequence: 0 },
       trust: { root: "/etc/aegis/root.json", rootSha256: "a".repeat(64) },
       stateDir: "/etc/aegis/state",
       audit: { dir: "/etc/aegis/state/audit", mode: "sync" },
