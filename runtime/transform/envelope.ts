@@ -77,7 +77,7 @@ function markBlock(value: JsonValue, redact: RedactPayload): Marked {
     if (key === "blob") return "";
     if (key === "resource") return markBlock(member, redact);
     if (key === "content") return mapItems(member, (item) => markBlock(item, redact));
-    return key === "structuredContent" ? new Payload(redact(member)) : member;
+    return key === "structuredContent" ? new Payload(redact(member)) : markOther(key, member, redact);
   });
 }
 

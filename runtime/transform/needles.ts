@@ -1,7 +1,7 @@
 // Searches a text for any of many strings in one pass, so that the cost does not grow with their number.
 import type { Work } from "./work.ts";
 
-const BUCKETS = 0x10000;
+const BUCKETS = 0x1000;
 
 function bucketOf(first: number, second: number): number {
   return (first * 31 + second) & (BUCKETS - 1);
