@@ -8,7 +8,7 @@ import type { Snapshot } from "./snapshot/snapshot.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
 import type { Updater } from "./snapshot/updater.ts";
 import type { Metrics } from "./telemetry/index.ts";
-import type { UpstreamBindings } from "./upstream/bindings.ts";
+import type { UpstreamBindings } from "./snapshot/bindings.ts";
 import { GATEWAY_VERSION } from "./version.ts";
 
 export interface StatusSources {

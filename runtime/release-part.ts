@@ -21,7 +21,7 @@ import { openStateStore } from "./snapshot/state-store.ts";
 import { createUpdater } from "./snapshot/updater.ts";
 import type { Updater } from "./snapshot/updater.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
-import { UpstreamBindings } from "./upstream/bindings.ts";
+import { UpstreamBindings } from "./snapshot/bindings.ts";
 
 export interface ReleasePartOptions {
   readonly config: ProcessConfig;

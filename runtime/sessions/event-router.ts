@@ -7,7 +7,7 @@ import type { JsonObject } from "#std";
 import type { ChannelKey, UpstreamEvents } from "#upstream";
 import { answerServerRequest, governNotification } from "../pipeline/server-messages.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
-import type { UpstreamBindings } from "../upstream/bindings.ts";
+import type { UpstreamBindings } from "../snapshot/bindings.ts";
 import type { LegacySession, SessionTable } from "./session-table.ts";
 
 export interface EventRouterOptions {

@@ -15,7 +15,7 @@ import { TrustError } from "#errors";
 import { createEvaluator } from "#pdp";
 import { compileTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
-import type { UpstreamBinding, UpstreamBindings } from "../upstream/bindings.ts";
+import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
 import { definitionFor } from "./snapshot.ts";
 import type { ListName, ListedItem, ResourceTemplate, Route, RoutedServer, Snapshot } from "./snapshot.ts";
 import { templateMatcher } from "./uri-template.ts";
@@ -41,7 +41,10 @@ export async function buildSnapshot(
 ): Promise<Snapshot> {
   const environment = content.routes.environments[release.channel];
   if (environment === undefined) {
-    throw new TrustError("SNAPSHOT_FAULT", `the bundle has no environment ${JSON.stringify(release.channel)}`);
+    throw new TrustError(
+      "SNAPSHOT_FAULT",
+      `the bundle has no environment ${JSON.stringify(release.channel)}`,
+    );
   }
   const evaluator = await createEvaluator(content);
   const held: UpstreamBinding[] = [];
@@ -51,7 +54,9 @@ export async function buildSnapshot(
   };
   try {
     const routes = buildRoutes(content, environment, release.channel, options, held);
-    const transforms = new Map(content.transforms.transforms.map((entry) => [entry.action, compileTransform(entry)]));
+    const transforms = new Map(
+      content.transforms.transforms.map((entry) => [entry.action, compileTransform(entry)]),
+    );
     return {
       ...release,
       routes,
@@ -96,13 +101,20 @@ function onlyServer(entry: RouteEntry): string {
 
 function findServer(content: BundleContent, id: string): ServerEntry {
   const server = content.registry.servers.find((candidate) => candidate.id === id);
-  if (server === undefined) throw new TrustError("SNAPSHOT_FAULT", `no server ${JSON.stringify(id)} in the registry`);
+  if (server === undefined)
+    throw new TrustError("SNAPSHOT_FAULT", `no server ${JSON.stringify(id)} in the registry`);
   return server;
 }
 
-function bindServer(entry: ServerEntry, channel: string, options: SnapshotOptions, held: UpstreamBinding[]): RoutedServer {
+function bindServer(
+  entry: ServerEntry,
+  channel: string,
+  options: SnapshotOptions,
+  held: UpstreamBinding[],
+): RoutedServer {
   const transport = entry.transports[channel];
-  if (transport === undefined) throw new TrustError("SNAPSHOT_FAULT", `server ${entry.id} has no transport for ${channel}`);
+  if (transport === undefined)
+    throw new TrustError("SNAPSHOT_FAULT", `server ${entry.id} has no transport for ${channel}`);
   const binding = options.bindings.acquire(entry, transport);
   held.push(binding);
   return {
@@ -136,11 +148,16 @@ function listsOf(entry: ServerEntry, era: Era): Readonly<Record<ListName, readon
   };
 }
 
-function indexLimits(limits: readonly LimitEntry[]): (action: LeafAction | undefined) => readonly LimitEntry[] {
+function indexLimits(
+  limits: readonly LimitEntry[],
+): (action: LeafAction | undefined) => readonly LimitEntry[] {
   const general = limits.filter((limit) => limit.actions === undefined);
   const byAction = new Map<LeafAction, readonly LimitEntry[]>();
   for (const action of new Set(limits.flatMap((limit) => limit.actions ?? []))) {
-    byAction.set(action, limits.filter((limit) => limit.actions === undefined || limit.actions.includes(action)));
+    byAction.set(
+      action,
+      limits.filter((limit) => limit.actions === undefined || limit.actions.includes(action)),
+    );
   }
   return (action) => (action === undefined ? general : (byAction.get(action) ?? general));
 }

@@ -27,7 +27,11 @@ export async function replayVectors(
   }
 }
 
-async function decideVector(evaluator: Evaluator, vector: DecisionVector, signal: AbortSignal): Promise<string> {
+async function decideVector(
+  evaluator: Evaluator,
+  vector: DecisionVector,
+  signal: AbortSignal,
+): Promise<string> {
   const { principal, action, arguments: args } = vector;
   const prepared = await evaluator.prepare(principal.tenant, action, args, principal, signal);
   if (!prepared.ok) return describe("deny", []);

@@ -15,7 +15,7 @@ import type { Evaluator } from "#pdp";
 import type { CompiledTransform } from "#transform";
 import type { JsonObject } from "#std";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
-import type { UpstreamBinding } from "../upstream/bindings.ts";
+import type { UpstreamBinding } from "./bindings.ts";
 
 /** One item of a list the gateway serves from its pins. */
 export interface ListedItem {

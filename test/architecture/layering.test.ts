@@ -73,6 +73,8 @@ describe("layering", () => {
 /** Places that put parts together and so know their insides. */
 const COMPOSITION = [
   "runtime/gateway.ts",
+  "runtime/release-part.ts",
+  "runtime/gateway-status.ts",
   "runtime/main.ts",
   "runtime/snapshot/",
   "runtime/pipeline/",
@@ -101,11 +103,15 @@ describe("packages", () => {
     expect(importers.map((file) => file.path).filter((path) => !allowed.test(path))).toEqual([]);
   });
 
-  it("reads the environment in one file of the gateway", () => {
+  // A stdio program gets PATH, HOME, LANG and TMPDIR from the gateway's own environment, and nothing else.
+  it("reads the environment in two files of the gateway", () => {
     const readers = files.filter(
       (file) => file.path.startsWith("runtime/") && /process\.env\b/u.test(file.text),
     );
-    expect(readers.map((file) => file.path)).toEqual(["runtime/config/process-config.ts"]);
+    expect(readers.map((file) => file.path)).toEqual([
+      "runtime/config/process-config.ts",
+      "runtime/upstream/stdio-process.ts",
+    ]);
   });
 });
 

@@ -2,8 +2,7 @@
 // processes and verified state. Both are shared by the snapshots that name them and closed with the last of those.
 import { canonicalJson } from "#bundle";
 import type { ServerEntry, TransportEntry } from "#bundle";
-import type { PinVerifier } from "./pin-verifier.ts";
-import type { ServerUpstream } from "./server-upstream.ts";
+import type { PinVerifier, ServerUpstream } from "#upstream";
 
 export interface UpstreamBinding {
   readonly upstream: ServerUpstream;
