@@ -1,6 +1,7 @@
 // The phases of a compilation, in order. Findings are collected; content is emitted only where none is an error.
 import { DEFAULT_TENANT, bundleDigest, decodeBundleFile, encodeBundle } from "#bundle";
 import type { BundleContent, BundleManifest, Digest } from "#bundle";
+import { isTrustError } from "#errors";
 import { compileCedar } from "./cedar/index.ts";
 import type { CedarOutput } from "./cedar/index.ts";
 import type { CheckContext } from "./check/context.ts";
@@ -170,12 +171,23 @@ function emptyModel(): ProjectModel {
   };
 }
 
-async function emit(lowered: Lowered): Promise<Pick<CompileResult, "content" | "bundle">> {
-  const vectors = await buildVectors(lowered.content, lowered.suites);
-  const content: BundleContent = { ...lowered.content, vectors };
-  const bytes = encodeBundle(content, { compilerVersion: COMPILER_VERSION });
-  const digest = bundleDigest(bytes);
-  return { content, bundle: { bytes, digest, content, manifest: decodeBundleFile(bytes, digest).manifest } };
+async function emit(
+  lowered: Lowered,
+  sink: DiagnosticSink,
+): Promise<Pick<CompileResult, "content" | "bundle">> {
+  try {
+    const vectors = await buildVectors(lowered.content, lowered.suites);
+    const content: BundleContent = { ...lowered.content, vectors };
+    const bytes = encodeBundle(content, { compilerVersion: COMPILER_VERSION });
+    const digest = bundleDigest(bytes);
+    const { manifest } = decodeBundleFile(bytes, digest);
+    return { content, bundle: { bytes, digest, content, manifest } };
+  } catch (error) {
+    // The bundle is read back as a gateway reads it; what it would refuse is a finding, not a crash.
+    if (!isTrustError(error)) throw error;
+    sink.report("BUNDLE_REFUSED", startOf("aegis.yaml"), `${error.code}: ${error.detail}`);
+    return { content: undefined, bundle: undefined };
+  }
 }
 
 /**
@@ -201,6 +213,6 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     suites: lowered.suites,
     textOf: (file) => documents.texts.get(file),
   };
-  const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered);
+  const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered, sink);
   return { diagnostics: sink.sorted(), model, ...emitted };
 }

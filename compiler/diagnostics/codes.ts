@@ -25,6 +25,7 @@ const OWN_CODES = {
   ARGUMENT_OPAQUE: error("the pinned schema gives this argument no type that a policy can read"),
   ARGUMENT_UNKNOWN: error("the pinned schema has no such argument"),
   ATTRIBUTE_CONFLICT: error("two issuers map one attribute to different types"),
+  BUNDLE_REFUSED: error("a gateway would refuse the bundle"),
   CONSTRAINT_WITHOUT_PERMIT: warning("a constrained target is granted to nobody"),
   DOCUMENT_DUPLICATE: error("two documents declare the same name"),
   DOCUMENT_INVALID: error("a document does not have the shape of its kind"),

@@ -68,6 +68,8 @@ function convert(build: Build, node: ParsedNode | null, path: YamlPath): YamlVal
 }
 
 function convertScalar(build: Build, value: unknown, span: SourceSpan): YamlValue {
+  if (typeof value === "string" && !value.isWellFormed())
+    build.report(span, "the text has half a surrogate pair");
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "number" && Number.isFinite(value)) {
     if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
@@ -86,7 +88,7 @@ function convertMap(build: Build, items: MapItems, path: YamlPath): YamlValue {
       build.report(span, "a key must be text");
       continue;
     }
-    if (key.value === "__proto__" || key.value === "<<") {
+    if (key.value === "__proto__" || key.value === "<<" || !key.value.isWellFormed()) {
       build.report(span, `the key ${JSON.stringify(key.value)} is not allowed`);
       continue;
     }

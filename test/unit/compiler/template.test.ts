@@ -105,3 +105,15 @@ test("an overlay adds issuers, transports and an address to one environment only
     url: "https://jira-mcp.internal.example.com/mcp",
   });
 });
+
+test("what a gateway would refuse is a diagnostic", async () => {
+  const overlay = {
+    environment: "dev",
+    transports: { jira: { type: "streamable-http", url: "ftp://127.0.0.1/" } },
+  } as const;
+  const { bundle, content, diagnostics } = await compile({ dir: TEMPLATE, overlay });
+  expect([bundle, content]).toEqual([undefined, undefined]);
+  expect(diagnostics.filter((item) => item.severity === "error")).toMatchObject([
+    { code: "BUNDLE_REFUSED", file: "aegis.yaml", line: 1 },
+  ]);
+});
