@@ -41,13 +41,19 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
 // A compact JWS or JWE, and what follows an HTTP authentication scheme, wherever they stand in a text.
 const TOKEN_IN_TEXT = /\beyJ[\w-]{4,}(?:\.[\w-]*){1,4}/g;
 const CREDENTIALS_IN_TEXT = /\b(bearer|basic|dpop)\s+[\w.~+/=-]{8,}/gi;
+// A credential by its name in a form body, query or JSON text.
+const NAMED_IN_TEXT =
+  /\b((?:access_token|refresh_token|id_token|subject_token|client_secret|client_assertion|assertion|password|SAMLResponse)"?\s*[:=]\s*"?)[^\s"&,;}]+/gi;
 // What JSON leaves raw but a terminal or viewer may act on: DEL, C1, line separators, bidirectional controls, zero-width BOM.
 const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 /** Text without credentials; a long one becomes its start, length and SHA-256. */
 export function cleanText(text: string): string {
   const whole = text.length <= MAX_TEXT_CHARS ? text : shorten(text);
-  return whole.replace(TOKEN_IN_TEXT, REDACTED).replace(CREDENTIALS_IN_TEXT, `$1 ${REDACTED}`);
+  return whole
+    .replace(TOKEN_IN_TEXT, REDACTED)
+    .replace(CREDENTIALS_IN_TEXT, `$1 ${REDACTED}`)
+    .replace(NAMED_IN_TEXT, `$1${REDACTED}`);
 }
 
 function shorten(text: string): string {
