@@ -11,7 +11,6 @@ import { ROOT } from "./source-imports.ts";
 const BUNDLED_PACKAGES = [
   "@opentelemetry/api",
   "bintrees",
-  "cockatiel",
   "eventsource-parser",
   "fastest-levenshtein",
   "jose",
