@@ -1,5 +1,6 @@
 // Builds audit logs for the tests: a directory for lock and keys, the log itself in memory or in that directory.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { hash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AuditEvent, AuditLogOptions, ObservableAuditLog } from "#audit";
@@ -60,11 +61,12 @@ export async function memoryLog(
   place: LogPlace,
   recordsPerSegment: readonly number[],
   open: boolean,
+  extra: Partial<AuditLogOptions> = {},
 ): Promise<MemoryFs> {
   const fs = new MemoryFs();
   let current = fs;
   for (const [index, records] of recordsPerSegment.entries()) {
-    const log = await createAuditLog({ ...placeOptions(place), fs: current });
+    const log = await createAuditLog({ ...placeOptions(place), ...extra, fs: current });
     await fill(log, records, `s${String(index)}-`);
     if (open && index === recordsPerSegment.length - 1) {
       const copy = current.copy();
@@ -75,4 +77,21 @@ export async function memoryLog(
     current = current.copy();
   }
   return current;
+}
+
+/** What one who can write the file but has no key can do: changes the records of an only segment and makes all hashes fit again. */
+export function forgeChain(lines: readonly string[], alter: (line: string) => string): string[] {
+  const heads = new Map<string, string>();
+  return lines.map((line, index) => {
+    if (index === 0) return line;
+    const { ten } = JSON.parse(line) as { ten: string };
+    const previous = heads.get(ten) ?? "0".repeat(64);
+    const unhashed = alter(line).replace(
+      /"prev":"[0-9a-f]{64}","h":"[0-9a-f]{64}"\}$/,
+      `"prev":"${previous}"`,
+    );
+    const digest = hash("sha256", `aegis-audit-v1\n${unhashed}}`, "hex");
+    heads.set(ten, digest);
+    return `${unhashed},"h":"${digest}"}`;
+  });
 }

@@ -157,11 +157,22 @@ describe("what no crash leaves is refused, with file and line", () => {
       "segment-00000002.jsonl:5",
     ],
     [
+      "records changed with fitting hashes, under a checkpoint",
+      (fs) => edit(fs, (lines) => [...lines.slice(0, -1), ...forgeLast(lines)]),
+      "segment-00000002.jsonl:7",
+    ],
+    [
       "a damaged last line that a checkpoint covers",
       (fs) => edit(fs, (lines) => lines.with(-1, (lines.at(-1) ?? "").replace('"seq"', '"sEq"'))),
       "segment-00000002.jsonl:7",
     ],
   ];
+
+  function forgeLast(lines: readonly string[]): string[] {
+    const last = (lines.at(-1) ?? "").replace('"effect":"deny"', '"effect":"allow"');
+    const unhashed = last.replace(/,"h":"[0-9a-f]{64}"\}$/, "");
+    return [`${unhashed},"h":"${hash("sha256", `aegis-audit-v1\n${unhashed}}`, "hex")}"}`];
+  }
 
   function edit(fs: MemoryFs, change: (lines: string[]) => string[]): void {
     const lines = fs.read(lastSegment()).toString("utf8").trimEnd().split("\n");

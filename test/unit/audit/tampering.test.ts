@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AuditFs, VerifyResult } from "#audit";
 import { createAuditLog, verifyAuditLog } from "#audit";
-import { fill, logPlace, memoryLog, placeOptions } from "./log-fixture.ts";
+import { fill, forgeChain, logPlace, memoryLog, placeOptions } from "./log-fixture.ts";
 import type { LogPlace } from "./log-fixture.ts";
 import type { MemoryFs } from "./memory-fs.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -172,6 +172,29 @@ describe("checkpoints", () => {
       outcome: "tampered",
       firstBad: { file: "segment-00000001.jsonl", line: 4 },
     });
+    place2.remove();
+  });
+});
+
+describe("a chain rewritten with fitting hashes, which needs no key", () => {
+  const alter = (line: string): string => line.replace('"effect":"deny"', '"effect":"allow"');
+
+  test("under a seal, and under a checkpoint of the open segment, is seen", async () => {
+    const file = segmentPath(1);
+    const place2 = logPlace();
+    const open2 = await memoryLog(place2, [9], true, { checkpointMaxRecords: 4 });
+    const name2 = `${place2.dir}/segment-00000001.jsonl`;
+    const sealed = editLines(closed, file, (lines) => forgeChain(lines, alter));
+    const covered = editLines(open2, name2, (lines) => forgeChain(lines, alter));
+    expect(covered.read(name2).equals(open2.read(name2))).toBe(false);
+    expect(await verify(sealed)).toMatchObject({ outcome: "tampered" });
+    expect((await verifyAuditLog({ dir: place2.dir, fs: covered })).firstBad?.reason).toContain(
+      "another root",
+    );
+    // Forging nothing gives the same bytes: it is the change that is seen, not the tool.
+    expect(editLines(open2, name2, (lines) => forgeChain(lines, (line) => line)).read(name2)).toEqual(
+      open2.read(name2),
+    );
     place2.remove();
   });
 });
