@@ -1,131 +1,53 @@
-// A whole Aegis for one test: demo MCP servers, the template repository compiled and released, a gateway process in
-// front. Everything is real and on loopback; nothing outlives `stop`.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+// A whole Aegis for one test: the demo MCP servers and the template repository behind a gateway process.
 import { join } from "node:path";
-import { compile } from "#compiler";
-import type { CompileResult, Workspace } from "#compiler";
+import { directoryWorkspace } from "#compiler";
+import type { Workspace } from "#compiler";
 import { startDemoServers } from "../../cli/demo/demo-servers.ts";
 import type { DemoServers } from "../../cli/demo/demo-servers.ts";
-import { freePort } from "../../cli/dev/free-port.ts";
-import { startGatewayProcess } from "../../cli/dev/gateway-process.ts";
-import type { GatewayProcess, GatewayProcessOptions } from "../../cli/dev/gateway-process.ts";
-import { createThrowawayIssuer } from "../../cli/dev/throwaway-issuer.ts";
-import type { ThrowawayIssuer } from "../../cli/dev/throwaway-issuer.ts";
-import { createThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
-import type { ThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
+import type { GatewayProcessOptions } from "../../cli/dev/gateway-process.ts";
+import { createWorldDir, startGatewayWorld } from "./gateway-world.ts";
+import type { GatewayWorld } from "./gateway-world.ts";
+
+export { CHANNEL, DEVELOPER, EMPLOYEE, EXTERNAL } from "./gateway-world.ts";
+export type { Caller } from "./gateway-world.ts";
 
 export const TEMPLATE_DIR = join(import.meta.dirname, "..", "..", "policy-repo-template");
-export const CHANNEL = "dev";
 
-export interface Caller {
-  readonly subject: string;
-  readonly roles: readonly string[];
-  readonly isExternal?: boolean;
-}
-
-export const DEVELOPER: Caller = { subject: "dana", roles: ["Developer", "Employee"], isExternal: false };
-export const EMPLOYEE: Caller = { subject: "erin", roles: ["Employee"], isExternal: false };
-export const EXTERNAL: Caller = { subject: "xavier", roles: ["Developer"], isExternal: true };
-
-export interface World {
-  readonly dir: string;
+export interface World extends GatewayWorld {
   readonly servers: DemoServers;
-  readonly trust: ThrowawayTrust;
-  readonly issuer: ThrowawayIssuer;
-  readonly gateway: GatewayProcess;
-  readonly log: readonly string[];
-  readonly endpoint: (server: string) => URL;
-  readonly token: (caller: Caller, server: string) => Promise<string>;
-  /** Compiles with this world's addresses. */
-  readonly compile: (workspace?: Workspace) => Promise<CompileResult>;
-  /** Compiles, releases and reloads; the digest that is active afterwards. */
-  readonly release: (workspace?: Workspace) => Promise<string>;
-  /** Starts the gateway again on the same directory, after it was stopped or killed. */
-  readonly restartGateway: () => Promise<GatewayProcess>;
-  readonly stop: () => Promise<void>;
 }
 
 export interface WorldOptions {
   readonly templateDir?: string;
+  /** Instead of a directory. */
+  readonly workspace?: Workspace;
   readonly pinMaxAgeMs?: number;
   readonly gateway?: Partial<GatewayProcessOptions>;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const dir = await mkdtemp(join(tmpdir(), "aegis-world-"));
-  const [servers, issuer, trust, port] = await Promise.all([
-    startDemoServers(dir),
-    createThrowawayIssuer(),
-    createThrowawayTrust(dir, CHANNEL),
-    freePort(),
-  ]);
-  const publicUrl = `http://127.0.0.1:${port}`;
-  const log: string[] = [];
-  const compileHere = (workspace?: Workspace): Promise<CompileResult> =>
-    compile({
-      dir: options.templateDir ?? TEMPLATE_DIR,
-      ...(workspace === undefined ? {} : { workspace }),
-      overlay: {
-        environment: CHANNEL,
-        publicUrl,
-        issuers: [issuer.overlay],
-        transports: servers.transports,
-        ...(options.pinMaxAgeMs === undefined ? {} : { pinMaxAgeMs: options.pinMaxAgeMs }),
-      },
-    });
-  const publish = async (workspace?: Workspace): Promise<string> => {
-    const { bundle, diagnostics } = await compileHere(workspace);
-    if (bundle === undefined) throw new Error(`does not compile: ${JSON.stringify(diagnostics)}`);
-    return (await trust.release(bundle.bytes)).digest;
-  };
-  const startGateway = (): Promise<GatewayProcess> =>
-    startGatewayProcess({
-      dir,
-      port,
-      channel: CHANNEL,
-      channelDir: trust.channelDir,
-      rootPath: trust.rootPath,
-      rootSha256: trust.rootSha256,
-      programs: servers.programs,
-      onLog: (line) => void log.push(line),
-      ...options.gateway,
-    });
-  await publish();
-  let gateway = await startGateway();
-  return {
+  const dir = await createWorldDir();
+  const servers = await startDemoServers(dir);
+  const world = await startGatewayWorld({
     dir,
-    servers,
-    trust,
-    issuer,
+    workspace: options.workspace ?? directoryWorkspace(options.templateDir ?? TEMPLATE_DIR),
+    transports: servers.transports,
+    programs: servers.programs,
+    ...(options.pinMaxAgeMs === undefined ? {} : { pinMaxAgeMs: options.pinMaxAgeMs }),
+    ...(options.gateway === undefined ? {} : { gateway: options.gateway }),
+  }).catch(async (fault: unknown) => {
+    await servers.stop();
+    throw fault;
+  });
+  return {
+    ...world,
     get gateway() {
-      return gateway;
+      return world.gateway;
     },
-    log,
-    endpoint: (server) => new URL(`${publicUrl}/${server}/mcp`),
-    token: (caller, server) =>
-      issuer.mint({
-        subject: caller.subject,
-        audience: `${publicUrl}/${server}/mcp`,
-        claims: {
-          roles: [...caller.roles],
-          ...(caller.isExternal === undefined ? {} : { is_external: caller.isExternal }),
-        },
-      }),
-    compile: compileHere,
-    release: async (workspace) => {
-      const digest = await publish(workspace);
-      await gateway.reload();
-      return digest;
-    },
-    restartGateway: async () => {
-      gateway = await startGateway();
-      return gateway;
-    },
+    servers,
     stop: async () => {
-      await gateway.stop();
+      await world.stop();
       await servers.stop();
-      await rm(dir, { recursive: true, force: true });
     },
   };
 }
