@@ -19,7 +19,9 @@ function step(title: string, command: string, args: readonly string[], tally: Ta
   process.stdout.write(`\n== ${title}\n`);
   const startedMs = Date.now();
   const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit", env: environment });
-  process.stdout.write(`== ${title}: ${status === 0 ? "ok" : "FAILED"} (${Math.round((Date.now() - startedMs) / 1_000)} s)\n`);
+  process.stdout.write(
+    `== ${title}: ${status === 0 ? "ok" : "FAILED"} (${Math.round((Date.now() - startedMs) / 1_000)} s)\n`,
+  );
   if (status === 0) tally.passed += 1;
   else tally.failed += 1;
 }
@@ -27,7 +29,13 @@ function step(title: string, command: string, args: readonly string[], tally: Ta
 function runTests(tally: Tally): void {
   const directory = mkdtempSync(join(tmpdir(), "aegis-test-run-"));
   const report = join(directory, "vitest.json");
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
+  const args = [
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ];
   process.stdout.write("\n== tests\n");
   const { status } = spawnSync(join(bin, "vitest"), args, { cwd: root, stdio: "inherit", env: environment });
   const counted = readReport(report);
@@ -40,7 +48,10 @@ function runTests(tally: Tally): void {
 
 function readReport(path: string): Tally {
   try {
-    const report = JSON.parse(readFileSync(path, "utf8")) as { numPassedTests: number; numFailedTests: number };
+    const report = JSON.parse(readFileSync(path, "utf8")) as {
+      numPassedTests: number;
+      numFailedTests: number;
+    };
     return { passed: report.numPassedTests, failed: report.numFailedTests };
   } catch {
     return { passed: 0, failed: 1 };

@@ -21,7 +21,9 @@ const shared: BuildOptions = {
   legalComments: "linked",
   logLevel: "warning",
   // CommonJS packages inside an ES module need `require`.
-  banner: { js: 'import { createRequire as aegisCreateRequire } from "node:module"; const require = aegisCreateRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as aegisCreateRequire } from "node:module"; const require = aegisCreateRequire(import.meta.url);',
+  },
 };
 
 /** Entry points that become one file each in dist/gateway. */
@@ -33,7 +35,13 @@ export const GATEWAY_ENTRIES = {
 
 /** Bundles the gateway and returns the metafile; its inputs are what the gateway is made of. */
 export async function buildGateway(outdir = join(root, "dist", "gateway")): Promise<Metafile> {
-  const { metafile } = await build({ ...shared, metafile: true, entryPoints: { ...GATEWAY_ENTRIES }, outdir, splitting: false });
+  const { metafile } = await build({
+    ...shared,
+    metafile: true,
+    entryPoints: { ...GATEWAY_ENTRIES },
+    outdir,
+    splitting: false,
+  });
   await writeMetafile(outdir, metafile);
   return metafile;
 }

@@ -196,7 +196,12 @@ function readAdmin(reader: ConfigReader, value: JsonValue | undefined): AdminCon
 }
 
 function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: PathResolver): ReleaseConfig {
-  const release = reader.object(value, "$.release", ["source", "channel", "pollIntervalMs", "minSequence"], true);
+  const release = reader.object(
+    value,
+    "$.release",
+    ["source", "channel", "pollIntervalMs", "minSequence"],
+    true,
+  );
   const source = value === undefined ? "" : reader.string(release["source"], "$.release.source");
   const channel = value === undefined ? "" : reader.string(release["channel"], "$.release.channel");
   if (channel !== "" && !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(channel)) {

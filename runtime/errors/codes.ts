@@ -19,7 +19,10 @@ const unauthenticated = { jsonrpc: -32600, http: 401, message: "Authentication r
 
 export const ERROR_CODES = {
   ARGUMENTS_INVALID: { jsonrpc: -32602, http: 200, message: "Arguments do not match the approved schema" },
-  ARGUMENTS_NOT_REPRESENTABLE: { ...denied, message: "Arguments cannot be represented for the policy decision" },
+  ARGUMENTS_NOT_REPRESENTABLE: {
+    ...denied,
+    message: "Arguments cannot be represented for the policy decision",
+  },
   AUDIT_UNAVAILABLE: { jsonrpc: 5031, http: 200, message: "Audit log unavailable" },
   AUTHN_AUDIENCE_INVALID: { ...unauthenticated, message: "Token is not for this endpoint" },
   AUTHN_ISSUER_UNKNOWN: { ...unauthenticated, message: "Token issuer is not accepted here" },
@@ -39,7 +42,11 @@ export const ERROR_CODES = {
   HTTP_HEADER_INVALID: { ...invalidRequest, message: "Invalid or duplicated header" },
   HTTP_MEDIA_TYPE: { ...invalidRequest, http: 415, message: "Content type must be application/json" },
   HTTP_METHOD: { ...invalidRequest, http: 405, message: "HTTP method not allowed" },
-  HTTP_NOT_ACCEPTABLE: { ...invalidRequest, http: 406, message: "Accept must list application/json and text/event-stream" },
+  HTTP_NOT_ACCEPTABLE: {
+    ...invalidRequest,
+    http: 406,
+    message: "Accept must list application/json and text/event-stream",
+  },
   HTTP_TARGET_INVALID: { ...invalidRequest, message: "Invalid request target" },
   JSON_INVALID: { jsonrpc: -32700, http: 400, message: "Parse error" },
   MESSAGE_INVALID: invalidRequest,
