@@ -90,9 +90,14 @@ export function keyIdOf(publicKey: KeyObject): string {
   return hash("sha256", publicKey.export({ type: "spki", format: "der" }), "hex").slice(0, KEY_ID_LENGTH);
 }
 
-/** Checks a base64 Ed25519 signature over UTF-8 text. */
+/**
+ * Checks a base64 Ed25519 signature over UTF-8 text. Only the one canonical spelling is accepted: base64 has bits that a
+ * decoder ignores.
+ */
 export function verifyText(publicKey: KeyObject, text: string, signature: string): boolean {
-  return verify(null, Buffer.from(text, "utf8"), publicKey, Buffer.from(signature, "base64"));
+  const bytes = Buffer.from(signature, "base64");
+  if (bytes.toString("base64") !== signature) return false;
+  return verify(null, Buffer.from(text, "utf8"), publicKey, bytes);
 }
 
 /** Reads a PEM public key; undefined where it is not an Ed25519 one. */

@@ -68,6 +68,20 @@ test("every single-bit flip in every file is seen", async () => {
   expect(flips).toBeGreaterThan(1_000);
 });
 
+test("every bit of the last checkpoint counts, those of its base64 padding too", async () => {
+  const name = path("segment-00000003.checkpoints.jsonl");
+  const size = closed.read(name).length;
+  for (let at = size - 12; at < size - 1; at += 1) {
+    for (let bit = 0; bit < 8; bit += 1) {
+      const copy = closed.copy();
+      const bytes = Buffer.from(copy.read(name));
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+      copy.write(name, bytes);
+      expect((await verify(copy)).outcome, `byte ${String(at)}, bit ${String(bit)}`).toBe("tampered");
+    }
+  }
+});
+
 describe.each([1, 2, 3])("segment %i of a closed log", (segment) => {
   test("each line deleted, duplicated, swapped with the next, or replaced by that of another log", async () => {
     const file = segmentPath(segment);
