@@ -81,7 +81,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const handle = createExchangeHandler({
     holder,
     runner,
-    sessionVerbs: buildSessionPipeline(stages, createSessionVerbStage({ sessions, audit })),
+    sessionVerbs: buildSessionPipeline(
+      stages,
+      createSessionVerbStage({
+        sessions,
+        audit,
+        clock,
+        onFault: (fault) => logger.error("audit fault", { fault: String(fault) }),
+      }),
+    ),
     listenerOnly: buildListenerPipeline(stages),
     audit,
     clock,
