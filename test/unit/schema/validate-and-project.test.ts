@@ -60,6 +60,13 @@ describe("validateAndProject", () => {
     expect(Object.getPrototypeOf(outcome.projected["o"])).toBe(null);
   });
 
+  it.each([-0, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])("does not represent %s", (number) => {
+    const schema = { type: "object", properties: { i: { type: "integer" }, n: { type: "number" } } };
+    const { program } = lowerSchema(schema);
+    expect(validateAndProject(program, { i: number })).toMatchObject({ ok: false, path: "/i" });
+    expect(validateAndProject(program, { n: number })).toMatchObject({ ok: false, path: "/n" });
+  });
+
   it("never names a value in a refusal", () => {
     const { program } = lowerSchema({ type: "object", properties: { a: { enum: ["x"] } } });
     expect(JSON.stringify(validateAndProject(program, { a: "hunter2" }))).not.toContain("hunter2");
