@@ -1,0 +1,191 @@
+// Takes the conditions of a compiled policy apart into the terms an author thinks in.
+import type { Derivation } from "#bundle";
+import type { CedarInstance } from "#pdp";
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import { ALL, bodyOf, open, operand, pathOf } from "../cedar/est.ts";
+import type { Clause, Expr, PolicyEst } from "../cedar/est.ts";
+import type { ExplainedClause } from "./explanation.ts";
+
+/** A clause with the expressions of its terms, in order of evaluation. */
+export interface ClauseParts {
+  readonly kind: ExplainedClause["kind"];
+  readonly combine: ExplainedClause["combine"];
+  /** The policy that is satisfied exactly where the term is true. */
+  readonly probes: readonly PolicyEst[];
+  readonly texts: readonly string[];
+}
+
+/** The parts of a policy: its principal scope where it has one, then its conditions. */
+export function clausesOf(
+  policy: PolicyEst,
+  derivations: readonly Derivation[],
+  cedar: Pick<CedarInstance, "policyToText">,
+): readonly ClauseParts[] {
+  const scope: readonly ClauseParts[] =
+    policy.principal["op"] === "All"
+      ? []
+      : [
+          {
+            kind: "scope",
+            combine: "all",
+            probes: [probe({ ...policy, conditions: [] })],
+            texts: [scopeText(policy, cedar)],
+          },
+        ];
+  return [...scope, ...policy.conditions.map((clause) => partsOf(clause, derivations, cedar))];
+}
+
+function partsOf(
+  clause: Clause,
+  derivations: readonly Derivation[],
+  cedar: Pick<CedarInstance, "policyToText">,
+): ClauseParts {
+  // An `unless` is over as soon as one side of its `||` is true; everything else is a row of `&&`.
+  const combine = clause.kind === "unless" && open(clause.body)[0] === "||" ? "any" : "all";
+  const terms = joinMatches(rowOf(clause.body, combine === "any" ? "||" : "&&"), derivations);
+  return {
+    kind: clause.kind,
+    combine,
+    probes: terms.map(({ expr }) => termProbe(expr)),
+    texts: terms.map(({ expr, text }) => text ?? termText(expr, derivations, cedar)),
+  };
+}
+
+/** The terms of a row of one operator, left to right. */
+function rowOf(expr: Expr, operator: string): readonly Expr[] {
+  const terms: Expr[] = [];
+  const pending: Expr[] = [expr];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (open(next)[0] !== operator) {
+      terms.push(next);
+      continue;
+    }
+    const body = bodyOf(next);
+    pending.push(operand(body, "right"), operand(body, "left"));
+  }
+  return terms;
+}
+
+interface Term {
+  readonly expr: Expr;
+  /** Set where the term is shown as the author wrote it. */
+  readonly text?: string;
+}
+
+/** `path like "*" && context._m.r_x` is what the compiler makes of `path.matches("…")`: one term again. */
+function joinMatches(terms: readonly Expr[], derivations: readonly Derivation[]): readonly Term[] {
+  const joined: Term[] = [];
+  for (let index = 0; index < terms.length; index += 1) {
+    const expr = terms[index];
+    const next = terms[index + 1];
+    if (expr === undefined) continue;
+    const text = next === undefined ? undefined : matchesText(expr, next, derivations);
+    if (text === undefined || next === undefined) {
+      joined.push({ expr });
+      continue;
+    }
+    joined.push({ expr: { "&&": { left: expr, right: next } }, text });
+    index += 1;
+  }
+  return joined;
+}
+
+function matchesText(guard: Expr, fact: Expr, derivations: readonly Derivation[]): string | undefined {
+  const path = pathOf(fact);
+  if (open(guard)[0] !== "like" || path?.[0] !== "context" || path[1] !== "_m") return undefined;
+  const derivation = derivations.find(({ kind, name }) => kind === "matches" && name === path[2]);
+  if (derivation?.kind !== "matches") return undefined;
+  return `${contextPath(derivation.path)}.matches(${JSON.stringify(derivation.pattern)})`;
+}
+
+/** The path of a derivation as Cedar writes it: principal paths start at the principal. */
+export function contextPath(path: readonly string[]): string {
+  const [root, ...rest] = path[0] === "principal" ? path : ["context", ...path];
+  return [root ?? "context", ...rest].reduce((text, name) =>
+    /^[A-Za-z_]\w*$/u.test(name) ? `${text}.${name}` : `${text}[${JSON.stringify(name)}]`,
+  );
+}
+
+function probe(policy: PolicyEst): PolicyEst {
+  // A satisfied forbid is named whatever else holds, so that one decision answers for all probes.
+  return {
+    effect: "forbid",
+    principal: policy.principal,
+    action: ALL,
+    resource: ALL,
+    conditions: policy.conditions,
+  };
+}
+
+/** The policy alone, satisfied exactly where it applies. */
+export function wholeProbe(policy: PolicyEst): PolicyEst {
+  return probe(policy);
+}
+
+function termProbe(expr: Expr): PolicyEst {
+  return {
+    effect: "forbid",
+    principal: ALL,
+    action: ALL,
+    resource: ALL,
+    conditions: [{ kind: "when", body: expr }],
+  };
+}
+
+function textOf(policy: PolicyEst, cedar: Pick<CedarInstance, "policyToText">): string | undefined {
+  try {
+    const answer = cedar.policyToText(policy as never);
+    return answer.type === "success" ? answer.text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function termText(
+  expr: Expr,
+  derivations: readonly Derivation[],
+  cedar: Pick<CedarInstance, "policyToText">,
+): string {
+  const text = textOf(termProbe(expr), cedar);
+  const body = text === undefined ? undefined : /\bwhen \{([\s\S]*)\};?\s*$/u.exec(text)?.[1]?.trim();
+  const plain = body === undefined ? JSON.stringify(expr) : withoutOuterParentheses(body);
+  return derivations.reduce((shown, derivation) => {
+    if (derivation.kind !== "sql") return shown;
+    return shown.replaceAll(`context._d.${derivation.name}`, `sql(${contextPath(derivation.path)})`);
+  }, plain);
+}
+
+function scopeText(policy: PolicyEst, cedar: Pick<CedarInstance, "policyToText">): string {
+  const text = textOf({ ...probe(policy), conditions: [] }, cedar);
+  const scope = text === undefined ? undefined : /\(([\s\S]*?), action, resource\)/u.exec(text)?.[1];
+  return scope?.trim() ?? JSON.stringify(policy.principal);
+}
+
+/** `(a == b)` as `a == b`, where the first parenthesis closes at the end. */
+function withoutOuterParentheses(text: string): string {
+  if (!text.startsWith("(") || !text.endsWith(")")) return text;
+  let depth = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (inString) {
+      if (character === "\\") index += 1;
+      else if (character === '"') inString = false;
+      continue;
+    }
+    if (character === '"') inString = true;
+    else if (character === "(") depth += 1;
+    else if (character === ")") depth -= 1;
+    if (depth === 0 && index < text.length - 1) return text;
+  }
+  return text.slice(1, -1);
+}
+
+/** A residual of a bundle as the policy that it is. */
+export function policyEst(residual: JsonObject | undefined): PolicyEst | undefined {
+  if (residual === undefined || !Array.isArray(residual["conditions"])) return undefined;
+  const { effect, principal } = residual;
+  if ((effect !== "permit" && effect !== "forbid") || !isJsonObject(principal)) return undefined;
+  return residual as unknown as PolicyEst;
+}

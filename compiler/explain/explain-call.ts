@@ -1,0 +1,98 @@
+// Why one call is decided as it is: the decision by the gateway's evaluator, then every policy that had a say.
+import type { BundleContent, Derivation, LeafAction, PathSegment, TransformOperation } from "#bundle";
+import { createEvaluator } from "#pdp";
+import type { DecisionQuery } from "#pdp";
+import { decideCall } from "#policy-test";
+import type { Caller } from "#policy-test";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { contextPath } from "./clauses.ts";
+import type { Explanation, ExplainedFact, ExplainedTransform } from "./explanation.ts";
+import { probePolicies } from "./probe-policies.ts";
+
+export interface ExplainRequest {
+  readonly caller: Caller;
+  /** An action of the registry. */
+  readonly action: LeafAction;
+  readonly arguments: JsonObject;
+  readonly signal?: AbortSignal;
+}
+
+/** Explains one call. Throws Error where the registry has no such action. */
+export async function explainCall(content: BundleContent, request: ExplainRequest): Promise<Explanation> {
+  const { caller, action, signal } = request;
+  const server = content.registry.servers.find(({ leaves }) => leaves.some((leaf) => leaf.action === action));
+  const leaf = server?.leaves.find((candidate) => candidate.action === action);
+  if (server === undefined || leaf === undefined) throw new Error(`no approved definition is ${action}`);
+  const evaluator = await createEvaluator(content, signal === undefined ? {} : { signal });
+  try {
+    const verdict = await decideCall(evaluator, caller, action, request.arguments, signal);
+    const slice = content.policies.slices.find(
+      (candidate) => candidate.action === action && candidate.tenant === caller.facts.tenant,
+    );
+    // Without a required attribute the engine cannot be asked: it would read the absence as an error of its own.
+    const isAsked = verdict.refusal === undefined;
+    const { query } = verdict;
+    const determining = new Set([...verdict.reasons, ...verdict.errors.map(({ policy }) => policy)]);
+    const policies =
+      slice === undefined || query === undefined || !isAsked
+        ? []
+        : await probePolicies(content, slice, query, determining);
+    const { id, tenant, roles, groups, attributes } = caller.facts;
+    return {
+      decision: verdict.effect,
+      refusal: verdict.refusal,
+      reasons: verdict.reasons,
+      errors: verdict.errors,
+      principal: { id, tenant, roles, groups, attributes: attributes as JsonObject },
+      call: { server: server.id, action, target: leaf.name, arguments: request.arguments },
+      policies,
+      otherPolicies: Object.keys(content.sources.policies).length - (slice?.call.length ?? 0),
+      context: query?.context,
+      facts: query === undefined ? [] : (slice?.derivations ?? []).map((item) => factOf(item, query)),
+      transforms: transformsOf(content, action),
+    };
+  } finally {
+    evaluator.dispose();
+  }
+}
+
+function factOf(derivation: Derivation, query: DecisionQuery): ExplainedFact {
+  const { name, path } = derivation;
+  const group = derivation.kind === "matches" ? "_m" : "_d";
+  const facts = query.context[group];
+  const value: JsonValue = isJsonObject(facts) && Object.hasOwn(facts, name) ? (facts[name] ?? null) : null;
+  const what =
+    derivation.kind === "matches"
+      ? `matches ${JSON.stringify(derivation.pattern)}`
+      : `sql (${derivation.dialect})`;
+  return { name: `${group}.${name}`, path: contextPath(path), what, value };
+}
+
+function transformsOf(content: BundleContent, action: LeafAction): readonly ExplainedTransform[] {
+  const entry = content.transforms.transforms.find((candidate) => candidate.action === action);
+  if (entry === undefined) return [];
+  const shown = (direction: "request" | "response") => (operation: TransformOperation) => ({
+    direction,
+    policy: operation.policy,
+    verb: operation.verb,
+    paths: operation.paths.map(pathText),
+  });
+  return [...entry.request.map(shown("request")), ...entry.response.map(shown("response"))];
+}
+
+/** A path as it would be written in `transforms`. */
+export function pathText(path: readonly PathSegment[]): string {
+  return path.reduce((text, segment) => {
+    switch (segment.kind) {
+      case "name":
+        return /^[A-Za-z_]\w*$/u.test(segment.name)
+          ? `${text}.${segment.name}`
+          : `${text}[${JSON.stringify(segment.name)}]`;
+      case "index":
+        return `${text}[${segment.index}]`;
+      case "wildcard":
+        return `${text}[*]`;
+    }
+  }, "$");
+}

@@ -1,0 +1,83 @@
+// The account of one decision, as data.
+import type { JsonObject, JsonValue } from "#std";
+
+/** How one policy, clause or term came out. */
+export type Outcome = "true" | "false" | "error" | "not-reached";
+
+export interface PolicyPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One side of an `&&` row (of an `||` row in an `unless`). */
+export interface ExplainedTerm {
+  /** Cedar text, with derived facts written as the author wrote them. */
+  readonly text: string;
+  readonly outcome: Outcome;
+}
+
+export interface ExplainedClause {
+  /** `scope` is who the policy is about; what it says about action and resource always holds here. */
+  readonly kind: "scope" | "when" | "unless";
+  /** `all`: every term must be true. `any`: the clause of an `unless` is true where one is. */
+  readonly combine: "all" | "any";
+  readonly outcome: Outcome;
+  readonly terms: readonly ExplainedTerm[];
+}
+
+export interface ExplainedPolicy {
+  readonly id: string;
+  readonly effect: "permit" | "forbid";
+  readonly at: PolicyPlace | undefined;
+  /** What the author states. */
+  readonly reason: string | undefined;
+  readonly outcome: "satisfied" | "not-satisfied" | "error";
+  /** The engine's message for an error. */
+  readonly error: string | undefined;
+  /** True for the policies that made the decision. */
+  readonly isDetermining: boolean;
+  readonly clauses: readonly ExplainedClause[];
+}
+
+/** A fact computed before the policies ran. */
+export interface ExplainedFact {
+  /** Name in the Cedar context, e.g. `_m.r_5fa8941e3a`. */
+  readonly name: string;
+  /** e.g. `context.arguments.sql`. */
+  readonly path: string;
+  /** e.g. `matches "(?i)^\\s*SELECT\\s"` or `sql (postgresql)`. */
+  readonly what: string;
+  readonly value: JsonValue;
+}
+
+export interface ExplainedTransform {
+  readonly direction: "request" | "response";
+  readonly policy: string;
+  readonly verb: string;
+  /** Readings of the written path, e.g. `$.assignee.email`. */
+  readonly paths: readonly string[];
+}
+
+export interface Explanation {
+  readonly decision: "allow" | "deny";
+  /** Set where the call is refused before or instead of its policies. */
+  readonly refusal: { readonly code: string; readonly detail: string } | undefined;
+  /** Determining policies, sorted. */
+  readonly reasons: readonly string[];
+  readonly errors: readonly { readonly policy: string; readonly message: string }[];
+  readonly principal: JsonObject;
+  readonly call: {
+    readonly server: string;
+    readonly action: string;
+    readonly target: string;
+    readonly arguments: JsonObject;
+  };
+  readonly policies: readonly ExplainedPolicy[];
+  /** Policies of the repository that cannot apply to this leaf. */
+  readonly otherPolicies: number;
+  /** The Cedar context; undefined where the arguments were refused. */
+  readonly context: JsonObject | undefined;
+  readonly facts: readonly ExplainedFact[];
+  readonly transforms: readonly ExplainedTransform[];
+}

@@ -1,0 +1,21 @@
+// Door #explain: why a call is decided as it is.
+export { explainCall, pathText } from "./explain-call.ts";
+export type { ExplainRequest } from "./explain-call.ts";
+export { AskError, findAction, findCaller, namedCall, parseObject } from "./find-call.ts";
+export type { LeafName } from "./find-call.ts";
+export type {
+  ExplainedClause,
+  ExplainedFact,
+  ExplainedPolicy,
+  ExplainedTerm,
+  ExplainedTransform,
+  Explanation,
+  Outcome,
+  PolicyPlace,
+} from "./explanation.ts";
+export {
+  EXPLANATION_FORMAT_VERSION,
+  renderExplanationJson,
+  renderExplanationText,
+} from "./render-explanation.ts";
+export type { ExplainTextOptions } from "./render-explanation.ts";

@@ -1,0 +1,194 @@
+// An explanation for people and for machines.
+import type { JsonObject, JsonValue } from "#std";
+import type { ExplainedClause, ExplainedPolicy, Explanation, Outcome } from "./explanation.ts";
+
+export const EXPLANATION_FORMAT_VERSION = 1;
+
+export interface ExplainTextOptions {
+  readonly color: boolean;
+  /** Makes text safe for a terminal. */
+  readonly printable: (text: string) => string;
+}
+
+type Style = "bold" | "dim" | "green" | "red" | "yellow";
+const STYLE_CODES: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
+
+interface Pen {
+  readonly paint: (style: Style, text: string) => string;
+  readonly safe: (text: string) => string;
+}
+
+/** The explanation as lines of text, ending with a newline. */
+export function renderExplanationText(explanation: Explanation, options: ExplainTextOptions): string {
+  const pen: Pen = {
+    paint: (style, text) => (options.color ? `\u001b[${STYLE_CODES[style]}m${text}\u001b[0m` : text),
+    safe: options.printable,
+  };
+  const sections = [
+    decisionLines(explanation, pen),
+    policyLines(explanation, pen),
+    factLines(explanation, pen),
+    transformLines(explanation, pen),
+  ].filter((lines) => lines.length > 0);
+  return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function decisionLines(explanation: Explanation, pen: Pen): readonly string[] {
+  const { decision, call, principal } = explanation;
+  const verdict = decision === "allow" ? pen.paint("green", "ALLOW") : pen.paint("red", "DENY");
+  const lines = [
+    `${pen.paint("bold", verdict)}  ${pen.safe(call.action)}`,
+    `  caller     ${pen.safe(callerText(principal))}`,
+    `  arguments  ${pen.safe(JSON.stringify(call.arguments))}`,
+  ];
+  return [...lines, ...becauseLines(explanation, pen)];
+}
+
+function callerText(principal: JsonObject): string {
+  const { id, roles, groups, attributes } = principal as {
+    readonly id: string;
+    readonly roles: readonly string[];
+    readonly groups: readonly string[];
+    readonly attributes: JsonObject;
+  };
+  const parts = [
+    roles.length === 0 ? "no roles" : `roles ${roles.join(", ")}`,
+    ...(groups.length === 0 ? [] : [`groups ${groups.join(", ")}`]),
+    ...Object.entries(attributes).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
+  ];
+  return `${id} (${parts.join("; ")})`;
+}
+
+function becauseLines(explanation: Explanation, pen: Pen): readonly string[] {
+  const { refusal, errors, reasons, policies } = explanation;
+  if (refusal !== undefined) return [`  because    ${pen.safe(refusalText(refusal))}`];
+  if (errors.length > 0) {
+    return errors.map(({ policy, message }) =>
+      pen.safe(`  because    ${policy} cannot be evaluated: ${message}; that denies`),
+    );
+  }
+  if (reasons.length === 0) return ["  because    no permit applies to it"];
+  return reasons.map((id, index) => {
+    const policy = policies.find((candidate) => candidate.id === id);
+    const verb = explanation.decision === "allow" ? "permitted by" : "forbidden by";
+    const label = index === 0 ? "because" : "and";
+    const stated = policy?.reason === undefined ? "" : `: ${policy.reason}`;
+    return pen.safe(`  ${label.padEnd(9)}  ${verb} ${id}${place(policy)}${stated}`);
+  });
+}
+
+function refusalText({ code, detail }: { readonly code: string; readonly detail: string }): string {
+  switch (code) {
+    case "ARGUMENTS_INVALID":
+      return `the pinned schema refuses the arguments: ${detail}`;
+    case "ARGUMENTS_NOT_REPRESENTABLE":
+      return `the arguments cannot be represented for the policies: ${detail}`;
+    case "PRINCIPAL_ATTRIBUTE_MISSING":
+      return `the caller has no value for ${detail}, which identity.yaml requires`;
+    default:
+      return `${code}: ${detail}`;
+  }
+}
+
+function place(policy: ExplainedPolicy | undefined): string {
+  return policy?.at === undefined ? "" : ` (${policy.at.file}:${policy.at.line}:${policy.at.column})`;
+}
+
+function policyLines(explanation: Explanation, pen: Pen): readonly string[] {
+  const { policies, otherPolicies, refusal } = explanation;
+  if (refusal !== undefined) return [pen.paint("dim", "The policies are not asked.")];
+  const others =
+    otherPolicies > 0 ? pen.paint("dim", `  (${otherPolicies} more cannot apply to this call)`) : "";
+  const title = `${pen.paint("bold", "Policies")}${others}`;
+  if (policies.length === 0) return [title, "  none applies: nothing permits this call"];
+  return [title, ...policies.flatMap((policy) => onePolicy(policy, pen))];
+}
+
+const POLICY_STYLE = {
+  satisfied: "green",
+  "not-satisfied": "dim",
+  error: "red",
+} as const;
+
+function onePolicy(policy: ExplainedPolicy, pen: Pen): readonly string[] {
+  const outcome = policy.outcome === "not-satisfied" ? "does not apply" : policyOutcome(policy);
+  const style =
+    policy.outcome === "satisfied" && policy.effect === "forbid" ? "red" : POLICY_STYLE[policy.outcome];
+  const head = `  ${policy.effect.padEnd(6)} ${pen.safe(policy.id)}${pen.paint("dim", place(policy))}`;
+  return [
+    `${head}  ${pen.paint(style, outcome)}`,
+    ...policy.clauses.flatMap((clause) => clauseLines(clause, pen)),
+  ];
+}
+
+function policyOutcome(policy: ExplainedPolicy): string {
+  return policy.outcome === "error" ? `error: ${policy.error ?? "cannot be evaluated"}` : "applies";
+}
+
+const OUTCOME_TEXT: Readonly<Record<Outcome, string>> = {
+  true: "true",
+  false: "false",
+  error: "error",
+  "not-reached": "not reached",
+};
+
+const OUTCOME_STYLE: Readonly<Record<Outcome, Style>> = {
+  true: "green",
+  false: "yellow",
+  error: "red",
+  "not-reached": "dim",
+};
+
+function clauseLines(clause: ExplainedClause, pen: Pen): readonly string[] {
+  const joiner = clause.combine === "any" ? "or" : "and";
+  const word = clause.kind === "scope" ? "who" : clause.kind;
+  return clause.terms.map(({ text, outcome }, index) => {
+    const label = (index === 0 ? word : joiner).padStart(10);
+    const value = pen.paint(OUTCOME_STYLE[outcome], OUTCOME_TEXT[outcome].padEnd(11));
+    return `  ${label}  ${value}  ${pen.safe(text)}`;
+  });
+}
+
+function factLines(explanation: Explanation, pen: Pen): readonly string[] {
+  const { context, facts } = explanation;
+  if (context === undefined) return [];
+  const projected = cedarText(context["arguments"] ?? {});
+  const extra = context["extra"];
+  return [
+    pen.paint("bold", "Facts the policies read"),
+    pen.safe(`  context.arguments = ${projected}`),
+    ...(Array.isArray(extra) && extra.length > 0
+      ? [
+          pen.safe(
+            `  context.extra = ${JSON.stringify(extra)} (arguments that the pinned schema does not describe)`,
+          ),
+        ]
+      : []),
+    ...facts.map(({ name, path, what, value }) =>
+      pen.safe(`  ${path} ${what} → ${JSON.stringify(value)}  [${name}]`),
+    ),
+  ];
+}
+
+/** A projected value; extension values as Cedar writes them. */
+function cedarText(value: JsonValue): string {
+  const extension = /\{"__extn":\{"fn":"(\w+)","arg":("[^"]*")\}\}/gu;
+  return JSON.stringify(value).replace(extension, "$1($2)");
+}
+
+function transformLines(explanation: Explanation, pen: Pen): readonly string[] {
+  const { transforms, decision } = explanation;
+  if (transforms.length === 0) return [];
+  const title = decision === "allow" ? "Transforms" : "Transforms, were it allowed";
+  return [
+    pen.paint("bold", title),
+    ...transforms.map(({ direction, verb, paths, policy }) =>
+      pen.safe(`  ${direction}: ${verb} ${paths.join(", ")}  (${policy})`),
+    ),
+  ];
+}
+
+/** One JSON document with a `formatVersion`. */
+export function renderExplanationJson(explanation: Explanation): string {
+  return `${JSON.stringify({ formatVersion: EXPLANATION_FORMAT_VERSION, ...explanation }, null, 2)}\n`;
+}

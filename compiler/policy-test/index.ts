@@ -1,0 +1,13 @@
+// Door #policy-test: what a repository's own tests say, decided by the gateway's evaluator.
+export { decideCall } from "./decide-call.ts";
+export type { CallRefusal, CallVerdict, Caller } from "./decide-call.ts";
+export { runSuites } from "./run-suites.ts";
+export type { RunSuitesOptions } from "./run-suites.ts";
+export {
+  TEST_REPORT_FORMAT_VERSION,
+  renderTestJson,
+  renderTestJunit,
+  renderTestText,
+} from "./render-report.ts";
+export type { TestTextOptions } from "./render-report.ts";
+export type { DecidingPolicy, SuiteReport, SuiteResult, TestFailure, TestResult } from "./suite-report.ts";

@@ -1,0 +1,59 @@
+// Runs the suites of a repository on the gateway's own evaluator.
+import type { CompileResult, TestSuite } from "#compiler";
+import { createEvaluator } from "#pdp";
+import { runTest } from "./run-test.ts";
+import type { SuiteReport, SuiteResult } from "./suite-report.ts";
+
+export interface RunSuitesOptions {
+  /** Runs the tests whose "file › suite › test" contains one of these, whatever the case. Absent or empty = all. */
+  readonly filter?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** Suites with only the tests that the filter selects; suites without any are left out. */
+function selected(suites: readonly TestSuite[], filter: readonly string[]): readonly TestSuite[] {
+  const needles = filter.map((text) => text.toLowerCase());
+  return suites.flatMap((suite) => {
+    const tests = suite.tests.filter((test) => {
+      const title = `${suite.file} › ${suite.name} › ${test.name}`.toLowerCase();
+      return needles.length === 0 || needles.some((needle) => title.includes(needle));
+    });
+    return tests.length === 0 ? [] : [{ ...suite, tests }];
+  });
+}
+
+/** Runs the tests of a repository that compiles. Throws Error where it does not, and the reason of `signal`. */
+export async function runSuites(
+  result: Pick<CompileResult, "bundle" | "model">,
+  options: RunSuitesOptions = {},
+): Promise<SuiteReport> {
+  const { bundle } = result;
+  if (bundle === undefined) throw new Error("the repository does not compile");
+  const { signal } = options;
+  const evaluator = await createEvaluator(bundle.content, signal === undefined ? {} : { signal });
+  try {
+    const bench = { content: bundle.content, evaluator, signal };
+    const suites: SuiteResult[] = [];
+    for (const suite of selected(result.model.suites, options.filter ?? [])) {
+      const tests = [];
+      for (const test of suite.tests) tests.push(await runTest(bench, test));
+      suites.push({ file: suite.file, name: suite.name, tests });
+    }
+    return summary(bundle.digest, suites);
+  } finally {
+    evaluator.dispose();
+  }
+}
+
+function summary(digest: string, suites: readonly SuiteResult[]): SuiteReport {
+  const tests = suites.flatMap((suite) => suite.tests);
+  const having = (status: string): number => tests.filter((test) => test.status === status).length;
+  return {
+    digest,
+    suites,
+    passed: having("passed"),
+    failed: having("failed"),
+    skipped: having("skipped"),
+    cells: tests.reduce((sum, test) => sum + test.cells, 0),
+  };
+}
