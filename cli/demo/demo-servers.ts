@@ -20,16 +20,22 @@ export interface DemoServers {
   readonly programs: Readonly<Record<string, ProgramEntry>>;
   /** Calls that reached a server since it started. */
   readonly calls: (server: DemoServerId) => Promise<number>;
-  /** Changes the description of `jira.search` on the live server without telling anyone. */
-  readonly changeDescription: (description: string) => Promise<void>;
+  /** Changes the description of `jira.search` on the live server without telling anyone; null = the first text. */
+  readonly changeDescription: (description: string | null) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
+const CONTROL_TIMEOUT_MS = 10_000;
 const SERVERS_DIR = join(import.meta.dirname, "servers");
 
+export interface DemoServersOptions {
+  readonly ownGroup?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** `dir` takes the call log of the stdio server. */
-export async function startDemoServers(dir: string): Promise<DemoServers> {
-  const started = await Promise.allSettled([startServer("sql-prod"), startServer("jira")]);
+export async function startDemoServers(dir: string, options: DemoServersOptions = {}): Promise<DemoServers> {
+  const started = await Promise.allSettled([startServer("sql-prod", options), startServer("jira", options)]);
   const [sql, jira] = started.map((outcome) => (outcome.status === "fulfilled" ? outcome.value : undefined));
   const stop = async (): Promise<void> => {
     await Promise.all([sql?.stop(), jira?.stop()]);
@@ -50,11 +56,15 @@ export async function startDemoServers(dir: string): Promise<DemoServers> {
       jira: { type: "streamable-http", url: jira.ready.url },
     },
     programs: { "finance-restricted": finance },
-    calls: (server) => (server === "finance-restricted" ? countLines(callsFile) : readCounter((server === "jira" ? jira : sql).ready)),
+    calls: (server) =>
+      server === "finance-restricted"
+        ? countLines(callsFile)
+        : readCounter((server === "jira" ? jira : sql).ready),
     changeDescription: async (description) => {
       const response = await fetch(`${jira.ready.admin}/tools/jira.search/description`, {
         method: "POST",
         body: JSON.stringify({ description }),
+        signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
       });
       if (!response.ok) throw new Error(`the demo server refused the change: ${response.status}`);
     },
@@ -62,17 +72,18 @@ export async function startDemoServers(dir: string): Promise<DemoServers> {
   };
 }
 
-function startServer(name: string): Promise<ReadyChild<ServerReady>> {
+function startServer(name: string, options: DemoServersOptions): Promise<ReadyChild<ServerReady>> {
   return startReadyChild<ServerReady>({
     command: process.execPath,
     args: [join(SERVERS_DIR, `${name}.ts`), "--port", "0"],
     readyOn: "stdout",
+    ...options,
     parseReady: (line) => (line.startsWith("{") ? (JSON.parse(line) as ServerReady) : undefined),
   });
 }
 
 async function readCounter(server: ServerReady): Promise<number> {
-  const response = await fetch(`${server.admin}/calls`);
+  const response = await fetch(`${server.admin}/calls`, { signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS) });
   return ((await response.json()) as { total: number }).total;
 }
 

@@ -24,26 +24,49 @@ export interface ReadyChildOptions<T> {
   readonly parseReady: (line: string) => T | undefined;
   readonly onLine?: (stream: "stdout" | "stderr", line: string) => void;
   readonly timeoutMs?: number;
+  /** A process group of its own: Ctrl-C at the terminal reaches only this process, which stops the child in order. */
+  readonly ownGroup?: boolean;
+  /** Aborted = the start is given up and the child ended. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 10_000;
 const KEPT_LINES = 20;
+
+const running = new Set<ChildProcess>();
+
+/** The last net: whatever ends this process early, no child stays. */
+function endLeftovers(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+function trackUntilExit(child: ChildProcess): void {
+  if (running.size === 0) process.once("exit", endLeftovers);
+  running.add(child);
+  child.once("exit", () => {
+    running.delete(child);
+    if (running.size === 0) process.off("exit", endLeftovers);
+  });
+}
 
 /** Starts a process and waits for its ready line. Rejects with its last output where it ends or stays silent. */
 export async function startReadyChild<T>(options: ReadyChildOptions<T>): Promise<ReadyChild<T>> {
   const child = spawn(options.command, [...options.args], {
     stdio: ["ignore", "pipe", "pipe"],
+    detached: options.ownGroup ?? false,
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+  if (child.pid !== undefined) trackUntilExit(child);
   const recent: string[] = [];
   const ended = new Promise<number | null>((resolve) => {
     child.once("exit", (code) => resolve(code));
     child.once("error", () => resolve(null));
   });
   const ready = new Promise<T>((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`${options.args.join(" ")} ${why}\n${recent.join("\n")}`));
+    const fail = (why: string): void =>
+      reject(new Error(`${options.args.join(" ")} ${why}\n${recent.join("\n")}`));
     const timer = setTimeout(() => fail("was not ready in time"), options.timeoutMs ?? READY_TIMEOUT_MS);
     const listen = (name: "stdout" | "stderr", stream: Readable): void => {
       createInterface({ input: stream }).on("line", (line) => {
@@ -58,6 +81,8 @@ export async function startReadyChild<T>(options: ReadyChildOptions<T>): Promise
     };
     listen("stdout", child.stdout);
     listen("stderr", child.stderr);
+    options.signal?.addEventListener("abort", () => fail("was not waited for"), { once: true });
+    if (options.signal?.aborted === true) fail("was not waited for");
     child.once("error", (fault) => fail(`could not be started: ${fault.message}`));
     void ended.then((code) => {
       clearTimeout(timer);
@@ -74,7 +99,7 @@ export async function startReadyChild<T>(options: ReadyChildOptions<T>): Promise
   try {
     return { ready: await ready, process: child, stop, ended };
   } catch (fault) {
-    await stop(0);
+    await stop(options.signal?.aborted === true ? STOP_GRACE_MS : 0);
     throw fault;
   }
 }

@@ -21,6 +21,8 @@ export interface GatewayProcessOptions {
   /** Further members of gateway.json. */
   readonly overrides?: Readonly<Record<string, unknown>>;
   readonly onLog?: (line: string) => void;
+  readonly ownGroup?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface GatewayProcess {
@@ -34,6 +36,8 @@ export interface GatewayProcess {
   readonly reload: () => Promise<unknown>;
   readonly stop: () => Promise<void>;
 }
+
+const RELOAD_TIMEOUT_MS = 60_000;
 
 interface Listening {
   readonly port: number;
@@ -54,7 +58,11 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   const config = {
     listen: { host: "127.0.0.1", port: options.port },
     admin: { host: "127.0.0.1", port: 0 },
-    release: { source: `dir:${options.channelDir}`, channel: options.channel, pollIntervalMs: options.pollIntervalMs ?? 1_000 },
+    release: {
+      source: `dir:${options.channelDir}`,
+      channel: options.channel,
+      pollIntervalMs: options.pollIntervalMs ?? 1_000,
+    },
     trust: { root: options.rootPath, rootSha256: options.rootSha256 },
     stateDir,
     audit: { dir: auditDir, mode: options.auditMode ?? "sync" },
@@ -69,6 +77,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     readyOn: "stderr",
     parseReady: parseListening,
     onLine: (_stream, line) => options.onLog?.(line),
+    ...(options.ownGroup === undefined ? {} : { ownGroup: options.ownGroup }),
+    signal: options.signal,
   });
   const adminUrl = `http://127.0.0.1:${child.ready.adminPort}`;
   return {
@@ -79,7 +89,10 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     configPath,
     child,
     reload: async () => {
-      const response = await fetch(`${adminUrl}/-/reload`, { method: "POST" });
+      const response = await fetch(`${adminUrl}/-/reload`, {
+        method: "POST",
+        signal: AbortSignal.timeout(RELOAD_TIMEOUT_MS),
+      });
       return response.json();
     },
     stop: () => child.stop(),
@@ -89,6 +102,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
 function parseListening(line: string): Listening | undefined {
   if (!line.includes('"listening"')) return undefined;
   const entry = JSON.parse(line) as { msg?: string; port?: number; adminPort?: number };
-  if (entry.msg !== "listening" || entry.port === undefined || entry.adminPort === undefined) return undefined;
+  if (entry.msg !== "listening" || entry.port === undefined || entry.adminPort === undefined)
+    return undefined;
   return { port: entry.port, adminPort: entry.adminPort };
 }

@@ -27,7 +27,13 @@ export async function createThrowawayTrust(dir: string, channel: string): Promis
   await createKey(keyPath);
   const key: SigningKey = await loadSigningKey(keyPath);
   const draft = await initRoot(
-    { rootKeys: [key], releaseKeys: [key], rootThreshold: 1, releaseThreshold: 1, expiresAtMs: Date.now() + LIFE_MS },
+    {
+      rootKeys: [key],
+      releaseKeys: [key],
+      rootThreshold: 1,
+      releaseThreshold: 1,
+      expiresAtMs: Date.now() + LIFE_MS,
+    },
     [key],
   );
   await writeFile(rootPath, draft.bytes);

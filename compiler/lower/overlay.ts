@@ -1,5 +1,5 @@
 // Values that `aegis dev` and the tour lay over one environment, in memory only: they never change policy.
-import type { IssuerEntry, TransportEntry } from "#bundle";
+import type { IssuerEntry, ServerId, TransportEntry } from "#bundle";
 
 export interface OverlayIssuer {
   readonly issuer: string;
@@ -16,6 +16,13 @@ export interface Overlay {
   /** Accepted at every endpoint; claims mean what they mean for the first issuer of identity.yaml. */
   readonly issuers?: readonly OverlayIssuer[];
   readonly transports?: Readonly<Record<string, TransportEntry>>;
-  /** Replaces `pinMaxAge` of every server of the bundle; milliseconds, so that a demonstration need not wait. */
-  readonly pinMaxAgeMs?: number;
+  /** Replaces `pinMaxAge` of every server, or of those named; milliseconds, so that a demonstration need not wait. */
+  readonly pinMaxAgeMs?: number | Readonly<Record<ServerId, number>>;
+}
+
+/** What the overlay says about one server's pins; undefined = what its document says. */
+export function overlaidPinMaxAgeMs(overlay: Overlay | undefined, server: ServerId): number | undefined {
+  const laid = overlay?.pinMaxAgeMs;
+  if (typeof laid !== "object") return laid;
+  return Object.hasOwn(laid, server) ? laid[server] : undefined;
 }

@@ -28,6 +28,7 @@ import {
 } from "../json-schema/index.ts";
 import type { LoweredSchema } from "../json-schema/index.ts";
 import { leafActionOf } from "./leaf-action.ts";
+import { overlaidPinMaxAgeMs } from "./overlay.ts";
 import type { Overlay } from "./overlay.ts";
 
 const DEFAULT_PIN_MAX_AGE_MS = 60_000;
@@ -278,7 +279,7 @@ function lowerServer(
     tier: shape.tier ?? "",
     labels: [...(shape.labels ?? [])].sort(),
     transports,
-    pinMaxAgeMs: overlay?.pinMaxAgeMs ?? pinMaxAgeMs ?? DEFAULT_PIN_MAX_AGE_MS,
+    pinMaxAgeMs: overlaidPinMaxAgeMs(overlay, shape.metadata.name) ?? pinMaxAgeMs ?? DEFAULT_PIN_MAX_AGE_MS,
     eras: pins?.eras ?? {},
     leaves: leaves.map((item) => item.leaf),
   };

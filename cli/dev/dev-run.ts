@@ -1,0 +1,130 @@
+// The course of `npm start` and `aegis dev`: compile, test, sign, serve; then follow the repository and swap.
+import { basename } from "node:path";
+import { renderText } from "#compiler";
+import type { CompileResult } from "#compiler";
+import { renderTestText, runSuites } from "#policy-test";
+import type { SuiteReport } from "#policy-test";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
+import type { CliIo } from "../output/io.ts";
+import { paint } from "../output/io.ts";
+import { describeChanges } from "./decision-changes.ts";
+import { isSound, prepareDevProject } from "./dev-server.ts";
+import type { DevServer, DevServerOptions, DevUpdate, SoundResult } from "./dev-server.ts";
+import { plural, step } from "./progress.ts";
+import { watchDocuments } from "./watch-files.ts";
+
+export interface DevRun {
+  readonly server: DevServer;
+  /** Of the first release. */
+  readonly tests: SuiteReport;
+  /** Swaps on every save until the signal of the options is aborted. */
+  readonly follow: () => Promise<void>;
+}
+
+const SHOWN_DIGEST_CHARS = 12;
+
+/** @throws {CliError} with exit code 3 where the repository does not compile; its diagnostics are written by then */
+export async function startDevRun(options: DevServerOptions, io: CliIo): Promise<DevRun> {
+  const { signal } = options;
+  const project = await step(io, "throw-away signing key and token issuer", () => prepareDevProject(options));
+  signal.throwIfAborted();
+  const compiled = await step(io, `compiled ${basename(options.dir)}`, project.compile, summarize);
+  showDiagnostics(compiled, io);
+  if (!isSound(compiled)) {
+    throw new CliError("the repository does not compile, so there is nothing to serve", {
+      exitCode: EXIT.checkFailed,
+    });
+  }
+  signal.throwIfAborted();
+  const tests = await step(io, "policy tests", () => runSuites(compiled, { signal }), summarizeTests);
+  showFailedTests(tests, io);
+  signal.throwIfAborted();
+  const sequence = await step(
+    io,
+    "built and signed",
+    () => project.release(compiled),
+    (value) => `sha256 ${compiled.bundle.digest.slice(0, SHOWN_DIGEST_CHARS)}…, release ${value}`,
+  );
+  signal.throwIfAborted();
+  const server = await step(
+    io,
+    "gateway",
+    () => project.serve(compiled),
+    ({ gateway }) => `${gateway.url} serves release ${sequence} (process ${gateway.child.process.pid ?? 0})`,
+  );
+  const follow = (): Promise<void> =>
+    watchDocuments({
+      dir: options.dir,
+      signal,
+      since: project.documentState(),
+      onChange: async () => {
+        io.err("\n");
+        await report(await server.update(), io, signal);
+      },
+    });
+  return { server, tests, follow };
+}
+
+function summarize(result: CompileResult): string {
+  const count = (severity: string): number =>
+    result.diagnostics.filter((diagnostic) => diagnostic.severity === severity).length;
+  const [errors, warnings] = [count("error"), count("warning")];
+  if (errors > 0) return `${plural(errors, "error")}, ${plural(warnings, "warning")}`;
+  const content = result.content;
+  const parts = [
+    plural(Object.keys(content?.sources.policies ?? {}).length, "rule"),
+    `${content?.policies.slices.length ?? 0} tools, resources and prompts`,
+  ];
+  if (warnings > 0) parts.push(plural(warnings, "warning"));
+  return parts.join(", ");
+}
+
+function summarizeTests(report: SuiteReport): string {
+  const failed = report.failed === 0 ? "" : `, ${report.failed} FAILED`;
+  return `${report.passed} passed${failed} (${plural(report.cells, "decision")})`;
+}
+
+function showDiagnostics(result: CompileResult, io: CliIo): void {
+  if (result.diagnostics.length === 0) return;
+  const text = renderText(result.diagnostics, { color: io.colorErr, sourceOf: result.model.textOf });
+  io.err(`\n${text.trimEnd()}\n\n`);
+}
+
+function showFailedTests(report: SuiteReport, io: CliIo): void {
+  if (report.failed > 0) io.err(renderTestText(report, { color: io.colorErr }));
+}
+
+async function report(update: DevUpdate, io: CliIo, signal: AbortSignal): Promise<void> {
+  const say = (style: "green" | "red" | "yellow", word: string, text: string): void =>
+    io.err(`${paint(io.colorErr, style, word)}  ${text}\n`);
+  switch (update.kind) {
+    case "broken":
+      showDiagnostics(update.result, io);
+      say("red", "not swapped", "the active release stays in force; save again when it is repaired");
+      return;
+    case "unchanged":
+      say("green", "saved", "the bundle is the same: nothing to swap");
+      return;
+    case "refused":
+      say("red", "not swapped", `the gateway refused the release: ${update.detail}`);
+      return;
+    case "activated": {
+      const { result, previous, sequence, swapMs } = update;
+      say(
+        "green",
+        "swapped",
+        `release ${sequence} is active, ${Math.round(swapMs)} ms after it was compiled: ${summarize(result)}`,
+      );
+      for (const line of await describeChanges(previous, result)) io.err(`  ${line}\n`);
+      await retest(result, io, signal);
+    }
+  }
+}
+
+async function retest(result: SoundResult, io: CliIo, signal: AbortSignal): Promise<void> {
+  const tests = await runSuites(result, { signal });
+  const style = tests.failed === 0 ? "green" : "yellow";
+  io.err(`  ${paint(io.colorErr, style, `policy tests: ${summarizeTests(tests)}`)}\n`);
+  showFailedTests(tests, io);
+}
