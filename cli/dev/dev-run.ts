@@ -36,6 +36,7 @@ export async function startDevRun(options: DevServerOptions, io: CliIo): Promise
       exitCode: EXIT.checkFailed,
     });
   }
+  requirePrograms(compiled, options);
   signal.throwIfAborted();
   const tests = await step(io, "policy tests", () => runSuites(compiled, { signal }), summarizeTests);
   showFailedTests(tests, io);
@@ -64,6 +65,19 @@ export async function startDevRun(options: DevServerOptions, io: CliIo): Promise
       },
     });
   return { server, tests, follow };
+}
+
+/** Says in the words of the command line what the gateway would refuse the release for. */
+function requirePrograms({ bundle }: SoundResult, { environment, programs }: DevServerOptions): void {
+  const missing = bundle.content.registry.servers.flatMap(({ id, transports }) => {
+    const transport = transports[environment];
+    const isMissing = transport?.type === "stdio" && !Object.hasOwn(programs, transport.program);
+    return isMissing ? [`${id} (program ${transport.program})`] : [];
+  });
+  if (missing.length === 0) return;
+  throw new CliError(`nothing says what these stdio servers run: ${missing.join(", ")}`, {
+    help: 'name a file with --programs: {"programs": {"<program>": {"command": "node", "args": ["server.js"]}}}',
+  });
 }
 
 function summarize(result: CompileResult): string {

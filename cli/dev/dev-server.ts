@@ -3,7 +3,10 @@
 import type { IssuerEntry, PrincipalFacts, RouteEntry, TransportEntry } from "#bundle";
 import { compile } from "#compiler";
 import type { CompileResult, CompiledBundle, Overlay } from "#compiler";
+import { isJsonObject } from "#std";
 import type { ProgramEntry } from "#upstream";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
 import { hasErrors } from "../output/project.ts";
 import { freePort } from "./free-port.ts";
 import { startGatewayProcess } from "./gateway-process.ts";
@@ -108,6 +111,11 @@ export async function prepareDevProject(options: DevServerOptions): Promise<DevP
       signal: options.signal,
       ...(options.onLog === undefined ? {} : { onLog: options.onLog }),
     });
+    const refusal = await refusalOf(gateway, first);
+    if (refusal !== undefined) {
+      await gateway.stop();
+      throw new CliError(`the gateway refused the release: ${refusal}`, { exitCode: EXIT.trust });
+    }
     let active = first;
     const environment = (): { routes: readonly RouteEntry[]; issuers: readonly IssuerEntry[] } =>
       active.bundle.content.routes.environments[options.environment] ?? { routes: [], issuers: [] };
@@ -141,15 +149,16 @@ async function update(
   if (result.bundle.digest === active.bundle.digest) return { kind: "unchanged", result };
   const startedMs = performance.now();
   const sequence = await release(result);
-  const outcome = (await gateway.reload()) as {
-    kind?: string;
-    digest?: string;
-    code?: string;
-    detail?: string;
-  };
-  // `unchanged` with the new digest: the gateway's own poll was first.
-  if (outcome.kind !== "rejected" && outcome.digest === result.bundle.digest) {
-    return { kind: "activated", result, previous: active, sequence, swapMs: performance.now() - startedMs };
-  }
-  return { kind: "refused", result, detail: `${outcome.code ?? "no outcome"}: ${outcome.detail ?? ""}` };
+  const refusal = await refusalOf(gateway, result);
+  if (refusal !== undefined) return { kind: "refused", result, detail: refusal };
+  return { kind: "activated", result, previous: active, sequence, swapMs: performance.now() - startedMs };
+}
+
+/** Has the gateway look for a release now; why the expected one is not active then, or undefined where it is. */
+async function refusalOf(gateway: GatewayProcess, expected: SoundResult): Promise<string | undefined> {
+  const outcome = await gateway.reload();
+  if (!isJsonObject(outcome)) return "no outcome";
+  // `unchanged` with the expected digest: it was active already.
+  if (outcome["kind"] !== "rejected" && outcome["digest"] === expected.bundle.digest) return undefined;
+  return [outcome["code"], outcome["detail"]].filter((text) => typeof text === "string").join(": ");
 }
