@@ -31,23 +31,26 @@ export interface CommandHost {
   ) => (...args: Arguments) => Promise<void>;
 }
 
-const REGISTER = [
-  registerInit,
-  registerCheck,
-  registerFmt,
-  registerTest,
-  registerPlan,
-  registerExplain,
-  registerPin,
-  registerBuild,
-  registerKeys,
-  registerRoot,
-  registerRelease,
-  registerVerify,
-  registerInspect,
-  registerDev,
-  registerGateway,
-  registerAudit,
+/** In the order of `aegis --help`. */
+const GROUPS = [
+  [
+    "Write policy:",
+    [
+      registerInit,
+      registerCheck,
+      registerFmt,
+      registerTest,
+      registerPlan,
+      registerExplain,
+      registerPin,
+      registerDev,
+    ],
+  ],
+  [
+    "Release it:",
+    [registerBuild, registerKeys, registerRoot, registerRelease, registerVerify, registerInspect],
+  ],
+  ["Run it:", [registerGateway, registerAudit]],
 ] as const;
 
 const EXIT_HELP = `
@@ -67,7 +70,10 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       },
   };
   const program = createProgram(io);
-  for (const register of REGISTER) register(program, host);
+  for (const [heading, registers] of GROUPS) {
+    program.commandsGroup(heading);
+    for (const register of registers) register(program, host);
+  }
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
@@ -79,11 +85,22 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
 
 function createProgram(io: CliIo): Command {
   return new Command("aegis")
-    .description("Policy as code for Model Context Protocol traffic.")
-    .version(COMPILER_VERSION)
+    .description("Policy as code for Model Context Protocol traffic: check, test, release and serve.")
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ subcommandTerm })
+    .version(COMPILER_VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand(false)
     .showHelpAfterError("(add --help for usage)")
     .addHelpText("after", EXIT_HELP);
+}
+
+/** `verify <channel dir | file.aegis>`: the options are in the help of the command. */
+function subcommandTerm(command: Command): string {
+  const args = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}...` : argument.name();
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...args].join(" ");
 }

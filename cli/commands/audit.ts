@@ -6,38 +6,41 @@ import { verifyAuditLog } from "#audit";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption, repeatableOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 interface AuditVerifyOptions {
-  readonly key: readonly string[];
+  readonly key?: readonly string[];
   readonly checkpoint?: string;
   readonly tenant?: string;
   readonly format: string;
 }
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
-
 export function registerAudit(program: Command, host: CommandHost): void {
-  const audit = program.command("audit").description("The audit log.");
+  const audit = program.command("audit").description("Verify the audit log.").helpCommand(false);
   audit
     .command("verify")
     .argument("<dir>", "audit directory")
-    .description("Verify hashes, chains, sequences, seals and checkpoints. Exit 6 tampered, 8 incomplete.")
-    .option(
-      "--key <public.pem>",
-      "trusted public key of the log; repeat. Without it the keys in the directory are used",
-      collect,
-      [],
+    .summary("Prove that an audit log is whole.")
+    .description(
+      "Verify hashes, chains, sequences, seals and checkpoints. Needs no configuration and no network.\n" +
+        "Exit 6: tampered with. Exit 8: incomplete, e.g. the last write of a crash.",
+    )
+    .addOption(
+      repeatableOption(
+        "--key <public.pem>",
+        "trusted public key of the log; without it the keys in the directory are used",
+      ),
     )
     .option("--checkpoint <file>", "checkpoints kept elsewhere: the log must still hold all they cover")
     .option("--tenant <id>", "report only this tenant's records")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(host.action((dir: string, options: AuditVerifyOptions) => verify(dir, options, host)));
 }
 
 async function verify(dir: string, options: AuditVerifyOptions, host: CommandHost): Promise<ExitCode> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  const publicKeys = await Promise.all(options.key.map((file) => readFile(path(file), "utf8")));
+  const publicKeys = await Promise.all((options.key ?? []).map((file) => readFile(path(file), "utf8")));
   const result = await verifyAuditLog({
     dir: path(dir),
     ...(publicKeys.length === 0 ? {} : { publicKeys }),

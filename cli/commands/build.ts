@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption } from "../output/options.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
 
@@ -16,9 +17,13 @@ export function registerBuild(program: Command, host: CommandHost): void {
   program
     .command("build")
     .argument("[dir]", "policy repository", ".")
-    .description("Compile to a bundle and print its digest (sha256sum of the file).")
+    .summary("Compile to a bundle and print its digest.")
+    .description(
+      "Compile to a bundle and print its digest, which is the sha256sum of the file.\n" +
+        "Equal documents and an equal compiler give equal bytes.",
+    )
     .requiredOption("-o, --output <file.aegis>", "file to write")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(
       host.action(async (dir: string, options: BuildOptions) => {
         const result = await compileProject(dir, host.io);

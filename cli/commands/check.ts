@@ -4,6 +4,7 @@ import { COMPILER_VERSION, renderGithub, renderJson, renderSarif, renderText } f
 import type { CompileResult } from "#compiler";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { formatOption } from "../output/options.ts";
 import { compileProject, hasErrors } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
 
@@ -11,7 +12,7 @@ const FORMATS = ["text", "json", "github", "sarif"] as const;
 type Format = (typeof FORMATS)[number];
 
 interface CheckOptions {
-  readonly format: string;
+  readonly format: Format;
   readonly maxWarnings?: string;
 }
 
@@ -19,12 +20,16 @@ export function registerCheck(program: Command, host: CommandHost): void {
   program
     .command("check")
     .argument("[dir]", "policy repository", ".")
-    .description("Validate policies, registry, routes, identity and tests.")
-    .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
+    .summary("Validate policies, registry, routes, identity and tests.")
+    .description(
+      "Validate policies, registry, routes, identity and tests against each other and the pinned tools.\n" +
+        "Exit 3 where there is an error, or more warnings than allowed.",
+    )
+    .addOption(formatOption(...FORMATS))
     .option("--max-warnings <n>", "fail where there are more warnings")
     .action(
       host.action(async (dir: string, options: CheckOptions) => {
-        const format = parseFormat(options.format);
+        const { format } = options;
         const maxWarnings = parseCount(options.maxWarnings);
         const result = await compileProject(dir, host.io);
         if (format === "text")
@@ -41,13 +46,6 @@ export function registerCheck(program: Command, host: CommandHost): void {
         return EXIT.ok;
       }),
     );
-}
-
-function parseFormat(text: string): Format {
-  const format = FORMATS.find((candidate) => candidate === text);
-  if (format === undefined)
-    throw new CliError(`unknown format ${JSON.stringify(text)}`, { help: `one of ${FORMATS.join(", ")}` });
-  return format;
 }
 
 function parseCount(text: string | undefined): number | undefined {

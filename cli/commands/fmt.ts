@@ -16,7 +16,10 @@ export function registerFmt(program: Command, host: CommandHost): void {
   program
     .command("fmt")
     .argument("[dir]", "policy repository", ".")
-    .description("Format documents; nothing is written where one does not parse.")
+    .summary("Format the documents.")
+    .description(
+      "Format the documents and print which were written. Nothing is written where one does not parse.",
+    )
     .option("--check", "write nothing; exit 7 where a document would change")
     .option("--add-header", "add apiVersion and kind where a document has none")
     .action(host.action((dir: string, options: FmtOptions) => format(dir, options, host)));

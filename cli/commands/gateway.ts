@@ -10,7 +10,10 @@ import type { CommandHost } from "../program.ts";
 export function registerGateway(program: Command, host: CommandHost): void {
   program
     .command("gateway")
-    .description("Run the gateway (also: aegis-gateway).")
+    .summary("Run the gateway.")
+    .description(
+      "Run the gateway as `aegis-gateway` does. SIGTERM drains and stops; SIGHUP pulls the release now.",
+    )
     .requiredOption("--config <gateway.json>", "process configuration")
     .action(
       host.action((options: { readonly config: string }) =>

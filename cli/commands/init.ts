@@ -17,7 +17,8 @@ export function registerInit(program: Command, host: CommandHost): void {
   program
     .command("init")
     .argument("[dir]", "directory to fill; must be empty or absent", ".")
-    .description("Start a policy repository from the template.")
+    .summary("Start a policy repository from the template.")
+    .description("Start a policy repository from the template. Nothing that is there is overwritten.")
     .action(
       host.action(async (dir: string) => {
         const target = resolve(host.io.cwd, dir);

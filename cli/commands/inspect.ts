@@ -6,14 +6,18 @@ import { inspectBundle } from "#release";
 import type { BundleReport } from "#release";
 import { EXIT } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 export function registerInspect(program: Command, host: CommandHost): void {
   program
     .command("inspect")
     .argument("<file.aegis>", "bundle")
-    .description("Show what a bundle holds. Checks its structure, not its release: see `aegis verify`.")
-    .option("--format <format>", "output format: text, json", "text")
+    .summary("Show what a bundle holds.")
+    .description(
+      "Show what a bundle holds. It checks that the bundle is whole, not who released it: see `aegis verify`.",
+    )
+    .addOption(formatOption("text", "json"))
     .action(
       host.action(async (file: string, options: { readonly format: string }) => {
         const report = inspectBundle(await readFile(resolve(host.io.cwd, file)));

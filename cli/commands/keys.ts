@@ -1,39 +1,38 @@
 // aegis keys new: a signing key pair.
 import { resolve } from "node:path";
+import { Option } from "commander";
 import type { Command } from "commander";
 import { createKey } from "#release";
 import type { SignatureAlgorithm } from "#bundle";
-import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 const ALGORITHMS: readonly SignatureAlgorithm[] = ["Ed25519", "ES256"];
 
 interface NewKeyOptions {
-  readonly algorithm: string;
+  readonly algorithm: SignatureAlgorithm;
   readonly format: string;
 }
 
 export function registerKeys(program: Command, host: CommandHost): void {
-  const keys = program.command("keys").description("Signing keys.");
+  const keys = program.command("keys").description("Make signing keys.").helpCommand(false);
   keys
     .command("new")
     .argument(
       "<file.json>",
       "private key file to write, mode 0600; the public key goes beside it as .pub.json",
     )
+    .summary("Make a key pair.")
     .description("Make a key pair. The private key is never printed and no file is overwritten.")
-    .option("--algorithm <name>", `signature algorithm: ${ALGORITHMS.join(", ")}`, "Ed25519")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(
+      new Option("--algorithm <name>", "signature algorithm").choices(ALGORITHMS).default(ALGORITHMS[0]),
+    )
+    .addOption(formatOption("text", "json"))
     .action(
       host.action(async (file: string, options: NewKeyOptions) => {
-        const algorithm = ALGORITHMS.find((name) => name === options.algorithm);
-        if (algorithm === undefined) {
-          throw new CliError(`unknown algorithm ${JSON.stringify(options.algorithm)}`, {
-            help: `one of ${ALGORITHMS.join(", ")}`,
-          });
-        }
+        const { algorithm } = options;
         const { key, publicPath } = await createKey(resolve(host.io.cwd, file), algorithm);
         if (options.format === "json") {
           host.io.out(jsonDocument({ formatVersion: 1, keyId: key.keyId, algorithm, publicPath }));

@@ -10,6 +10,7 @@ import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
 
@@ -31,13 +32,15 @@ export function registerPin(program: Command, host: CommandHost): void {
     .command("pin")
     .argument("[dir]", "policy repository", ".")
     .argument("[servers...]", "servers to pin (default: all)")
+    .summary("Write or compare the approved definitions of the servers.")
     .description(
-      "Write registry/pins/<server>.json from the live servers. Review the diff before you commit it.",
+      "Connect to the servers of the registry and write registry/pins/<server>.json.\n" +
+        "What stands there is what callers are shown and may use: review the diff before you commit it.",
     )
     .option("--check", "write nothing; exit 7 where a live server differs from its pins")
     .option("--environment <name>", "environment whose addresses are used")
     .option("--programs <gateway.json>", "file whose `programs` say what stdio servers run")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(
       host.action((dir: string, servers: readonly string[], options: PinOptions) =>
         pin(dir, servers, options, host),

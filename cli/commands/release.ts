@@ -11,6 +11,7 @@ import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { parseExpiry, parseSeconds } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption, requiredRepeatableOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 interface ReleaseOptions {
@@ -25,19 +26,17 @@ interface ReleaseOptions {
   readonly format: string;
 }
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
-
 function withReleaseOptions(command: Command): Command {
   return command
-    .requiredOption("--key <file>", "private release key, or env:NAME; repeat for more", collect, [])
+    .addOption(requiredRepeatableOption("--key <file>", "private release key, or env:NAME"))
     .requiredOption("--root <root.json>", "root of trust that vouches for the keys")
     .requiredOption("--channel <name>", "channel, which is an environment of the bundle")
     .requiredOption("-o, --output <dir>", "channel directory")
-    .option("--expires <when>", "after this gateways stop accepting it", "90d")
+    .option("--expires <when>", "when gateways stop accepting it: 90d, 12h, or an instant", "90d")
     .option("--grace <duration>", "how long gateways serve on past the expiry", "1d")
     .option("--plan <file>", "plan that was reviewed; its digest is recorded")
     .option("--tests <file>", "test report; its digest and counts are recorded")
-    .option("--format <format>", "output format: text, json", "text");
+    .addOption(formatOption("text", "json"));
 }
 
 export function registerRelease(program: Command, host: CommandHost): void {
@@ -46,7 +45,11 @@ export function registerRelease(program: Command, host: CommandHost): void {
       .command("release")
       .argument("[file.aegis]", "bundle; without it a waiting statement is co-signed"),
   )
-    .description("Release a bundle as the channel's next sequence; a concurrent release loses with exit 6.")
+    .summary("Sign a bundle as the next release of a channel.")
+    .description(
+      "Sign a bundle as the next release of a channel. Of two at once one loses, with exit 6.\n" +
+        "Below the threshold the statement waits in the channel; run it again without a file to co-sign.",
+    )
     .action(
       host.action(async (file: string | undefined, options: ReleaseOptions) => {
         const target = await openTarget(options, host);
@@ -62,6 +65,7 @@ export function registerRelease(program: Command, host: CommandHost): void {
   withReleaseOptions(
     program.command("rollback").requiredOption("--to <digest>", "bundle the channel still holds"),
   )
+    .summary("Release an earlier bundle again.")
     .description("Release an earlier bundle again, under a new statement with a higher sequence.")
     .action(
       host.action(async (options: ReleaseOptions & { readonly to: string }) => {
@@ -72,7 +76,6 @@ export function registerRelease(program: Command, host: CommandHost): void {
 }
 
 async function openTarget(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTarget> {
-  if (options.key.length === 0) throw new CliError("at least one --key is needed");
   const path = (file: string): string => resolve(host.io.cwd, file);
   const root = await openTrustRoot(await readFile(path(options.root)));
   const signers = await Promise.all(

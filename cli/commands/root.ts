@@ -9,11 +9,12 @@ import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { parseExpiry } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption, repeatableOption, requiredRepeatableOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 interface InitOptions {
   readonly key: readonly string[];
-  readonly releaseKey: readonly string[];
+  readonly releaseKey?: readonly string[];
   readonly threshold: string;
   readonly releaseThreshold: string;
   readonly expires: string;
@@ -24,63 +25,65 @@ interface InitOptions {
 interface RotateOptions {
   readonly root: string;
   readonly key: readonly string[];
-  readonly addReleaseKey: readonly string[];
-  readonly addRootKey: readonly string[];
-  readonly remove: readonly string[];
-  readonly revokeDigest: readonly string[];
+  readonly addReleaseKey?: readonly string[];
+  readonly addRootKey?: readonly string[];
+  readonly remove?: readonly string[];
+  readonly revokeDigest?: readonly string[];
   readonly raiseEpoch?: boolean;
   readonly expires?: string;
   readonly output: string;
   readonly format: string;
 }
 
-const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
-
 export function registerRoot(program: Command, host: CommandHost): void {
-  const root = program.command("root").description("The root of trust that gateways are pinned to.");
+  const root = program.command("root").description("Make and change the root of trust.").helpCommand(false);
   root
     .command("init")
+    .summary("Make the first root.")
     .description("Make root version 1 from key files and print its sha-256, which goes into gateway.json.")
-    .requiredOption("--key <file>", "private root key; repeat for more", collect, [])
-    .option(
-      "--release-key <file>",
-      "key that may sign releases, private or public; repeat (default: the root keys)",
-      collect,
-      [],
+    .addOption(requiredRepeatableOption("--key <file>", "private root key, or env:NAME"))
+    .addOption(
+      repeatableOption(
+        "--release-key <file>",
+        "key that may sign releases, private or public; without it the root keys",
+      ),
     )
     .option("--threshold <n>", "root signatures needed to change the root", "1")
     .option("--release-threshold <n>", "release signatures needed", "1")
     .option("--expires <when>", "life of this root", "1y")
     .requiredOption("-o, --output <root.json>", "file to write; never overwritten")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(host.action((options: InitOptions) => init(options, host)));
   root
     .command("rotate")
-    .description("Make the next root from the current one; it needs the thresholds of both.")
+    .summary("Make the next root from the current one.")
+    .description(
+      "Make the next root from the current one. It needs the thresholds of both: where signatures are missing,\n" +
+        "run the same command again with the next --key.",
+    )
     .requiredOption("--root <root.json>", "current root")
-    .requiredOption("--key <file>", "private root key; repeat for more", collect, [])
-    .option("--add-root-key <file>", "key to add to the root role; repeat", collect, [])
-    .option("--add-release-key <file>", "key to add to the release role; repeat", collect, [])
-    .option("--remove <keyId>", "key to take out of every role; repeat", collect, [])
-    .option("--revoke-digest <sha256>", "bundle that must never run again; repeat", collect, [])
+    .addOption(requiredRepeatableOption("--key <file>", "private root key, or env:NAME"))
+    .addOption(repeatableOption("--add-root-key <file>", "key to add to the root role"))
+    .addOption(repeatableOption("--add-release-key <file>", "key to add to the release role"))
+    .addOption(repeatableOption("--remove <keyId>", "key to take out of every role"))
+    .addOption(repeatableOption("--revoke-digest <sha256>", "bundle that must never run again"))
     .option("--raise-epoch", "void every sequence released so far: the cure for a leaked release key")
     .option("--expires <when>", "life of the new root")
     .requiredOption(
       "-o, --output <file.json>",
       "file to write; put it into the channel as roots/<version>.json",
     )
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(host.action((options: RotateOptions) => rotate(options, host)));
 }
 
 async function init(options: InitOptions, host: CommandHost): Promise<0> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  if (options.key.length === 0) throw new CliError("at least one --key is needed");
   const signers = await Promise.all(
     options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
   );
   const releaseKeys: readonly PublicKey[] =
-    options.releaseKey.length === 0
+    options.releaseKey === undefined
       ? signers
       : await Promise.all(options.releaseKey.map((file) => loadPublicKey(path(file))));
   const draft = await initRoot(
@@ -98,7 +101,7 @@ async function init(options: InitOptions, host: CommandHost): Promise<0> {
 
 async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  const load = (files: readonly string[]): Promise<PublicKey[]> =>
+  const load = (files: readonly string[] = []): Promise<PublicKey[]> =>
     Promise.all(files.map((file) => loadPublicKey(path(file))));
   const current = await openTrustRoot(await readFile(path(options.root)));
   const signers = await Promise.all(
@@ -115,8 +118,8 @@ async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
     {
       addRootKeys: await load(options.addRootKey),
       addReleaseKeys: await load(options.addReleaseKey),
-      removeKeys: options.remove,
-      revokeDigests: options.revokeDigest,
+      removeKeys: options.remove ?? [],
+      revokeDigests: options.revokeDigest ?? [],
       raiseEpoch: options.raiseEpoch === true,
       ...(options.expires === undefined ? {} : { expiresAtMs: parseExpiry(options.expires, Date.now()) }),
     },

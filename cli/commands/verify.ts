@@ -6,6 +6,7 @@ import { inspectBundle, openTrustRoot, verifyChannelDirectory } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
+import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
 interface VerifyOptions {
@@ -19,13 +20,15 @@ export function registerVerify(program: Command, host: CommandHost): void {
   program
     .command("verify")
     .argument("<channel dir | file.aegis>", "what to verify")
+    .summary("Verify a release as a gateway would.")
     .description(
-      "Verify a release as a gateway would: signatures, thresholds, expiry, bundle. Exit 6 where it would be refused.",
+      "Verify a channel as a gateway would: signatures, thresholds, expiry, bundle. Exit 6 where it would be refused.\n" +
+        "Of a file alone, only that the bundle is whole.",
     )
     .option("--root <root.json>", "root of trust (needed for a channel)")
     .option("--root-sha256 <hex>", "pin of the root, as in gateway.json")
     .option("--channel <name>", "channel the release must be for")
-    .option("--format <format>", "output format: text, json", "text")
+    .addOption(formatOption("text", "json"))
     .action(host.action((target: string, options: VerifyOptions) => verify(target, options, host)));
 }
 

@@ -1,6 +1,7 @@
 // The PostgreSQL parser on this thread. It is defence in depth: a read-only database role stays the boundary.
 import { createRequire } from "node:module";
 import type * as PgQueryModule from "libpg-query";
+import { locateInstalled } from "#std";
 import { UNKNOWN_SQL, factsOfParseTree } from "./sql-walk.ts";
 import type { SqlFacts } from "./sql-walk.ts";
 
@@ -19,7 +20,7 @@ let parser: PgQuery | undefined;
 /** Loads the parser's wasm (some 30 ms, once). */
 export async function loadSqlParser(): Promise<void> {
   if (parser !== undefined) return;
-  const loaded = requireHere("libpg-query") as PgQuery;
+  const loaded = requireHere(locateInstalled("libpg-query", "./libpg-query/index.cjs")) as PgQuery;
   await loaded.loadModule();
   parser = loaded;
 }

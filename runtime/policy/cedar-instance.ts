@@ -2,11 +2,10 @@
 // generation needs an instance of its own: preparsed sets are never evicted, and a trap ruins an instance for good.
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { compileFunction } from "node:vm";
 import type * as CedarModuleNamespace from "@cedar-policy/cedar-wasm/nodejs";
-import { assert } from "#std";
+import { assert, locateInstalled } from "#std";
 
 type CedarModule = typeof CedarModuleNamespace;
 
@@ -50,7 +49,7 @@ type GlueFunction = (
   webAssembly: Pick<WasmApi, "Module" | "Instance">,
 ) => void;
 
-const gluePath = createRequire(import.meta.url).resolve("@cedar-policy/cedar-wasm/nodejs");
+const gluePath = locateInstalled("@cedar-policy/cedar-wasm/nodejs", "./cedar-wasm/cedar_wasm.js");
 const wasmPath = join(dirname(gluePath), "cedar_wasm_bg.wasm");
 
 let sharedModule: WasmModule | undefined;

@@ -8,3 +8,4 @@ export { assert, assertNever } from "./assert.ts";
 export { closestName } from "./closest-name.ts";
 export type { Result } from "./result.ts";
 export { failure, ok } from "./result.ts";
+export { locateInstalled } from "./installed-package.ts";
