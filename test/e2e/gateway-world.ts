@@ -53,6 +53,8 @@ export interface GatewayWorldOptions {
   readonly programs?: Readonly<Record<string, ProgramEntry>>;
   readonly pinMaxAgeMs?: number;
   readonly gateway?: Partial<GatewayProcessOptions>;
+  /** Members of `listen` in gateway.json beside host and port. */
+  readonly listen?: Readonly<Record<string, unknown>>;
 }
 
 export async function createWorldDir(): Promise<string> {
@@ -95,6 +97,9 @@ export async function startGatewayWorld(options: GatewayWorldOptions): Promise<G
       rootSha256: trust.rootSha256,
       programs: options.programs ?? {},
       onLog: (line) => void log.push(line),
+      ...(options.listen === undefined
+        ? {}
+        : { overrides: { listen: { host: "127.0.0.1", port, ...options.listen } } }),
       ...options.gateway,
     });
   await publish();

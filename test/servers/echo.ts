@@ -1,5 +1,5 @@
 // A minimal MCP server of both eras on node:http, without an SDK: cheap enough to stand behind a load test, and it
-// remembers what reached it. Tools: `echo {text}`, `wait {ms}`.
+// remembers what reached it. Tools: `echo {text}`, `wait {ms}`, `regional {region}` (region mirrored in a header).
 // Usage: node echo.ts [--port 0]   one JSON line on stdout when it is ready; GET /calls answers with the counters
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
@@ -44,7 +44,7 @@ interface Message {
   readonly method?: string;
   readonly params?: {
     readonly name?: string;
-    readonly arguments?: { readonly text?: string; readonly ms?: number };
+    readonly arguments?: { readonly text?: string; readonly ms?: number; readonly region?: string };
     readonly requestId?: string | number;
   };
 }
@@ -63,6 +63,14 @@ const TOOLS = [
     name: "wait",
     description: "Answers after some milliseconds.",
     inputSchema: { type: "object", properties: { ms: { type: "integer" } }, required: ["ms"] },
+  },
+  {
+    name: "regional",
+    description: "Names the region it ran in.",
+    inputSchema: {
+      type: "object",
+      properties: { region: { type: "string", "x-mcp-header": "Region" } },
+    },
   },
 ];
 
@@ -169,7 +177,7 @@ function handleMessage(state: EchoState, message: Message, response: ServerRespo
     wait(state, message, response, modern);
     return;
   }
-  const text = params?.arguments?.text ?? "";
+  const text = params?.arguments?.text ?? params?.arguments?.region ?? "";
   if (state.capture) state.texts.push(text);
   answer(response, 200, { jsonrpc: "2.0", id, result: textResult(text, modern) });
 }

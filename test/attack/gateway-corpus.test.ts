@@ -1,0 +1,84 @@
+// The attack corpora against a whole gateway: each case is answered as its file says, and none that is refused moves
+// the upstream's call counter. The transport attacks also against the operator's port.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
+import type { GatewayWorld } from "../e2e/gateway-world.ts";
+import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
+import { startEchoServer } from "../servers/echo.ts";
+import type { EchoServer } from "../servers/echo.ts";
+import { runCorpus } from "./run-corpus.ts";
+
+const DATA = join(import.meta.dirname, "..", "data", "attack");
+const TOOL = "echo";
+const PATH = "/echo/mcp";
+/** Host, Origin, target form, framing: what every HTTP port must refuse, whatever it serves. */
+const TRANSPORT_CASES = /^T0[1-58]/;
+
+let echo: EchoServer;
+let world: GatewayWorld;
+let token: string;
+
+beforeAll(async () => {
+  echo = await startEchoServer();
+  const target = { id: "echo", transport: { type: "streamable-http", url: echo.url } } as const;
+  world = await startGatewayWorld({
+    workspace: grantingRepository([await pinLive(target)]),
+    transports: { echo: target.transport },
+    listen: { allowedOrigins: ["https://good.example"] },
+    gateway: { pollIntervalMs: 3_600_000 },
+  });
+  token = await world.token(DEVELOPER, "echo");
+});
+
+afterAll(async () => {
+  await world.stop();
+  await echo.close();
+});
+
+describe.each(["http", "json"])("%s.yaml", (name) => {
+  it("is answered as stated by the gateway, and what is refused never arrives", async () => {
+    const before = echo.counters().total;
+    const results = await runCorpus({
+      host: "127.0.0.1",
+      port: Number(new URL(world.gateway.url).port),
+      path: PATH,
+      token,
+      file: join(DATA, `${name}.yaml`),
+      variables: {
+        tool: TOOL,
+        toolBase64: Buffer.from(TOOL).toString("base64"),
+        paramTool: "regional",
+        arguments: JSON.stringify({ text: "x" }),
+      },
+      offers: ["legacy", "goodOrigin", "routes", "paramHeaders"],
+      upstreamCalls: () => echo.counters().total,
+    });
+    expect(results.filter((result) => result.outcome !== "pass")).toEqual([]);
+    expect(results.length).toBeGreaterThan(50);
+    // The well-formed cases of the file do arrive, so the counter is the right one.
+    expect(echo.counters().total).toBeGreaterThan(before);
+    expect(world.log.filter((line) => line.includes("fault"))).toEqual([]);
+  });
+});
+
+it("transport attacks are refused by the operator's port, and none of them reloads", async () => {
+  const lastAttempt = async (): Promise<number> => {
+    const response = await fetch(`${world.gateway.adminUrl}/status`);
+    return ((await response.json()) as { release: { lastAttemptMs: number } }).release.lastAttemptMs;
+  };
+  const results = await runCorpus({
+    host: "127.0.0.1",
+    port: Number(new URL(world.gateway.adminUrl).port),
+    path: "/-/reload",
+    token,
+    file: join(DATA, "http.yaml"),
+    variables: { tool: TOOL, toolBase64: Buffer.from(TOOL).toString("base64") },
+    upstreamCalls: lastAttempt,
+  });
+  const transport = results.filter(
+    ({ id, outcome }) => TRANSPORT_CASES.test(id) && outcome !== "not-applicable",
+  );
+  expect(transport.filter((result) => result.outcome !== "pass")).toEqual([]);
+  expect(transport.length).toBeGreaterThan(20);
+});
