@@ -1,0 +1,135 @@
+// Words for changes, shared by the text and the Markdown form of a plan.
+import { canonicalJson } from "#bundle";
+import { isJsonObject } from "#std";
+import type { JsonValue } from "#std";
+import type { DecisionChange, Plan, PlanChange, PlanDecision, StructuralChange } from "./plan-types.ts";
+
+const MAX_VALUE_LENGTH = 160;
+
+export function isDecision(change: PlanChange): change is DecisionChange {
+  return change.evidence === "matrix";
+}
+
+/** `+` newly allowed or added, `-` newly denied or removed, `~` changed. */
+export function signOf(change: PlanChange): "+" | "-" | "~" {
+  if (change.kind === "newly-allowed" || change.kind.endsWith("-added")) return "+";
+  return change.kind === "newly-denied" || change.kind.endsWith("-removed") ? "-" : "~";
+}
+
+/** e.g. `denied: no policy permits it`, `allowed by policies/jira.yaml#/allow/tools/0`. */
+export function describeDecision(decision: PlanDecision): string {
+  const { effect, reasons, code } = decision;
+  switch (code) {
+    case undefined:
+      break;
+    case "TARGET_UNKNOWN":
+      return "denied: there is no such definition";
+    case "ARGUMENTS_INVALID":
+    case "ARGUMENTS_NOT_REPRESENTABLE":
+      return "denied: the pinned schema refuses the arguments";
+    case "PRINCIPAL_ATTRIBUTE_MISSING":
+      return "denied: the caller lacks a required attribute";
+    default:
+      return `denied: ${code}${reasons.length === 0 ? "" : ` (${reasons.join(", ")})`}`;
+  }
+  if (effect === "allow") return `allowed by ${reasons.join(", ")}`;
+  return reasons.length === 0 ? "denied: no policy permits it" : `denied by ${reasons.join(", ")}`;
+}
+
+/** What is compared, in words: `transforms of tools/call:jira/jira.search`. */
+export function describeSubject(change: StructuralChange): string {
+  const noun = NOUNS[change.kind.slice(0, change.kind.lastIndexOf("-"))] ?? change.kind;
+  return `${noun} ${change.subject}`;
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  issuer: "issuer",
+  leaf: "definition",
+  limit: "limit",
+  pin: "pin of",
+  route: "route",
+  server: "server",
+  transforms: "transforms of",
+};
+
+/** One line for each member that differs, e.g. `limit: 600 → 100`. */
+export function describeMembers(change: StructuralChange): readonly string[] {
+  const { before, after, kind } = change;
+  if (kind === "transforms-changed") return transformLines(before, after);
+  if (!isJsonObject(before) || !isJsonObject(after)) return [];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return names
+    .filter((name) => kind !== "pin-changed" || name !== "digest" || names.length === 1)
+    .map((name) => `${name}: ${shown(before[name])} → ${shown(after[name])}`);
+}
+
+function transformLines(before: JsonValue, after: JsonValue): readonly string[] {
+  return ["request", "response"].flatMap((direction) => {
+    const was = operations(before, direction);
+    const is = operations(after, direction);
+    return [
+      ...was.filter((item) => !is.includes(item)).map((item) => `no longer: ${direction} ${item}`),
+      ...is.filter((item) => !was.includes(item)).map((item) => `now: ${direction} ${item}`),
+    ];
+  });
+}
+
+function operations(view: JsonValue, direction: string): readonly string[] {
+  const list = isJsonObject(view) && Object.hasOwn(view, direction) ? view[direction] : undefined;
+  return Array.isArray(list) ? list.filter((item): item is string => typeof item === "string") : [];
+}
+
+function shown(value: JsonValue | undefined): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" ? JSON.stringify(value) : canonicalJson(value);
+  return text.length <= MAX_VALUE_LENGTH ? text : `${text.slice(0, MAX_VALUE_LENGTH)}…`;
+}
+
+/** The line that closes a plan. */
+export function summaryLine(plan: Plan): string {
+  const { newlyAllowed, newlyDenied, transformsChanged, structural } = plan.summary;
+  const parts = [
+    `${newlyAllowed} newly allowed`,
+    `${newlyDenied} newly denied`,
+    `${transformsChanged} ${transformsChanged === 1 ? "transform" : "transforms"} changed`,
+    ...(structural === 0 ? [] : [`${structural} other ${structural === 1 ? "change" : "changes"}`]),
+  ];
+  return parts.join(", ");
+}
+
+/** What the search covered. */
+export function searchLine(plan: Plan): string {
+  const { principals, leaves, identicalLeaves, calls, truncated } = plan.searched;
+  const where = `on ${plural(leaves, "definition")}`;
+  const perCaller = principals === 0 ? 0 : calls / principals;
+  const searched = `Searched ${plural(calls, "call")}: ${plural(principals, "caller")} × ${plural(perCaller, "call")} ${where}.`;
+  const skipped =
+    identicalLeaves === 0 ? "" : ` ${plural(identicalLeaves, "definition")} with equal policies left out.`;
+  const cut = truncated ? " Some definitions have more combinations of values than were tried." : "";
+  return `${searched}${skipped}${cut}`;
+}
+
+/** Says what finding nothing means. */
+export function nothingFound(plan: Plan): string {
+  if (plan.base.digest === plan.head.digest) return "No change: both sides compile to the same bundle.";
+  return "No changed decision was found. That is a search, not a proof: a call that was not tried may be decided differently.";
+}
+
+/** Rows that decide alike, by other policies. */
+export function reasonsLine(plan: Plan): string | undefined {
+  const { reasonsChanged } = plan.summary;
+  if (reasonsChanged === 0) return undefined;
+  return `${plural(reasonsChanged, "row")} decided as before, by other policies (see --format json).`;
+}
+
+export function plural(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+}
+
+/** Leaves of a server that came or went as a whole say nothing more than the server does. */
+export function isImplied(change: PlanChange, plan: Plan): boolean {
+  if (change.kind !== "leaf-added" && change.kind !== "leaf-removed") return false;
+  const kind = change.kind === "leaf-added" ? "server-added" : "server-removed";
+  const server = /^[^:]*:([^/]*)\//u.exec(change.subject)?.[1];
+  return plan.changes.some((other) => other.kind === kind && !isDecision(other) && other.subject === server);
+}

@@ -1,0 +1,22 @@
+// Door #plan: which decisions change between two versions of a repository.
+export { decisionDelta, planChanges } from "./plan-changes.ts";
+export type { PlanOptions } from "./plan-changes.ts";
+export { bundleInput } from "./plan-side.ts";
+export type { PlanInput } from "./plan-side.ts";
+export type {
+  DecisionChange,
+  DecisionChangeKind,
+  Plan,
+  PlanBase,
+  PlanChange,
+  PlanDecision,
+  PlanSearch,
+  PlanSummary,
+  PlanWitness,
+  StructuralChange,
+  StructuralChangeKind,
+} from "./plan-types.ts";
+export { describeDecision } from "./describe-change.ts";
+export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";
+export { PLAN_FORMAT_VERSION, planDigest, renderPlanJson, renderPlanText } from "./render-plan.ts";
+export type { PlanTextOptions } from "./render-plan.ts";

@@ -1,0 +1,111 @@
+// Compares two versions of a repository by deciding the same calls on both.
+import { leafSearches, worthSearching } from "./leaf-searches.ts";
+import { planSide } from "./plan-side.ts";
+import type { PlanInput, PlanSide } from "./plan-side.ts";
+import type {
+  DecisionChange,
+  DecisionChangeKind,
+  Plan,
+  PlanBase,
+  PlanChange,
+  PlanSearch,
+  StructuralChange,
+} from "./plan-types.ts";
+import { literalsOf } from "./policy-literals.ts";
+import { principalClasses } from "./principal-classes.ts";
+import { searchLeaves } from "./search-decisions.ts";
+import { structuralChanges } from "./structural-changes.ts";
+
+/** Of the whole search. */
+const PLAN_TIMEOUT_MS = 10 * 60_000;
+
+export interface PlanOptions {
+  readonly base?: Pick<PlanBase, "kind" | "ref">;
+  /** `skip`: leaves that nothing distinguishes are never searched. `auto` (default): only in a large search. */
+  readonly identicalLeaves?: "auto" | "skip";
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Searches for calls that the two versions decide differently, and lists what else differs. Finding none proves
+ * nothing. Throws Error where a side does not compile, and the reason of `signal`.
+ */
+export async function planChanges(
+  base: PlanInput,
+  head: PlanInput,
+  options: PlanOptions = {},
+): Promise<Plan> {
+  const sides = { base: planSide(base, "base"), head: planSide(head, "head") };
+  const timeout = AbortSignal.timeout(PLAN_TIMEOUT_MS);
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+  const principals = principalClasses(sides.base, sides.head, allLiterals(sides.base, sides.head));
+  const all = leafSearches(sides.base, sides.head, principals.length);
+  const leaves = worthSearching(all, principals.length, options.identicalLeaves ?? "auto");
+  const decisions = await searchLeaves({ ...sides, principals, signal }, leaves);
+  const calls = leaves.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0) * principals.length;
+  const searched: PlanSearch = {
+    principals: principals.length,
+    leaves: leaves.length,
+    identicalLeaves: all.length - leaves.length,
+    calls,
+    decisions: calls * 2,
+    truncated: leaves.some((leaf) => leaf.calls.truncated),
+  };
+  const structural = structuralChanges(sides.base.content, sides.head.content);
+  return {
+    base: { kind: options.base?.kind ?? "compiled", ref: options.base?.ref ?? "", digest: sides.base.digest },
+    head: { digest: sides.head.digest },
+    searched,
+    summary: summarise(decisions, structural),
+    changes: sorted(decisions, structural),
+  };
+}
+
+function summarise(
+  decisions: readonly DecisionChange[],
+  structural: readonly StructuralChange[],
+): Plan["summary"] {
+  const having = (kind: DecisionChangeKind): number =>
+    decisions.filter((change) => change.kind === kind).length;
+  const transforms = structural.filter((change) => change.kind === "transforms-changed").length;
+  return {
+    newlyAllowed: having("newly-allowed"),
+    newlyDenied: having("newly-denied"),
+    reasonsChanged: having("reasons-changed"),
+    transformsChanged: transforms,
+    structural: structural.length - transforms,
+  };
+}
+
+const DECISION_ORDER: readonly DecisionChangeKind[] = ["newly-allowed", "newly-denied", "reasons-changed"];
+
+function sorted(
+  decisions: readonly DecisionChange[],
+  structural: readonly StructuralChange[],
+): readonly PlanChange[] {
+  const byKind = DECISION_ORDER.flatMap((kind) => decisions.filter((change) => change.kind === kind));
+  const isTransform = (change: StructuralChange): boolean => change.kind === "transforms-changed";
+  return [
+    ...byKind,
+    ...structural.filter(isTransform),
+    ...structural.filter((change) => !isTransform(change)),
+  ];
+}
+
+function allLiterals(base: PlanSide, head: PlanSide): ReturnType<typeof literalsOf>[] {
+  return [base, head].flatMap(({ content }) =>
+    content.policies.slices.map((slice) => literalsOf(content, slice)),
+  );
+}
+
+/** The decisions that differ: what `aegis dev` says after a save. Leaves that are the same are not searched. */
+export async function decisionDelta(
+  base: PlanInput,
+  head: PlanInput,
+  options: Pick<PlanOptions, "signal"> = {},
+): Promise<readonly DecisionChange[]> {
+  const plan = await planChanges(base, head, { ...options, identicalLeaves: "skip" });
+  return plan.changes.filter(
+    (change) => change.evidence === "matrix" && change.kind !== "reasons-changed",
+  ) as readonly DecisionChange[];
+}

@@ -1,0 +1,86 @@
+// One side of a plan: the content of a bundle, what its tests call, and what its identity requires.
+import { bundleDigest, decodeBundleFile } from "#bundle";
+import type { AttributeMapping, BundleContent, Digest, LeafAction, PrincipalFacts } from "#bundle";
+import type { CompileResult } from "#compiler";
+import type { JsonObject } from "#std";
+
+/** What a plan compares: the result of a compilation, or a bundle alone. */
+export interface PlanInput {
+  readonly bundle: { readonly content: BundleContent; readonly digest: Digest } | undefined;
+  readonly model?: Pick<CompileResult["model"], "roles" | "suites">;
+}
+
+export interface NamedPrincipal {
+  readonly name: string;
+  readonly facts: PrincipalFacts;
+}
+
+export interface KnownCall {
+  readonly action: LeafAction;
+  readonly arguments: JsonObject;
+}
+
+export interface PlanSide {
+  readonly content: BundleContent;
+  readonly digest: Digest;
+  readonly roles: readonly string[];
+  readonly principals: readonly NamedPrincipal[];
+  readonly calls: readonly KnownCall[];
+  /** One list for each issuer of any environment: what it maps. */
+  readonly issuers: readonly (readonly AttributeMapping[])[];
+}
+
+/** Opens the bytes of an `.aegis` file. @throws {TrustError} with the codes of `decodeBundle` */
+export function bundleInput(bytes: Uint8Array): PlanInput & { readonly bundle: object } {
+  const digest = bundleDigest(bytes);
+  return { bundle: { content: decodeBundleFile(bytes, digest).content, digest } };
+}
+
+/** Throws Error where the input holds no bundle, because it does not compile. */
+export function planSide(input: PlanInput, label: string): PlanSide {
+  const { bundle, model } = input;
+  if (bundle === undefined) throw new Error(`the ${label} of the plan does not compile`);
+  const { content, digest } = bundle;
+  const environments = Object.values(content.routes.environments);
+  const issuers = environments.flatMap((environment) => environment.issuers);
+  const mapped = issuers.flatMap(({ roleMap }) => Object.values(roleMap ?? {}));
+  return {
+    content,
+    digest,
+    roles: [...new Set([...(model?.roles ?? []), ...mapped])],
+    principals: [...suitePrincipals(model), ...vectorPrincipals(content)],
+    calls: [...suiteCalls(model), ...content.vectors.vectors],
+    issuers: issuers.map(({ attributes }) => attributes),
+  };
+}
+
+function suitePrincipals(model: PlanInput["model"]): readonly NamedPrincipal[] {
+  return (model?.suites ?? []).flatMap(({ tests }) =>
+    tests.flatMap((test) => (test.kind === "matrix" ? test.principals : [test.principal])),
+  );
+}
+
+// A bundle does not carry the names of test principals: their ids stand for them.
+function vectorPrincipals(content: BundleContent): readonly NamedPrincipal[] {
+  return content.vectors.vectors.map(({ principal }) => ({ name: principal.id, facts: principal }));
+}
+
+function suiteCalls(model: PlanInput["model"]): readonly KnownCall[] {
+  return (model?.suites ?? []).flatMap(({ tests }) =>
+    tests.flatMap((test) => (test.kind === "matrix" ? test.calls : [test.call])),
+  );
+}
+
+/**
+ * Required attributes that a caller lacks, judged by the issuer that asks least of this caller; empty where one admits
+ * it, and where no issuer is configured at all.
+ */
+export function missingAttributes(side: PlanSide, facts: PrincipalFacts): readonly string[] {
+  const lacking = side.issuers.map((mappings) =>
+    mappings
+      .filter(({ attribute, required }) => required && !Object.hasOwn(facts.attributes, attribute))
+      .map(({ attribute }) => attribute),
+  );
+  lacking.sort((a, b) => a.length - b.length);
+  return lacking[0] ?? [];
+}

@@ -1,0 +1,104 @@
+// A plan as Markdown for a pull-request comment or a step summary. Names and arguments come from the pull request
+// itself: they stand in code spans, where nothing in them is markup, a link or a mention.
+import {
+  describeDecision,
+  describeMembers,
+  describeSubject,
+  isDecision,
+  isImplied,
+  nothingFound,
+  plural,
+  reasonsLine,
+  searchLine,
+  signOf,
+  summaryLine,
+} from "./describe-change.ts";
+import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
+
+/** GitHub refuses comments above 65,536 characters. */
+export const MAX_MARKDOWN_LENGTH = 60_000;
+const MAX_CELL_LENGTH = 300;
+/** Kept free for the closing lines. */
+const CLOSING_LENGTH = 1_000;
+
+interface Section {
+  readonly head: readonly string[];
+  readonly rows: readonly string[];
+}
+
+/** At most `maxLength` characters (60,000 by default); says how many rows are hidden. */
+export function renderPlanMarkdown(plan: Plan, maxLength: number = MAX_MARKDOWN_LENGTH): string {
+  const opening = [`### Policy plan: ${summaryLine(plan)}`, "", searchLine(plan)];
+  const reasons = reasonsLine(plan);
+  if (reasons !== undefined) opening.push("", reasons);
+  if (plan.summary.newlyAllowed + plan.summary.newlyDenied === 0) opening.push("", nothingFound(plan));
+  const lines = [...opening];
+  let length = lines.join("\n").length + CLOSING_LENGTH;
+  let hidden = 0;
+  for (const { head, rows } of sectionsOf(plan)) {
+    let isHeadWritten = false;
+    for (const row of rows) {
+      const added = isHeadWritten ? [row] : [...head, row];
+      const size = added.reduce((sum, line) => sum + line.length + 1, 0);
+      if (hidden > 0 || length + size > maxLength) {
+        hidden += 1;
+        continue;
+      }
+      lines.push(...added);
+      length += size;
+      isHeadWritten = true;
+    }
+  }
+  if (hidden > 0)
+    lines.push("", `**${plural(hidden, "more row")} not shown here:** the JSON plan has all of them.`);
+  return `${lines.join("\n")}\n`;
+}
+
+function sectionsOf(plan: Plan): readonly Section[] {
+  const decisions = plan.changes.filter(isDecision);
+  const structural = plan.changes
+    .filter((change) => !isDecision(change))
+    .filter((change) => !isImplied(change, plan));
+  const table = (title: string, kind: DecisionChange["kind"]): Section => ({
+    head: [
+      "",
+      `#### ${title}`,
+      "",
+      "| caller | call | for example | before | after |",
+      "|---|---|---|---|---|",
+    ],
+    rows: decisions.filter((change) => change.kind === kind).map(decisionRow),
+  });
+  return [
+    table("Newly allowed", "newly-allowed"),
+    table("Newly denied", "newly-denied"),
+    { head: ["", "#### Other changes", ""], rows: structural.map(structuralRow) },
+  ];
+}
+
+function decisionRow(change: DecisionChange): string {
+  const count = `${change.changedCalls} of ${change.searchedCalls}`;
+  const cells = [
+    code(change.principal),
+    `${code(change.action)} (${count})`,
+    code(JSON.stringify(change.witness.arguments)),
+    code(describeDecision(change.before)),
+    code(describeDecision(change.after)),
+  ];
+  return `| ${signOf(change)} ${cells.join(" | ")} |`;
+}
+
+function structuralRow(change: StructuralChange): string {
+  const members = describeMembers(change).map((line) => `\n  - ${code(line)}`);
+  return `- ${signOf(change)} ${code(describeSubject(change))}${members.join("")}`;
+}
+
+/** A code span that also survives in a table cell. */
+function code(text: string): string {
+  const line = text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
+  const short = line.length <= MAX_CELL_LENGTH ? line : `${line.slice(0, MAX_CELL_LENGTH)}…`;
+  const longest = Math.max(0, ...[...short.matchAll(/`+/gu)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  const pad = short.startsWith("`") || short.endsWith("`") ? " " : "";
+  return `${fence}${pad}${short.replaceAll("|", "\\|")}${pad}${fence}`;
+}

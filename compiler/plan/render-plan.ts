@@ -1,0 +1,127 @@
+// A plan as JSON and as text for a terminal.
+import { canonicalJson, sha256Hex } from "#bundle";
+import type { Digest } from "#bundle";
+import {
+  describeDecision,
+  describeMembers,
+  describeSubject,
+  isDecision,
+  isImplied,
+  nothingFound,
+  plural,
+  reasonsLine,
+  searchLine,
+  signOf,
+  summaryLine,
+} from "./describe-change.ts";
+import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
+
+export const PLAN_FORMAT_VERSION = 1;
+
+/**
+ * The plan as canonical JSON (RFC 8785), `{formatVersion, base, head, searched, summary, changes}`, without a final
+ * newline: the sha-256 of these bytes is the digest of the plan, and `sha256sum` of the file agrees.
+ */
+export function renderPlanJson(plan: Plan): string {
+  return canonicalJson({ formatVersion: PLAN_FORMAT_VERSION, ...plan });
+}
+
+/** What a release statement records as the plan that was reviewed. */
+export function planDigest(plan: Plan): Digest {
+  return sha256Hex(renderPlanJson(plan));
+}
+
+export interface PlanTextOptions {
+  readonly color: boolean;
+  /** Makes text safe for a terminal. */
+  readonly printable: (text: string) => string;
+}
+
+const STYLE_CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
+type Style = keyof typeof STYLE_CODES;
+
+interface Pen {
+  readonly paint: (style: Style, text: string) => string;
+  readonly safe: (text: string) => string;
+}
+
+const SIGN_STYLE: Readonly<Record<"+" | "-" | "~", Style>> = { "+": "green", "-": "red", "~": "yellow" };
+const MAX_NAME_WIDTH = 44;
+const MAX_WITNESS_LENGTH = 240;
+
+/** The plan as lines of text, ending with a newline: decisions by leaf, then everything else. */
+export function renderPlanText(plan: Plan, options: PlanTextOptions): string {
+  const pen: Pen = {
+    paint: (style, text) => (options.color ? `\u001b[${STYLE_CODES[style]}m${text}\u001b[0m` : text),
+    safe: options.printable,
+  };
+  const decisions = plan.changes.filter(isDecision).filter(({ kind }) => kind !== "reasons-changed");
+  const structural = plan.changes
+    .filter((change) => !isDecision(change))
+    .filter((change) => !isImplied(change, plan));
+  const blocks = [
+    ...byAction(decisions).map(([action, rows]) => actionBlock(action, rows, pen)),
+    ...(structural.length === 0 ? [] : [structural.flatMap((change) => structuralLines(change, pen))]),
+    closing(plan, decisions.length, pen),
+  ];
+  return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function byAction(
+  decisions: readonly DecisionChange[],
+): readonly (readonly [string, readonly DecisionChange[]])[] {
+  return [...Map.groupBy(decisions, ({ action }) => action)].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function actionBlock(action: string, rows: readonly DecisionChange[], pen: Pen): readonly string[] {
+  const width = Math.min(MAX_NAME_WIDTH, Math.max(...rows.map(({ principal }) => principal.length)));
+  const lines = rows.flatMap((row, index) => {
+    const next = rows[index + 1];
+    // Rows that tell the same are told once, below the last of them.
+    const isTold = next !== undefined && sameStory(row, next);
+    return [rowLine(row, width, pen), ...(isTold ? [] : storyLines(row, pen))];
+  });
+  return [pen.paint("bold", pen.safe(action)), ...lines];
+}
+
+function rowLine(row: DecisionChange, width: number, pen: Pen): string {
+  const sign = signOf(row);
+  const verdict = sign === "+" ? "allowed" : "denied ";
+  const count = `${row.changedCalls} of ${plural(row.searchedCalls, "call")}`;
+  const name = pen.safe(row.principal.padEnd(width));
+  return `  ${pen.paint(SIGN_STYLE[sign], `${sign} ${verdict}`)}  ${name}  ${pen.paint("dim", count)}`;
+}
+
+function storyLines(row: DecisionChange, pen: Pen): readonly string[] {
+  const witness = JSON.stringify(row.witness.arguments);
+  const shortened =
+    witness.length <= MAX_WITNESS_LENGTH ? witness : `${witness.slice(0, MAX_WITNESS_LENGTH)}…`;
+  return [
+    pen.safe(`      ${describeDecision(row.before)} → ${describeDecision(row.after)}`),
+    pen.safe(`      e.g. ${shortened}`),
+  ];
+}
+
+function sameStory(one: DecisionChange, other: DecisionChange): boolean {
+  const story = ({ kind, before, after, witness }: DecisionChange): string =>
+    canonicalJson([kind, before, after, witness.arguments]);
+  return story(one) === story(other);
+}
+
+function structuralLines(change: StructuralChange, pen: Pen): readonly string[] {
+  const sign = signOf(change);
+  return [
+    `${pen.paint(SIGN_STYLE[sign], sign)} ${pen.safe(describeSubject(change))}`,
+    ...describeMembers(change).map((line) => pen.safe(`    ${line}`)),
+  ];
+}
+
+function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {
+  const reasons = reasonsLine(plan);
+  return [
+    ...(decisions === 0 ? [nothingFound(plan)] : []),
+    ...(reasons === undefined ? [] : [reasons]),
+    pen.paint("dim", searchLine(plan)),
+    `${pen.paint("bold", "Plan:")} ${summaryLine(plan)}`,
+  ];
+}
