@@ -1,5 +1,5 @@
 // The GitHub Action: one bundle that runs from a checkout of its tag, without node_modules.
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
@@ -53,6 +53,12 @@ async function bundleSqlParser(outdir: string): Promise<void> {
     entryPoints: [entry],
     outfile: join(outdir, "index.cjs"),
   });
-  await copyFile(join(dirname(entry), "libpg-query.wasm"), join(outdir, "libpg-query.wasm"));
-  await copyFile(join(dirname(entry), "..", "LICENSE"), join(outdir, "LICENSE"));
+  await copyPlain(join(dirname(entry), "libpg-query.wasm"), join(outdir, "libpg-query.wasm"));
+  await copyPlain(join(dirname(entry), "..", "LICENSE"), join(outdir, "LICENSE"));
+}
+
+/** Git keeps the executable bit: it must not depend on how the package was unpacked. */
+async function copyPlain(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  await chmod(to, 0o644);
 }

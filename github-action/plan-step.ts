@@ -1,0 +1,95 @@
+// The plan of a run: which decisions change against the base.
+import { WorkspaceError, compile, gitWorkspace, renderText, showHidden } from "#compiler";
+import type { CompileResult, Workspace } from "#compiler";
+import { planChanges, renderPlanJson, renderPlanMarkdown, renderPlanText } from "#plan";
+import type { Plan } from "#plan";
+import { ActionError } from "./action-error.ts";
+import { findBase } from "./base-ref.ts";
+import type { ActionInputs } from "./inputs.ts";
+import { EXIT, writeResult } from "./step-report.ts";
+import type { StepReport } from "./step-report.ts";
+import { escapeMarkdown } from "./step-summary.ts";
+import { logBlock } from "./workflow-commands.ts";
+
+/** Throws ActionError where the base is named but cannot be read. */
+export async function runPlan(
+  inputs: ActionInputs,
+  head: CompileResult,
+  log: (text: string) => void,
+): Promise<StepReport> {
+  const found = findBase(inputs);
+  if (!found.found) return withoutPlan(inputs, found.reason);
+  const base = await compile({ dir: inputs.projectDir, workspace: openBase(inputs.projectDir, found.ref) });
+  if (base.bundle === undefined) {
+    const errors = base.diagnostics.filter(({ severity }) => severity === "error");
+    log(
+      logBlock("aegis check of the base", renderText(errors, { color: false, sourceOf: base.model.textOf })),
+    );
+    // A pull request that repairs its base, or brings the repository, must be able to pass.
+    return withoutPlan(
+      inputs,
+      `the base (${found.description}) does not check, so it decides nothing to compare with`,
+    );
+  }
+  const plan = await planChanges(base, head, { base: { kind: "git", ref: found.ref } });
+  log(
+    logBlock(`aegis plan --base ${found.ref}`, renderPlanText(plan, { color: false, printable: showHidden })),
+  );
+  return reportPlan(inputs, plan, found.description);
+}
+
+function openBase(dir: string, ref: string): Workspace {
+  try {
+    return gitWorkspace(dir, ref);
+  } catch (cause) {
+    const detail = cause instanceof WorkspaceError ? `${cause.path}: ${cause.message}` : String(cause);
+    throw new ActionError(`the base ${ref} cannot be read: ${detail}`, { cause });
+  }
+}
+
+function withoutPlan(inputs: ActionInputs, reason: string): StepReport {
+  const gated = inputs.failOn !== "none";
+  const message = `no plan: ${reason}`;
+  return {
+    annotations: [{ level: gated ? "error" : "notice", title: "Aegis plan", message }],
+    sections: [`### Policy plan: none\n\n${escapeMarkdown(reason)}\n`],
+    outputs: new Map([["plan-summary", message]]),
+    // What cannot be shown to be harmless does not pass a gate.
+    exitCode: gated ? EXIT.gate : EXIT.ok,
+  };
+}
+
+async function reportPlan(inputs: ActionInputs, plan: Plan, base: string): Promise<StepReport> {
+  const { newlyAllowed, newlyDenied, transformsChanged, structural } = plan.summary;
+  const changed = transformsChanged + structural;
+  const summary = `${newlyAllowed} newly allowed, ${newlyDenied} newly denied, ${changed} other changes, ${plan.searched.calls} calls searched`;
+  const markdown = renderPlanMarkdown(plan);
+  const stopped = gateOf(inputs, plan);
+  return {
+    annotations:
+      stopped === undefined
+        ? [{ level: "notice", title: "Aegis plan", message: summary }]
+        : [{ level: "error", title: "Aegis plan", message: `${stopped}: ${summary}` }],
+    sections: [`${markdown}\nCompared with ${escapeMarkdown(base)}.\n`],
+    outputs: new Map([
+      ["plan-json", await writeResult(inputs, "aegis-plan.json", renderPlanJson(plan))],
+      ["plan-markdown", await writeResult(inputs, "aegis-plan.md", markdown)],
+      ["plan-summary", summary],
+      ["newly-allowed", String(newlyAllowed)],
+      ["newly-denied", String(newlyDenied)],
+      ["changed", String(changed)],
+    ]),
+    exitCode: stopped === undefined ? EXIT.ok : EXIT.gate,
+  };
+}
+
+function gateOf(inputs: ActionInputs, plan: Plan): string | undefined {
+  switch (inputs.failOn) {
+    case "none":
+      return undefined;
+    case "newly-allowed":
+      return plan.summary.newlyAllowed > 0 ? "the plan allows new calls" : undefined;
+    case "changes":
+      return plan.changes.length > 0 ? "the plan has changes" : undefined;
+  }
+}
