@@ -55,6 +55,8 @@ export interface GatewayWorldOptions {
   readonly gateway?: Partial<GatewayProcessOptions>;
   /** Members of `listen` in gateway.json beside host and port. */
   readonly listen?: Readonly<Record<string, unknown>>;
+  /** Keys and channel; one throw-away key where absent. */
+  readonly createTrust?: (dir: string, channel: string) => Promise<ThrowawayTrust>;
 }
 
 export async function createWorldDir(): Promise<string> {
@@ -65,7 +67,7 @@ export async function startGatewayWorld(options: GatewayWorldOptions): Promise<G
   const dir = options.dir ?? (await createWorldDir());
   const [issuer, trust, port] = await Promise.all([
     createThrowawayIssuer(),
-    createThrowawayTrust(dir, CHANNEL),
+    (options.createTrust ?? createThrowawayTrust)(dir, CHANNEL),
     freePort(),
   ]);
   const publicUrl = `http://127.0.0.1:${port}`;
