@@ -22,48 +22,33 @@ export interface ConnectionBlock {
   readonly text: string;
 }
 
-/** The first endpoint stands for all in the one-off commands; its sample call comes with it. */
+/** For one endpoint; for the others only name, URL and token differ. */
 export function connectionBlocks(
-  endpoints: readonly ConnectionEndpoint[],
+  endpoint: ConnectionEndpoint,
   sample: SampleCall | undefined,
 ): readonly ConnectionBlock[] {
-  const [first] = endpoints;
-  if (first === undefined) return [];
+  const { name, url, token } = endpoint;
+  const headers = { Authorization: `Bearer ${token}` };
+  const settings = (value: JsonObject): string => JSON.stringify(value, null, 2);
   return [
-    { client: "Claude Code", place: "terminal", text: endpoints.map(claudeCode).join("\n") },
+    {
+      client: "Claude Code",
+      place: "terminal",
+      text: `claude mcp add --transport http ${shellWord(name)} ${shellWord(url)} --header ${shellWord(`Authorization: Bearer ${token}`)}`,
+    },
     {
       client: "VS Code",
       place: ".vscode/mcp.json",
-      text: settings("servers", endpoints, ({ url, token }) => ({
-        type: "http",
-        url,
-        headers: { Authorization: `Bearer ${token}` },
-      })),
+      text: settings({ servers: { [name]: { type: "http", url, headers } } }),
     },
     {
       client: "Cursor",
       place: ".cursor/mcp.json",
-      text: settings("mcpServers", endpoints, ({ url, token }) => ({
-        url,
-        headers: { Authorization: `Bearer ${token}` },
-      })),
+      text: settings({ mcpServers: { [name]: { url, headers } } }),
     },
-    { client: "MCP Inspector", place: "terminal", text: inspector(first, sample) },
-    { client: "curl", place: "terminal", text: curl(first, sample) },
+    { client: "MCP Inspector", place: "terminal", text: inspector(endpoint, sample) },
+    { client: "curl", place: "terminal", text: curl(endpoint, sample) },
   ];
-}
-
-function claudeCode({ name, url, token }: ConnectionEndpoint): string {
-  return `claude mcp add --transport http ${shellWord(name)} ${shellWord(url)} --header ${shellWord(`Authorization: Bearer ${token}`)}`;
-}
-
-function settings(
-  member: string,
-  endpoints: readonly ConnectionEndpoint[],
-  entry: (endpoint: ConnectionEndpoint) => JsonObject,
-): string {
-  const servers = Object.fromEntries(endpoints.map((endpoint) => [endpoint.name, entry(endpoint)]));
-  return JSON.stringify({ [member]: servers }, null, 2);
 }
 
 function inspector({ url, token }: ConnectionEndpoint, sample: SampleCall | undefined): string {

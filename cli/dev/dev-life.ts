@@ -31,7 +31,7 @@ export async function untilStopped(
   state: string | undefined,
   work: (life: DevLife) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const stop = listenForStop();
+  const stop = listenForStop(io.env["npm_lifecycle_event"] !== undefined);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const runDir = await openRunDir(state, io.cwd);

@@ -1,7 +1,7 @@
 // The course of `npm start` and `aegis dev`: compile, test, sign, serve; then follow the repository and swap.
 import { basename } from "node:path";
 import { renderText } from "#compiler";
-import type { CompileResult } from "#compiler";
+import type { CompileResult, Diagnostic } from "#compiler";
 import { renderTestText, runSuites } from "#policy-test";
 import type { SuiteReport } from "#policy-test";
 import { CliError } from "../output/cli-error.ts";
@@ -61,7 +61,7 @@ export async function startDevRun(options: DevServerOptions, io: CliIo): Promise
       since: project.documentState(),
       onChange: async () => {
         io.err("\n");
-        await report(await server.update(), io, signal);
+        await report(await server.update(), server.active(), io, signal);
       },
     });
   return { server, tests, follow };
@@ -99,9 +99,13 @@ function summarizeTests(report: SuiteReport): string {
   return `${report.passed} passed${failed} (${plural(report.cells, "decision")})`;
 }
 
-function showDiagnostics(result: CompileResult, io: CliIo): void {
-  if (result.diagnostics.length === 0) return;
-  const text = renderText(result.diagnostics, { color: io.colorErr, sourceOf: result.model.textOf });
+/** What the active release was shown with already is left out. */
+function showDiagnostics(result: CompileResult, io: CliIo, active?: CompileResult): void {
+  const key = ({ code, file, message }: Diagnostic): string => JSON.stringify([code, file, message]);
+  const shown = new Set(active?.diagnostics.map(key));
+  const fresh = result.diagnostics.filter((diagnostic) => !shown.has(key(diagnostic)));
+  if (fresh.length === 0) return;
+  const text = renderText(fresh, { color: io.colorErr, sourceOf: result.model.textOf });
   io.err(`\n${text.trimEnd()}\n\n`);
 }
 
@@ -109,12 +113,12 @@ function showFailedTests(report: SuiteReport, io: CliIo): void {
   if (report.failed > 0) io.err(renderTestText(report, { color: io.colorErr }));
 }
 
-async function report(update: DevUpdate, io: CliIo, signal: AbortSignal): Promise<void> {
+async function report(update: DevUpdate, active: SoundResult, io: CliIo, signal: AbortSignal): Promise<void> {
   const say = (style: "green" | "red" | "yellow", word: string, text: string): void =>
     io.err(`${paint(io.colorErr, style, word)}  ${text}\n`);
   switch (update.kind) {
     case "broken":
-      showDiagnostics(update.result, io);
+      showDiagnostics(update.result, io, active);
       say("red", "not swapped", "the active release stays in force; save again when it is repaired");
       return;
     case "unchanged":
@@ -125,12 +129,14 @@ async function report(update: DevUpdate, io: CliIo, signal: AbortSignal): Promis
       return;
     case "activated": {
       const { result, previous, sequence, swapMs } = update;
+      showDiagnostics(result, io, previous);
       say(
         "green",
         "swapped",
         `release ${sequence} is active, ${Math.round(swapMs)} ms after it was compiled: ${summarize(result)}`,
       );
-      for (const line of await describeChanges(previous, result)) io.err(`  ${line}\n`);
+      for (const line of await describeChanges(previous, result, { color: io.colorErr, signal }))
+        io.err(`  ${line}\n`);
       await retest(result, io, signal);
     }
   }

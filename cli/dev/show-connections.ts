@@ -2,42 +2,58 @@
 import type { CliIo } from "../output/io.ts";
 import { paint } from "../output/io.ts";
 import { connectionBlocks } from "./connection-lines.ts";
-import type { ConnectionEndpoint } from "./connection-lines.ts";
+import type { ConnectionEndpoint, SampleCall } from "./connection-lines.ts";
 import type { DevLife } from "./dev-life.ts";
 import type { DevServer } from "./dev-server.ts";
 import { allowedCall, callersOf } from "./test-callers.ts";
 import type { NamedCaller } from "./test-callers.ts";
 
-/** Tokens for every caller at every endpoint; the client lines carry those of the first caller. */
+/** Tokens for every caller at every endpoint, and the client lines for one that the first caller may use. */
 export async function showConnections(server: DevServer, io: CliIo): Promise<void> {
   const { model } = server.active();
   const heading = (text: string): void => io.out(`\n${paint(io.colorOut, "bold", text)}\n`);
   const callers = callersOf(model);
-  const endpoints = server.endpoints();
-  heading("Endpoints, and a token for each caller (12 hours, one endpoint each)");
-  const [first] = callers;
-  if (first === undefined) io.out("  no tokens: the tests of the repository name no principal\n");
-  const usable: ConnectionEndpoint[] = [];
-  for (const route of endpoints) {
-    const name = route.servers[0] ?? route.path;
-    io.out(`${paint(io.colorOut, "blue", route.resource)}\n`);
+  heading("Endpoints, and a token for each caller (12 hours; a token is good for its endpoint only)");
+  for (const { resource } of server.endpoints()) {
+    io.out(`${paint(io.colorOut, "blue", resource)}\n`);
     for (const caller of callers) {
-      const token = await server.token(caller.facts, route.resource);
-      if (caller === first) usable.push({ name, url: route.resource, token });
-      io.out(`  ${describe(caller)}\n    ${token}\n`);
+      io.out(`  ${describe(caller)}\n    ${await server.token(caller.facts, resource)}\n`);
     }
   }
-  if (first === undefined) return;
-  const call = allowedCall(model, first.name, usable[0]?.name ?? "");
-  const sample = call === undefined ? undefined : { tool: call.target, arguments: call.arguments };
+  const [first] = callers;
+  if (first === undefined) io.out("  no tokens: the tests of the repository name no principal\n");
+  const shown = first === undefined ? undefined : await exampleEndpoint(server, first);
+  if (first === undefined || shown === undefined) return;
   heading(
-    `Paste one of these to connect as ${first.name}; put another token there to connect as somebody else`,
+    `To connect as ${first.name} to ${shown.endpoint.name}, paste one of these (exchange URL and token for others)`,
   );
-  for (const { client, place, text } of connectionBlocks(usable, sample)) {
+  for (const { client, place, text } of connectionBlocks(shown.endpoint, shown.sample)) {
     io.out(
       `\n${paint(io.colorOut, "green", `# ${client}`)} ${paint(io.colorOut, "dim", `(${place})`)}\n${text}\n`,
     );
   }
+}
+
+interface ExampleEndpoint {
+  readonly endpoint: ConnectionEndpoint;
+  readonly sample: SampleCall | undefined;
+}
+
+/** One where the tests allow the caller something, so that the pasted lines show an answer. */
+async function exampleEndpoint(server: DevServer, caller: NamedCaller): Promise<ExampleEndpoint | undefined> {
+  const { model } = server.active();
+  const candidates = server.endpoints().map((route) => ({
+    route,
+    name: route.servers[0] ?? route.path,
+    call: allowedCall(model, caller.name, route.servers[0] ?? ""),
+  }));
+  const best = candidates.findLast((candidate) => candidate.call !== undefined) ?? candidates[0];
+  if (best === undefined) return undefined;
+  const { route, name, call } = best;
+  return {
+    endpoint: { name, url: route.resource, token: await server.token(caller.facts, route.resource) },
+    sample: call === undefined ? undefined : { tool: call.target, arguments: call.arguments },
+  };
 }
 
 function describe({ name, facts }: NamedCaller): string {
