@@ -1,0 +1,145 @@
+// Tables of a run: as text for the terminal, as Markdown for the README. Both from the result file alone.
+import type { BenchResults, BudgetOutcome } from "./results.ts";
+import { PROXY_ARMS } from "./sections/proxy-arms.ts";
+
+type Row = readonly string[];
+
+const ARM_TITLES: Readonly<Record<(typeof PROXY_ARMS)[number], string>> = {
+  "bare-hop": "bare hop (node:http + undici, JSON parsed and written afresh)",
+  "aegis-minimal": "Aegis, one policy, audit batch",
+  "aegis-loaded": "Aegis, 10 policies, pins, limits, redaction, audit batch",
+  "aegis-loaded-durable-batch": "the same, batch acknowledged after fdatasync",
+  "aegis-loaded-sync": "the same, audit sync",
+};
+
+function ms(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : value.toFixed(2);
+}
+
+function grouped(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+function proxyRows(results: BenchResults): readonly Row[] {
+  const { proxy } = results;
+  if (proxy === undefined) return [];
+  return PROXY_ARMS.map((name) => {
+    const arm = proxy.arms[name];
+    const { halfLoad } = arm;
+    return [
+      ARM_TITLES[name],
+      grouped(arm.perSecond.median),
+      arm.ratio.median.toFixed(2),
+      `${grouped(arm.serverCpuMicros.median)} + ${grouped(arm.writerCpuMicros.median)}`,
+      `${ms(halfLoad.p50Ms.median)} / ${ms(halfLoad.p99Ms.median)}`,
+      name === "bare-hop" ? "" : `${ms(halfLoad.addedP50Ms.median)} / ${ms(halfLoad.addedP99Ms.median)}`,
+    ];
+  });
+}
+
+function decisionRows(results: BenchResults): readonly Row[] {
+  return (results.decision ?? []).map((entry) => [
+    grouped(entry.policies),
+    `${entry.prepareP50Micros.median.toFixed(1)} / ${entry.prepareP99Micros.median.toFixed(1)}`,
+    `${entry.decideP50Micros.median.toFixed(1)} / ${entry.decideP99Micros.median.toFixed(1)}`,
+  ]);
+}
+
+function amount(value: number): string {
+  return Math.abs(value) >= 1_000 ? grouped(value) : value.toFixed(2).replace(/\.00$/, "");
+}
+
+function verdict({ value, limit, met, bound }: BudgetOutcome): string {
+  if (met) return "met";
+  if (limit === 0) return `missed by ${amount(value)}`;
+  const factor = bound === "at most" ? value / limit : limit / value;
+  return `missed, ${factor.toFixed(1)} times ${bound === "at most" ? "over" : "under"}`;
+}
+
+function budgetRows(results: BenchResults): readonly Row[] {
+  return results.budgets.map((outcome) => [
+    outcome.what,
+    `${amount(outcome.value)} ${outcome.unit}`,
+    `${outcome.bound} ${amount(outcome.limit)} ${outcome.unit}`,
+    verdict(outcome),
+  ]);
+}
+
+interface Table {
+  readonly title: string;
+  readonly head: Row;
+  readonly rows: readonly Row[];
+}
+
+function tablesOf(results: BenchResults): readonly Table[] {
+  const rate = results.proxy?.arms["bare-hop"].halfLoad.ratePerSecond ?? 0;
+  const tables: Table[] = [
+    {
+      title: `${String(results.settings.connections)} connections at saturation; latency at ${grouped(rate)} calls/s, half load of the bare hop`,
+      head: [
+        "arm",
+        "calls/s",
+        "ratio",
+        "processor µs/call: server + audit writer",
+        "p50 / p99 ms",
+        "added p50 / p99 ms",
+      ],
+      rows: proxyRows(results),
+    },
+    {
+      title: "The decision alone, in process",
+      head: ["policies in the repository", "prepare p50 / p99 µs", "decide p50 / p99 µs"],
+      rows: decisionRows(results),
+    },
+    { title: "Budgets", head: ["what", "measured", "budget", ""], rows: budgetRows(results) },
+  ];
+  return tables.filter(({ rows }) => rows.length > 0);
+}
+
+function origin(results: BenchResults): string {
+  const { machine, loadAverage, settings } = results;
+  const [before = 0] = loadAverage.before;
+  const [after = 0] = loadAverage.after;
+  return (
+    `${machine.cpu}, ${String(machine.cores)} cores, Linux ${machine.kernel}, Node ${machine.node}; ` +
+    `${results.date.slice(0, 10)}, ${results.commit}; medians of ${String(settings.rounds)} interleaved rounds; ` +
+    `load average before and after the run ${String(before)} and ${String(after)}.`
+  );
+}
+
+function appendLine(results: BenchResults): string | undefined {
+  const arm = results.proxy?.fdatasync;
+  if (arm === undefined) return undefined;
+  return (
+    `Append and fdatasync alone: ${grouped(arm.recordsPerSecond.median)} records/s, ` +
+    `p50 / p99 ${ms(arm.p50Ms.median)} / ${ms(arm.p99Ms.median)} ms.`
+  );
+}
+
+/** For a terminal: columns padded to the same width. */
+export function renderText(results: BenchResults): string {
+  const parts = tablesOf(results).map(({ title, head, rows }) => {
+    const all = [head, ...rows];
+    const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+    const lines = all.map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+    return `${title}\n${lines.join("\n")}\n`;
+  });
+  const append = appendLine(results);
+  return [origin(results), ...parts, ...(append === undefined ? [] : [append])].join("\n") + "\n";
+}
+
+/** For the README: the part between the marks. */
+export function renderMarkdown(results: BenchResults): string {
+  const line = (row: Row): string => `| ${row.join(" | ")} |`;
+  const parts = tablesOf(results).map(({ title, head, rows }) => {
+    const rule = `|${" --- |".repeat(head.length)}`;
+    return `${title}:\n\n${[line(head), rule, ...rows.map(line)].join("\n")}\n`;
+  });
+  const append = appendLine(results);
+  return [`${origin(results)}\n`, ...parts, ...(append === undefined ? [] : [`${append}\n`])].join("\n");
+}
