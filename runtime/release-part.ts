@@ -3,6 +3,7 @@ import type { AuditLog } from "#audit";
 import { canonicalJson } from "#bundle";
 import type { IssuerEntry, TrustedRoot } from "#bundle";
 import type { Clock, JsonObject } from "#std";
+import type { DecisionDifference } from "#pdp";
 import { createPinVerifier, createUpstreamFactory } from "#upstream";
 import type { PinAlarm } from "#upstream";
 import { createTokenVerifier } from "./authn/index.ts";
@@ -54,6 +55,12 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
   };
   const bindings: UpstreamBindings = createBindings(options, holder, () => bindings, record);
   const createVerifier = verifierFactory();
+  const onDifference = (difference: DecisionDifference): void => {
+    metrics.decisionDifference();
+    logger.error("decision engines disagree", { ...difference });
+    const { action, mode } = difference;
+    record("alarm", { code: "DECISION_DIFFERENCE", action, mode });
+  };
   const source = openReleaseSource(config.release.source);
   const updater = createUpdater<Snapshot>({
     source,
@@ -62,7 +69,7 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     root: options.root,
     channel: config.release.channel,
     ...(config.release.minSequence === 0 ? {} : { minSequence: config.release.minSequence }),
-    build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier }),
+    build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier, onDifference }),
     probe: (candidate, content, signal) => replayVectors(candidate.evaluator, content, signal),
     discard: (candidate) => candidate.dispose(),
     pollIntervalMs: config.release.pollIntervalMs,

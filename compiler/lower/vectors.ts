@@ -1,6 +1,6 @@
 // Test cells → golden decision vectors: what every gateway must reproduce before it activates the bundle.
 import type { BundleContent, DecisionVector, VectorsSection } from "#bundle";
-import { createEvaluator } from "#pdp";
+import { createCedarPdp, createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts";
 
@@ -63,7 +63,8 @@ export async function buildVectors(
   );
   const cells = [...unique.values()].slice(0, MAX_VECTORS);
   if (cells.length === 0) return { vectors: [] };
-  const evaluator = await createEvaluator(content);
+  // The reference engine: a gateway replays the vectors on its own, and a difference refuses the bundle.
+  const evaluator = await createEvaluator(content, { createPdp: createCedarPdp });
   try {
     const vectors: DecisionVector[] = [];
     for (const cell of cells) vectors.push(await decide(evaluator, cell));

@@ -6,9 +6,10 @@ import type { DerivedOutcome, FactProgram, Matcher, SqlReader } from "#facts";
 import { compileProgram, validateAndProject } from "#schema";
 import type { CompiledProgram } from "#schema";
 import type { JsonObject } from "#std";
-import { createCedarPdp } from "./cedar-engine.ts";
+import type { createCedarPdp } from "./cedar-engine.ts";
 import { bareContext, buildContext, visibilityContext } from "./context.ts";
 import type { BareContext } from "./context.ts";
+import { createInterpretedPdp } from "./interpreted-engine.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
 import { Turn } from "./turn.ts";
@@ -43,7 +44,7 @@ export interface EvaluatorOptions {
   readonly signal?: AbortSignal;
   /** Time the worker has for one long SQL statement; off the gateway's path a longer one keeps verdicts stable. */
   readonly sqlParseLimitMs?: number;
-  /** Makes the engine; cedar-wasm where absent. */
+  /** Makes the engine; the interpreter, with cedar-wasm beside it, where absent. */
   readonly createPdp?: typeof createCedarPdp;
 }
 
@@ -77,7 +78,11 @@ export async function createEvaluator(
   try {
     const slices = await compileSlices(content, leaves, sql, turn);
     const pdpOptions = options.signal === undefined ? {} : { signal: options.signal };
-    const pdp = await (options.createPdp ?? createCedarPdp)(content.policies, content.registry, pdpOptions);
+    const pdp = await (options.createPdp ?? createInterpretedPdp)(
+      content.policies,
+      content.registry,
+      pdpOptions,
+    );
     return evaluator(leaves, slices, pdp, sql);
   } catch (cause) {
     sql.dispose();

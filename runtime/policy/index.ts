@@ -4,6 +4,8 @@ export { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
 export type { CedarInstance } from "./cedar-instance.ts";
 export { createCedarPdp } from "./cedar-engine.ts";
 export type { CedarPdpOptions } from "./cedar-engine.ts";
+export { createInterpretedPdp } from "./interpreted-engine.ts";
+export type { DecisionDifference, InterpretedPdp, InterpretedPdpOptions } from "./interpreted-engine.ts";
 export { qualifiedId } from "./cedar-request.ts";
 export { ENGINE_FAULT } from "./decisions.ts";
 export { createEvaluator } from "./evaluator.ts";

@@ -12,7 +12,8 @@ import type {
   ServerEntry,
 } from "#bundle";
 import { TrustError } from "#errors";
-import { createEvaluator } from "#pdp";
+import { createEvaluator, createInterpretedPdp } from "#pdp";
+import type { DecisionDifference } from "#pdp";
 import { compileTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
@@ -28,6 +29,8 @@ export interface SnapshotRelease {
 }
 
 export interface SnapshotOptions {
+  /** The two decision engines disagreed on a live call, which was denied. Must not throw. */
+  readonly onDifference: (difference: DecisionDifference) => void;
   readonly bindings: UpstreamBindings;
   /** One verifier for all issuers of the environment; each route accepts only its own. */
   readonly createVerifier: (issuers: readonly IssuerEntry[]) => TokenVerifier;
@@ -46,7 +49,10 @@ export async function buildSnapshot(
       `the bundle has no environment ${JSON.stringify(release.channel)}`,
     );
   }
-  const evaluator = await createEvaluator(content);
+  const evaluator = await createEvaluator(content, {
+    createPdp: (policies, registry, pdpOptions) =>
+      createInterpretedPdp(policies, registry, { ...pdpOptions, onDifference: options.onDifference }),
+  });
   const held: UpstreamBinding[] = [];
   const dispose = (): void => {
     for (const binding of held.splice(0)) binding.release();

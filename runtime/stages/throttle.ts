@@ -15,7 +15,7 @@ export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<P
       const limits = action === undefined ? [] : exchange.snapshot.limitsFor(action);
       if (limits.length === 0) return proceed({ ...exchange, limitsChecked: 0 });
       const keyed = limits.map((limit) => ({ limit, key: limitKey(limit, exchange) }));
-      const outcome = await limiter.check(keyed, clock.nowMs());
+      const outcome = await limiter.check(keyed, clock.monotonicMs());
       if (outcome.allowed) return proceed({ ...exchange, limitsChecked: limits.length });
       return deny({
         code: "RATE_LIMITED",

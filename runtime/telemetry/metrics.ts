@@ -25,6 +25,8 @@ export interface Metrics {
   readonly notification: (method: string, relayed: boolean) => void;
   readonly protocolViolation: (server: string) => void;
   readonly pinAlarm: (server: string) => void;
+  /** The interpreter and cedar-wasm disagreed on a live decision. */
+  readonly decisionDifference: () => void;
   readonly activeRelease: (digest: string, sequence: number) => void;
   readonly releaseRejected: (code: string) => void;
   readonly watchAudit: (source: AuditSource) => void;
@@ -111,6 +113,15 @@ function exchangeMetrics(registers: Registry[]): Pick<Metrics, "exchange" | "sta
       timer.observe(durationMs / MILLISECONDS);
     },
   };
+}
+
+function decisionMetrics(registers: Registry[]): Pick<Metrics, "decisionDifference"> {
+  const differences = new Counter({
+    name: "aegis_decision_differences_total",
+    help: "Live decisions on which the interpreter and cedar-wasm disagreed; each was denied.",
+    registers,
+  });
+  return { decisionDifference: () => differences.inc() };
 }
 
 type UpstreamMetrics = Pick<Metrics, "upstream" | "notification" | "protocolViolation" | "pinAlarm">;
@@ -227,6 +238,7 @@ export function createMetrics(): Metrics {
     ...exchangeMetrics(registers),
     ...upstreamMetrics(registers),
     ...releaseMetrics(registers),
+    ...decisionMetrics(registers),
     ...auditMetrics(registers),
     contentType: registry.contentType,
     render: () => registry.metrics(),

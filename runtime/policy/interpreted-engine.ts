@@ -1,0 +1,147 @@
+// The PDP on the closure interpreter, with cedar-wasm beside it: for slices with a construct the interpreter does not
+// have, and as the reference that a sample of live decisions is checked against. A difference denies, is reported, and
+// leaves the slice to cedar-wasm from then on.
+import type { PolicySection, RegistrySection, Slice } from "#bundle";
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import { createCedarPdp } from "./cedar-engine.ts";
+import type { CedarPdpOptions } from "./cedar-engine.ts";
+import { isCedarSafe, principalEntity, serverEntity } from "./cedar-request.ts";
+import { engineFault } from "./decisions.ts";
+import { compileSlice } from "./interpreter/compile-slice.ts";
+import type { CompiledSlice } from "./interpreter/compile-slice.ts";
+import { UnsupportedConstruct } from "./interpreter/unsupported.ts";
+import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
+import { viewSchema } from "./schema-view.ts";
+
+/** What a cross-check found; no argument values in it. */
+export interface DecisionDifference {
+  readonly action: string;
+  readonly mode: string;
+  readonly interpreted: Pick<Decision, "effect" | "reasons">;
+  readonly reference: Pick<Decision, "effect" | "reasons">;
+}
+
+export interface InterpretedPdpOptions extends CedarPdpOptions {
+  /** One decision in this many is decided by cedar-wasm too; 1 checks all, 0 none. Default 256. */
+  readonly crossCheckEvery?: number;
+  /** Must not throw. */
+  readonly onDifference?: (difference: DecisionDifference) => void;
+}
+
+export interface InterpretedPdp extends Pdp {
+  /** Slices decided by the interpreter and by cedar-wasm, for status and tests. */
+  readonly coverage: () => { readonly interpreted: number; readonly reference: number };
+}
+
+const CROSS_CHECK_EVERY = 256;
+
+/** As `createCedarPdp`; throws what it throws. */
+export async function createInterpretedPdp(
+  policies: PolicySection,
+  registry: RegistrySection,
+  options: InterpretedPdpOptions = {},
+): Promise<InterpretedPdp> {
+  const reference = await createCedarPdp(policies, registry, options);
+  const slices = compileSlices(policies, registry);
+  const total = policies.slices.length;
+  const crossCheckEvery = options.crossCheckEvery ?? CROSS_CHECK_EVERY;
+  let disposed = false;
+  let countdown = crossCheckEvery;
+  return {
+    decide: (query) => {
+      if (disposed) return engineFault("the policy engine is disposed");
+      const key = sliceKey(query.tenant, query.action);
+      const slice = slices.get(key);
+      if (slice === undefined) return reference.decide(query);
+      const decision = interpret(slice, query);
+      countdown -= 1;
+      if (countdown !== 0) return decision;
+      countdown = crossCheckEvery;
+      const expected = reference.decide(query);
+      if (isSame(decision, expected)) return decision;
+      slices.delete(key);
+      options.onDifference?.(describeDifference(query, decision, expected));
+      return engineFault("the policy engines disagree");
+    },
+    dispose: () => {
+      disposed = true;
+      reference.dispose();
+    },
+    coverage: () => ({ interpreted: slices.size, reference: total - slices.size }),
+  };
+}
+
+function compileSlices(policies: PolicySection, registry: RegistrySection): Map<string, CompiledSlice> {
+  const servers = new Map(
+    registry.servers.flatMap((server) => server.leaves.map((leaf) => [leaf.action, server])),
+  );
+  const slices = new Map<string, CompiledSlice>();
+  for (const slice of policies.slices) {
+    const server = servers.get(slice.action);
+    const schema = policies.schemas[slice.schema];
+    if (server === undefined || !isJsonObject(schema)) continue;
+    const view = viewSchema(schema);
+    const compiled = tryCompile(slice, policies, schema, {
+      server: serverEntity(server, view),
+      principalOf: (facts) => principalEntity(facts, view),
+    });
+    if (compiled !== undefined) slices.set(sliceKey(slice.tenant, slice.action), compiled);
+  }
+  return slices;
+}
+
+/** Undefined where the slice has a construct the interpreter does not have. */
+function tryCompile(
+  slice: Slice,
+  policies: PolicySection,
+  schema: JsonObject,
+  entities: Parameters<typeof compileSlice>[3],
+): CompiledSlice | undefined {
+  try {
+    return compileSlice(slice, policies, schema, entities);
+  } catch (fault) {
+    if (fault instanceof UnsupportedConstruct) return undefined;
+    throw fault;
+  }
+}
+
+function interpret(slice: CompiledSlice, query: DecisionQuery): Decision {
+  if (query.tenant !== query.principal.tenant) return engineFault("the principal belongs to another tenant");
+  if (slice.server !== query.server) return engineFault("the server does not offer this action");
+  if (!isCedarSafe(query.context))
+    return engineFault("the request cannot be represented for the policy engine");
+  try {
+    return slice.decide(query);
+  } catch (fault) {
+    return engineFault(`the policy engine failed: ${fault instanceof Error ? fault.name : "unknown fault"}`);
+  }
+}
+
+/** Effect, reasons and erroring policies; the wording of an error is each engine's own. */
+function isSame(left: Decision, right: Decision): boolean {
+  const facts = ({ effect, reasons, errors }: Decision): string =>
+    JSON.stringify([effect, reasons, errors.map(({ policy }) => policy)]);
+  return facts(left) === facts(right);
+}
+
+function describeDifference(
+  query: DecisionQuery,
+  interpreted: Decision,
+  reference: Decision,
+): DecisionDifference {
+  const outline = ({ effect, reasons }: Decision): Pick<Decision, "effect" | "reasons"> => ({
+    effect,
+    reasons,
+  });
+  return {
+    action: query.action,
+    mode: query.mode,
+    interpreted: outline(interpreted),
+    reference: outline(reference),
+  };
+}
+
+function sliceKey(tenant: string, action: string): string {
+  return `${tenant}\0${action}`;
+}
