@@ -136,7 +136,7 @@ async function report(update: DevUpdate, active: SoundResult, io: CliIo, signal:
         `release ${sequence} is active, ${Math.round(swapMs)} ms after it was compiled: ${summarize(result)}`,
       );
       for (const line of await describeChanges(previous, result, { color: io.colorErr, signal }))
-        io.err(`  ${line}\n`);
+        io.err(line === "" ? "\n" : `  ${line}\n`);
       await retest(result, io, signal);
     }
   }
