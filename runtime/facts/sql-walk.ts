@@ -1,6 +1,10 @@
 // From a PostgreSQL parse tree to facts a policy can read. An allow-list walk: a statement, node or field that is not
 // known adds an operation that no constraint names, so it denies.
 import { JUDGED_STATEMENTS, SQL_NODES } from "./sql-nodes.ts";
+import { createAttributeRefs } from "./sql-attributes.ts";
+import type { AttributeRefs } from "./sql-attributes.ts";
+import { isObject, nameParts } from "./sql-tree.ts";
+import type { TreeObject } from "./sql-tree.ts";
 import { PURE_SAMPLE_METHODS, PURE_SQL_FUNCTIONS } from "./sql-functions.ts";
 
 /** What a policy learns of a statement, as `context._d.<name>`. Lists are sorted and free of duplicates. */
@@ -24,9 +28,9 @@ interface Collected {
   readonly operations: Set<string>;
   readonly tables: Set<string>;
   readonly functions: Set<string>;
+  readonly attributes: AttributeRefs;
 }
 
-type TreeObject = Readonly<Record<string, unknown>>;
 /** Names of the common table expressions visible at a place. */
 type Scope = ReadonlySet<string>;
 
@@ -35,11 +39,17 @@ export function factsOfParseTree(tree: unknown): SqlFacts {
   const statements =
     isObject(tree) && Array.isArray(tree["stmts"]) ? (tree["stmts"] as readonly unknown[]) : [];
   if (statements.length === 0) return UNKNOWN_SQL;
-  const into: Collected = { operations: new Set(), tables: new Set(), functions: new Set() };
+  const into: Collected = {
+    operations: new Set(),
+    tables: new Set(),
+    functions: new Set(),
+    attributes: createAttributeRefs(),
+  };
   if (statements.length > 1) into.operations.add("MULTIPLE");
   for (const statement of statements) {
     visitWrapped(isObject(statement) ? statement["stmt"] : undefined, new Set(), into, true);
   }
+  for (const name of into.attributes.calls()) judgeFunction([name], PURE_SQL_FUNCTIONS, into);
   if (into.operations.size + into.tables.size + into.functions.size > maxFacts) return UNKNOWN_SQL;
   return {
     ok: statements.length === 1,
@@ -118,6 +128,15 @@ function judgeNode(type: string, node: TreeObject, scope: Scope, into: Collected
     case "FuncCall":
       judgeFunction(nameParts(node["funcname"]), PURE_SQL_FUNCTIONS, into);
       return;
+    case "ColumnRef":
+      into.attributes.column(node);
+      return;
+    case "A_Indirection":
+      into.attributes.indirection(node);
+      return;
+    case "RangeFunction":
+      if (!into.attributes.source(node)) into.operations.add("NODE:RangeFunction");
+      return;
     case "RangeTableSample":
       judgeFunction(nameParts(node["method"]), PURE_SAMPLE_METHODS, into);
       return;
@@ -158,15 +177,6 @@ function judgeOperator(parts: readonly string[], into: Collected): void {
   }
 }
 
-function nameParts(value: unknown): readonly string[] {
-  if (!Array.isArray(value)) return [];
-  return value.map((item: unknown) => {
-    const text = isObject(item) ? item["String"] : undefined;
-    const part = isObject(text) ? text["sval"] : undefined;
-    return typeof part === "string" ? part : "";
-  });
-}
-
 /** `a.b`, with quotes around a part that is not a plain lower-case identifier, so that two names never look alike. */
 function qualifiedName(parts: readonly string[]): string {
   return parts
@@ -180,8 +190,4 @@ function operationName(type: string): string {
     .slice(0, -"Stmt".length)
     .replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_")
     .toUpperCase();
-}
-
-function isObject(value: unknown): value is TreeObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
