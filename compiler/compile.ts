@@ -132,7 +132,7 @@ function lower(
   const suites = lowerSuites(documents, registry, identity.attributes, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
-    registry: registry.section,
+    registry: { servers: cedar.servers },
     policies: cedar.policies,
     routes,
     limits,

@@ -5,6 +5,8 @@ import type {
   AttributeMapping,
   Derivation,
   Digest,
+  LeafAction,
+  LeafEntry,
   PolicySection,
   ServerEntry,
   Slice,
@@ -12,6 +14,9 @@ import type {
   SourcesSection,
   TenantId,
 } from "#bundle";
+import { pruneProjection } from "../json-schema/index.ts";
+import type { ArgumentReads } from "../json-schema/index.ts";
+import { readOfDerivation, readsOf, unionOfReads } from "./argument-reads.ts";
 import { pathOf, visitExprs } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 import { finding, sortedFindings } from "./finding.ts";
@@ -49,6 +54,8 @@ export interface CedarInput {
 
 export interface CedarOutput {
   readonly policies: PolicySection;
+  /** The servers of the model; the arguments programs show policies only what some slice reads. */
+  readonly servers: readonly ServerEntry[];
   readonly sources: SourcesSection;
   /** Sorted by file, line, column, code. */
   readonly findings: readonly CedarFinding[];
@@ -76,7 +83,7 @@ export function compileCedar(input: CedarInput): CedarOutput {
   findings.push(...compilation.findings(findings));
   const refused = findings.some((item) => item.severity === "error");
   return {
-    policies: compilation.section(refused),
+    ...(refused ? compilation.nothing() : compilation.result()),
     sources: { policies: Object.fromEntries(policies.map((policy) => [policy.id, policy.source])) },
     findings: sortedFindings(findings),
   };
@@ -104,17 +111,21 @@ interface LeafPolicy {
   readonly visibility: PolicyEst | undefined;
 }
 
+/** A slice before it is known what the slices of the other tenants read of the same leaf. */
+type OpenSlice = Omit<Slice, "schema">;
+
 /** The tables of one run. */
 class Compilation {
   readonly #model: CedarModel;
   readonly #policies: readonly ParsedPolicy[];
   readonly #residuals = residualTable();
-  readonly #schemas = schemaTable();
-  readonly #slices: Slice[] = [];
+  readonly #slices: OpenSlice[] = [];
+  readonly #argumentReads = new Map<LeafAction, ArgumentReads[]>();
   readonly #book: ComplaintBook;
   readonly #independentSchema: JsonObject;
   readonly #independentComplaints = new Map<Digest, readonly Complaint[]>();
   readonly #derivedNames = new WeakMap<PolicyEst, ReadonlySet<string>>();
+  readonly #reads = new WeakMap<PolicyEst, ArgumentReads>();
   readonly #visibility = new WeakMap<PolicyEst, { readonly residual: PolicyEst | undefined }>();
 
   constructor(model: CedarModel, policies: readonly ParsedPolicy[]) {
@@ -146,19 +157,43 @@ class Compilation {
     return this.#book.findings(this.#policies, earlier);
   }
 
-  section(refused: boolean): PolicySection {
-    if (!refused) return policySection(this.#residuals, this.#schemas, this.#slices);
-    const schemas = schemaTable();
+  /** The slices, each with the schema of its leaf as far as policies read it. */
+  result(): Pick<CedarOutput, "policies" | "servers"> {
+    const servers = this.#model.servers.map((server) => ({
+      ...server,
+      leaves: server.leaves.map((leaf) => this.#withWhatIsRead(leaf)),
+    }));
+    return { policies: this.#section(this.#residuals, this.#slices, servers), servers };
+  }
+
+  /** Slices without policies: they deny every call. */
+  nothing(): Pick<CedarOutput, "policies" | "servers"> {
+    const { servers } = this.#model;
+    const denied = this.#slices.map((slice) => ({ ...slice, call: [], visibility: [], derivations: [] }));
+    return { policies: this.#section(residualTable(), denied, servers), servers };
+  }
+
+  #section(
+    residuals: ReturnType<typeof residualTable>,
+    open: readonly OpenSlice[],
+    servers: readonly ServerEntry[],
+  ): PolicySection {
     const leaves = new Map(
-      this.#model.servers.flatMap((server) => server.leaves).map((leaf) => [leaf.action, leaf] as const),
+      servers.flatMap((server) => server.leaves).map((leaf) => [leaf.action, leaf] as const),
     );
-    const denied = this.#slices.flatMap((slice): readonly Slice[] => {
+    const schemas = schemaTable();
+    const slices = open.flatMap((slice): readonly Slice[] => {
       const leaf = leaves.get(slice.action);
       if (leaf === undefined) return [];
-      const schema = schemas.keep(leafSchema(leaf, this.#model.attributes, []));
-      return [{ ...slice, schema, call: [], visibility: [], derivations: [] }];
+      const schema = leafSchema(leaf, this.#model.attributes, slice.derivations);
+      return [{ ...slice, schema: schemas.keep(schema) }];
     });
-    return policySection(residualTable(), schemas, denied);
+    return policySection(residuals, schemas, slices);
+  }
+
+  #withWhatIsRead(leaf: LeafEntry): LeafEntry {
+    const reads = unionOfReads(this.#argumentReads.get(leaf.action) ?? []);
+    return { ...leaf, argumentsProgram: pruneProjection(leaf.argumentsProgram, reads) };
   }
 
   #compileLeaf(
@@ -186,16 +221,19 @@ class Compilation {
       const shown = failed ? widestVisibility(visible) : visible;
       if (shown !== undefined) visibility.push({ id: policy.id, residual: this.#residuals.keep(shown) });
     }
-    this.#slices.push({
-      ...{
-        tenant,
-        action: leaf.action,
-        schema: this.#schemas.keep(schema),
-        call,
-        visibility,
-        derivations: needed,
-      },
-    });
+    this.#slices.push({ tenant, action: leaf.action, call, visibility, derivations: needed });
+    this.#noteReads(leaf.action, applying, needed);
+  }
+
+  #noteReads(action: LeafAction, applying: readonly LeafPolicy[], derivations: readonly Derivation[]): void {
+    const reads = this.#argumentReads.get(action) ?? [];
+    this.#argumentReads.set(action, reads);
+    for (const { call } of applying) {
+      const known = this.#reads.get(call) ?? readsOf(call);
+      this.#reads.set(call, known);
+      reads.push(known);
+    }
+    reads.push(...derivations.map(readOfDerivation));
   }
 
   #neededDerivations(

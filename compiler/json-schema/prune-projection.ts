@@ -4,19 +4,29 @@ import type { SchemaNode, SchemaProgram } from "#bundle";
 import { resolveProjection } from "#schema";
 import type { NodeFields } from "./node-draft.ts";
 
+/** What policies read of the arguments. Paths are relative to `context.arguments`; the empty path is all of them. */
+export interface ArgumentReads {
+  /** Attributes whose value is read, and for a Record all below it. */
+  readonly values: readonly (readonly string[])[];
+  /** Attributes that `has` asks for. */
+  readonly presences: readonly (readonly string[])[];
+}
+
 type ReadTree = { whole: boolean; readonly members: Map<string, ReadTree> };
 
-function readTree(paths: readonly (readonly string[])[]): ReadTree {
+function readTree({ values, presences }: ArgumentReads): ReadTree {
   const root: ReadTree = { whole: false, members: new Map() };
-  for (const path of paths) {
+  const reach = (path: readonly string[]): ReadTree => {
     let tree = root;
     for (const name of path) {
       const next = tree.members.get(name) ?? { whole: false, members: new Map<string, ReadTree>() };
       tree.members.set(name, next);
       tree = next;
     }
-    tree.whole = true;
-  }
+    return tree;
+  };
+  for (const path of presences) reach(path);
+  for (const path of values) reach(path).whole = true;
   return root;
 }
 
@@ -70,6 +80,7 @@ class Pruning {
   readonly #program: SchemaProgram;
   readonly #nodes: NodeFields[] = [];
   readonly #copies = new Map<string, number>();
+  readonly #open: { readonly position: number; readonly index: number; readonly visible: boolean }[] = [];
 
   constructor(program: SchemaProgram) {
     this.#program = program;
@@ -77,6 +88,14 @@ class Pruning {
 
   run(tree: ReadTree): SchemaProgram {
     const root = this.#narrow(this.#program.root, tree, true);
+    // A list of open copies, not recursion: definitions may refer to each other thousands deep.
+    for (let job = this.#open.pop(); job !== undefined; job = this.#open.pop()) {
+      const { position, index, visible } = job;
+      const node = this.#program.nodes[index] as SchemaNode;
+      this.#nodes[position] = withLinks(visible ? node : withoutProjection(node), (next) =>
+        this.#copy(next, visible),
+      );
+    }
     return { nodes: this.#nodes, root };
   }
 
@@ -87,9 +106,7 @@ class Pruning {
     if (known !== undefined) return known;
     const position = this.#nodes.push({}) - 1;
     this.#copies.set(key, position);
-    const node = this.#program.nodes[index] as SchemaNode;
-    const moved = withLinks(visible ? node : withoutProjection(node), (next) => this.#copy(next, visible));
-    this.#nodes[position] = moved;
+    this.#open.push({ position, index, visible });
     return position;
   }
 
@@ -116,13 +133,10 @@ class Pruning {
 }
 
 /**
- * The same validation, with only the attributes at `paths` (and, for a Record, all below them) visible to policy.
- * Paths are relative to `context.arguments`; the empty path keeps everything. Generate the Cedar schema of a leaf
- * from the pruned program: the gateway projects by it.
+ * The same validation, with only what `reads` names visible to policy. The presence of a Record shows none of its
+ * members; the presence of anything else cannot be told without its value. Generate the Cedar schema of a leaf from
+ * the pruned program: the gateway projects by it.
  */
-export function pruneProjection(
-  program: SchemaProgram,
-  paths: readonly (readonly string[])[],
-): SchemaProgram {
-  return new Pruning(program).run(readTree(paths));
+export function pruneProjection(program: SchemaProgram, reads: ArgumentReads): SchemaProgram {
+  return new Pruning(program).run(readTree(reads));
 }

@@ -5,7 +5,9 @@ import type { Context, EntityJson, PolicyJson, PolicySet, Schema } from "@cedar-
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import { describe, expect, test } from "vitest";
-import type { Derivation, LeafEntry, PolicySection, ServerEntry, SlicePolicy } from "#bundle";
+import type { Derivation, LeafEntry, PolicySection, SchemaProgram, ServerEntry, SlicePolicy } from "#bundle";
+import { validateAndProject } from "#schema";
+import type { JsonObject } from "#std";
 import { compileCedar } from "../../../../compiler/cedar/index.ts";
 import { MODEL, SERVERS } from "./model.ts";
 import { PATTERNS, policy } from "./random-policies.ts";
@@ -45,19 +47,31 @@ const request: fc.Arbitrary<RandomRequest> = fc.record({
   extra: fc.subarray(["zz", "yy"]),
 });
 
-function argumentsOf(leaf: LeafEntry, asked: RandomRequest): Context {
+function argumentsOf(leaf: LeafEntry, asked: RandomRequest): JsonObject {
+  const extra = Object.fromEntries(asked.extra.map((name) => [name, 1]));
+  return { ...namedArguments(leaf, asked), ...extra };
+}
+
+function namedArguments(leaf: LeafEntry, asked: RandomRequest): JsonObject {
   switch (leaf.name) {
     case "sql.query":
       return { sql: asked.sql, ...(asked.limit === undefined ? {} : { limit: asked.limit }) };
     case "jira.search":
       return { jql: asked.sql === "" ? "a" : asked.sql, archived: asked.roles.length === 1 };
     case "finance.wire_transfer":
-      return { amount: { __extn: { fn: "decimal", arg: "12.5" } }, to: "x" };
+      return { amount: 12.5, to: "x" };
     case "jira://issue/{id}":
       return { id: "1" };
     default:
       return {};
   }
+}
+
+/** The arguments as a leaf's program shows them to policies. */
+function projected(program: SchemaProgram, value: JsonObject): Pick<Context, "arguments" | "extra"> {
+  const outcome = validateAndProject(program, value);
+  if (!outcome.ok) throw new Error(outcome.message);
+  return { arguments: outcome.projected as Context, extra: [...outcome.extra] };
 }
 
 interface Facts {
@@ -86,8 +100,7 @@ function factsOf(asked: RandomRequest): Facts {
     primitive: leaf.kind === "resource-template" ? "resource" : leaf.kind,
     target: leaf.name,
     server: server.id,
-    arguments: argumentsOf(leaf, asked),
-    extra: [...asked.extra],
+    ...projected(leaf.argumentsProgram, argumentsOf(leaf, asked)),
     _d: {},
   };
   return { server, leaf, context, entities, asked };
@@ -140,7 +153,11 @@ function residualSet(section: PolicySection, policies: readonly SlicePolicy[]): 
 
 function compare(written: readonly Written[], asked: readonly RandomRequest[]): void {
   const source = { file: "p.cedar", text: written.map((item) => item.source).join("\n") };
-  const { policies: section, findings } = compileCedar({ sources: [source], generated: [], model: MODEL });
+  const output = compileCedar({ sources: [source], generated: [], model: MODEL });
+  const { policies: section, findings } = output;
+  const shown = new Map(
+    output.servers.flatMap(({ leaves }) => leaves.map((leaf) => [leaf.action, leaf.argumentsProgram])),
+  );
   expect(findings.filter((item) => item.severity === "error")).toEqual([]);
   const whole: PolicySet = {
     staticPolicies: Object.fromEntries(
@@ -157,7 +174,10 @@ function compare(written: readonly Written[], asked: readonly RandomRequest[]): 
     const expected = decide(facts, { ...facts.context, _m: referenceFacts }, whole);
     const derived = Object.fromEntries(slice.derivations.map((item) => derivedFact(facts, item)));
     const schema = section.schemas[slice.schema] as unknown as Schema;
-    const call = decide(facts, { ...facts.context, _m: derived }, residualSet(section, slice.call), schema);
+    const program = shown.get(facts.leaf.action) ?? { nodes: [], root: 0 };
+    const read = projected(program, argumentsOf(facts.leaf, one));
+    const context = { ...facts.context, ...read, _m: derived };
+    const call = decide(facts, context, residualSet(section, slice.call), schema);
     expect(call).toBe(expected);
     // The empty context proves that visibility reads nothing of the request.
     const visible = decide(facts, {}, residualSet(section, slice.visibility));

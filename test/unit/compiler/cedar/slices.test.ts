@@ -89,7 +89,7 @@ describe("the seed", () => {
     }
   });
 
-  test("types the leaf", () => {
+  test("types what its policies read of the leaf", () => {
     const slice = sliceOf(output, "sql.query");
     expect(output.policies.schemas[slice.schema]).toEqual({
       "": {
@@ -131,7 +131,7 @@ describe("the seed", () => {
                   server: { type: "String" },
                   arguments: {
                     type: "Record",
-                    attributes: { limit: { type: "Long", required: false }, sql: { type: "String" } },
+                    attributes: { sql: { type: "String" } },
                   },
                   extra: { type: "Set", element: { type: "String" } },
                   _m: { type: "Record", attributes: { [r]: { type: "Boolean" } } },

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import type { SchemaProgram } from "#bundle";
 import { validateAndProject } from "#schema";
 import { rawNumber } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -118,23 +119,28 @@ describe("describeProjection", () => {
 describe("pruneProjection", () => {
   const { program } = lowerSchema(schema);
   const value = { sql: "s", ratio: 0.000001, maybe: "m", opts: { deep: true }, alt: { x: 0.000001, y: "v" } };
+  const prune = (
+    of: SchemaProgram,
+    values: readonly (readonly string[])[],
+    presences: readonly (readonly string[])[] = [],
+  ): SchemaProgram => pruneProjection(of, { values, presences });
 
   it("denies what cannot be represented only where it is read", () => {
     expect(validateAndProject(program, value)).toMatchObject({ code: "ARGUMENTS_NOT_REPRESENTABLE" });
-    const pruned = pruneProjection(program, [["sql"], ["alt", "y"]]);
+    const pruned = prune(program, [["sql"], ["alt", "y"]]);
     expect(validateAndProject(pruned, value)).toEqual({
       ok: true,
       projected: { sql: "s", alt: { y: "v" } },
       extra: [],
     });
-    expect(validateAndProject(pruneProjection(program, [["alt"]]), value)).toMatchObject({
+    expect(validateAndProject(prune(program, [["alt"]]), value)).toMatchObject({
       code: "ARGUMENTS_NOT_REPRESENTABLE",
       path: "/alt/x",
     });
   });
 
   it("describes what it projects", () => {
-    const pruned = pruneProjection(program, [["opts", "deep"], ["tags"], ["missing"], ["sql", "below"]]);
+    const pruned = prune(program, [["opts", "deep"], ["tags"], ["missing"], ["sql", "below"]]);
     expect(projectedPaths(pruned).map(({ path }) => path.join("."))).toEqual([
       "opts",
       "opts.deep",
@@ -143,13 +149,24 @@ describe("pruneProjection", () => {
     ]);
   });
 
+  it("tells the presence of a record without its members", () => {
+    const pruned = prune(program, [["alt", "y"]], [["alt"], ["opts"], ["maybe"], ["missing"]]);
+    expect(validateAndProject(pruned, value)).toMatchObject({
+      projected: { alt: { y: "v" }, opts: {}, maybe: "m" },
+    });
+    const { alt: _alt, ...without } = value;
+    expect(validateAndProject(pruned, { ...without, maybe: null })).toMatchObject({
+      projected: { opts: {} },
+    });
+  });
+
   it("keeps validation and recursion", () => {
     const tree = lowerSchema({
       type: "object",
       required: ["name"],
       properties: { name: { type: "string", maxLength: 3 }, kids: { type: "array", items: { $ref: "#" } } },
     }).program;
-    const pruned = pruneProjection(tree, [["name"]]);
+    const pruned = prune(tree, [["name"]]);
     expect(validateAndProject(pruned, { name: "a", kids: [{ name: "b" }], z: 1 })).toEqual({
       ok: true,
       projected: { name: "a" },
@@ -159,7 +176,20 @@ describe("pruneProjection", () => {
       code: "ARGUMENTS_INVALID",
       path: "/kids/0/name",
     });
-    expect(validateAndProject(pruneProjection(tree, []), { name: "a" })).toMatchObject({ projected: {} });
+    expect(validateAndProject(prune(tree, []), { name: "a" })).toMatchObject({ projected: {} });
+  });
+
+  it("follows definitions thousands deep", () => {
+    const $defs: Record<string, JsonObject> = { d0: { type: "string" } };
+    for (let level = 1; level < 4_000; level += 1) {
+      $defs[`d${level}`] = { type: "object", properties: { a: { $ref: `#/$defs/d${level - 1}` } } };
+    }
+    const { program: deep } = lowerSchema({
+      type: "object",
+      properties: { top: { $ref: "#/$defs/d3999" } },
+      $defs,
+    });
+    expect(prune(deep, [["top"]]).nodes).toHaveLength(deep.nodes.length);
   });
 });
 
