@@ -30,6 +30,7 @@ const SQL_SAMPLES: readonly string[] = [
   "DELETE FROM sample",
   "MERGE INTO sample s USING other o ON s.id = o.id WHEN MATCHED THEN DELETE",
   "DROP TABLE sample",
+  "WITH found AS (SELECT 1) SELECT * FROM found",
   "select 1; drop table sample",
 ];
 

@@ -48,14 +48,17 @@ export function planSide(input: PlanInput, label: string): PlanSide {
     content,
     digest,
     roles: [...new Set([...(model?.roles ?? []), ...mapped])],
-    principals: [...suitePrincipals(model), ...vectorPrincipals(content)],
-    calls: [...suiteCalls(model), ...content.vectors.vectors],
+    // The vectors of a bundle are the cells of its suites: they stand in where the suites are not at hand.
+    principals: model === undefined ? vectorPrincipals(content) : suitePrincipals(model),
+    calls: model === undefined ? content.vectors.vectors : suiteCalls(model),
     issuers: issuers.map(({ attributes }) => attributes),
   };
 }
 
-function suitePrincipals(model: PlanInput["model"]): readonly NamedPrincipal[] {
-  return (model?.suites ?? []).flatMap(({ tests }) =>
+type SuiteModel = NonNullable<PlanInput["model"]>;
+
+function suitePrincipals(model: SuiteModel): readonly NamedPrincipal[] {
+  return model.suites.flatMap(({ tests }) =>
     tests.flatMap((test) => (test.kind === "matrix" ? test.principals : [test.principal])),
   );
 }
@@ -65,8 +68,8 @@ function vectorPrincipals(content: BundleContent): readonly NamedPrincipal[] {
   return content.vectors.vectors.map(({ principal }) => ({ name: principal.id, facts: principal }));
 }
 
-function suiteCalls(model: PlanInput["model"]): readonly KnownCall[] {
-  return (model?.suites ?? []).flatMap(({ tests }) =>
+function suiteCalls(model: SuiteModel): readonly KnownCall[] {
+  return model.suites.flatMap(({ tests }) =>
     tests.flatMap((test) => (test.kind === "matrix" ? test.calls : [test.call])),
   );
 }

@@ -1,0 +1,71 @@
+// Base and head of a plan, made by small edits of the template repository in memory.
+import { definitionDigest } from "#bundle";
+import { compile } from "#compiler";
+import type { CompileResult, Workspace } from "#compiler";
+import type { JsonObject } from "#std";
+import { editedTemplate } from "../../../e2e/edited-template.ts";
+import type { FileEdit } from "../../../e2e/edited-template.ts";
+
+export interface TextEdit {
+  readonly file: string;
+  /** Must be in the file once; absent = `replace` is appended. */
+  readonly find?: string;
+  readonly replace: string;
+}
+
+export interface PinEdit {
+  readonly pin: string;
+  readonly tool: string;
+  /** Members of the definition that get another value; absent = the tool is taken out. */
+  readonly set?: JsonObject;
+}
+
+export type Edit = PinEdit | TextEdit;
+
+interface PinnedTool {
+  readonly name: string;
+  readonly digest: string;
+  readonly definition: JsonObject;
+}
+
+function textEdit({ find, replace }: TextEdit): FileEdit {
+  return (text) => {
+    if (find === undefined) return text + replace;
+    if (text.split(find).length !== 2) throw new Error(`${JSON.stringify(find)} is not there exactly once`);
+    return text.replace(find, () => replace);
+  };
+}
+
+function pinEdit({ tool, set }: PinEdit): FileEdit {
+  return (text) => {
+    const file = JSON.parse(text) as { tools: PinnedTool[] };
+    const tools = file.tools.flatMap((entry) => {
+      if (entry.name !== tool) return [entry];
+      if (set === undefined) return [];
+      const definition = { ...entry.definition, ...set };
+      return [{ ...entry, definition, digest: definitionDigest(definition) }];
+    });
+    return `${JSON.stringify({ ...file, tools }, null, 2)}\n`;
+  };
+}
+
+export function editedWorkspace(edits: readonly Edit[]): Workspace {
+  const byFile = new Map<string, FileEdit[]>();
+  for (const edit of edits) {
+    const file = "pin" in edit ? `registry/pins/${edit.pin}.json` : edit.file;
+    byFile.set(file, [...(byFile.get(file) ?? []), "pin" in edit ? pinEdit(edit) : textEdit(edit)]);
+  }
+  const all = [...byFile].map(([file, list]): [string, FileEdit] => [
+    file,
+    (text) => list.reduce((edited, edit) => edit(edited), text),
+  ]);
+  return editedTemplate(Object.fromEntries(all));
+}
+
+/** Compiles the template with the edits; throws with the diagnostics where it does not compile. */
+export async function compileEdited(edits: readonly Edit[]): Promise<CompileResult & { bundle: object }> {
+  const result = await compile({ dir: "", workspace: editedWorkspace(edits) });
+  const { bundle } = result;
+  if (bundle === undefined) throw new Error(JSON.stringify(result.diagnostics, null, 2));
+  return { ...result, bundle };
+}
