@@ -1,8 +1,9 @@
 // aegis audit verify: proves that a log is whole, without configuration and without a network.
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { verifyAuditLog } from "#audit";
+import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import { jsonDocument } from "../output/io.ts";
@@ -40,6 +41,8 @@ export function registerAudit(program: Command, host: CommandHost): void {
 
 async function verify(dir: string, options: AuditVerifyOptions, host: CommandHost): Promise<ExitCode> {
   const path = (file: string): string => resolve(host.io.cwd, file);
+  if ((await stat(path(dir)).catch(() => undefined))?.isDirectory() !== true)
+    throw new CliError(`${dir} is not a directory`, { help: "name the audit directory of a gateway" });
   const publicKeys = await Promise.all((options.key ?? []).map((file) => readFile(path(file), "utf8")));
   const result = await verifyAuditLog({
     dir: path(dir),

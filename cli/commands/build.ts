@@ -1,8 +1,8 @@
 // aegis build: the deterministic bundle and its digest.
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { EXIT } from "../output/exit-codes.ts";
+import { placeOutput } from "../output/files.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
@@ -30,7 +30,7 @@ export function registerBuild(program: Command, host: CommandHost): void {
         if (result.diagnostics.length > 0) showDiagnostics(result, host.io);
         const { bundle } = result;
         if (bundle === undefined) return EXIT.checkFailed;
-        const file = resolve(host.io.cwd, options.output);
+        const file = await placeOutput(options.output, host.io.cwd);
         await writeFile(file, bundle.bytes);
         const { digest, bytes, content } = bundle;
         const vectors = content.vectors.vectors.length;

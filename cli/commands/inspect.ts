@@ -1,10 +1,9 @@
 // aegis inspect: what a bundle holds.
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { inspectBundle } from "#release";
 import type { BundleReport } from "#release";
 import { EXIT } from "../output/exit-codes.ts";
+import { readInput } from "../output/files.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
@@ -20,7 +19,7 @@ export function registerInspect(program: Command, host: CommandHost): void {
     .addOption(formatOption("text", "json"))
     .action(
       host.action(async (file: string, options: { readonly format: string }) => {
-        const report = inspectBundle(await readFile(resolve(host.io.cwd, file)));
+        const report = inspectBundle(await readInput(file, host.io.cwd));
         host.io.out(options.format === "json" ? jsonDocument(report) : describe(report));
         return EXIT.ok;
       }),
@@ -35,7 +34,10 @@ function describe(report: BundleReport): string {
     `${report.policies} policies, ${report.slices} slices, ${report.residuals} residuals, ${report.limits} limits, ` +
       `${report.transforms} transforms, ${report.vectors} golden vectors`,
     "servers:",
-    ...report.servers.map((server) => `  ${server.id}  tier ${server.tier}, ${server.leaves} leaves`),
+    ...report.servers.map(
+      (server) =>
+        `  ${server.id}  tier ${server.tier}, ${server.leaves} ${server.leaves === 1 ? "leaf" : "leaves"}`,
+    ),
     "environments:",
     ...report.environments.map((environment) => `  ${environment.name}  ${environment.routes.join(" ")}`),
     "files:",

@@ -1,10 +1,11 @@
 // aegis keys new: a signing key pair.
-import { resolve } from "node:path";
+import { relative } from "node:path";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { createKey } from "#release";
 import type { SignatureAlgorithm } from "#bundle";
 import { EXIT } from "../output/exit-codes.ts";
+import { placeOutput } from "../output/files.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
@@ -33,12 +34,12 @@ export function registerKeys(program: Command, host: CommandHost): void {
     .action(
       host.action(async (file: string, options: NewKeyOptions) => {
         const { algorithm } = options;
-        const { key, publicPath } = await createKey(resolve(host.io.cwd, file), algorithm);
+        const { key, publicPath } = await createKey(await placeOutput(file, host.io.cwd), algorithm);
         if (options.format === "json") {
           host.io.out(jsonDocument({ formatVersion: 1, keyId: key.keyId, algorithm, publicPath }));
         } else {
           host.io.out(`${key.keyId}\n`);
-          host.io.err(`private key: ${file} (keep it secret)\npublic key:  ${publicPath}\n`);
+          host.io.err(`private key: ${file} (keep it secret)\npublic key:  ${relative(host.io.cwd, publicPath)}\n`);
         }
         return EXIT.ok;
       }),

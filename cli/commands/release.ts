@@ -1,7 +1,6 @@
 // aegis release: a signed statement that makes a bundle the next release of a channel. `rollback` is the same with an
 // old bundle: a new statement with a higher sequence.
 import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
@@ -9,6 +8,7 @@ import { cosignRelease, loadSigningKey, openTrustRoot, releaseBundle, rollbackTo
 import type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { readInput } from "../output/files.ts";
 import { parseExpiry, parseSeconds } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption, requiredRepeatableOption } from "../output/options.ts";
@@ -55,11 +55,7 @@ export function registerRelease(program: Command, host: CommandHost): void {
         const target = await openTarget(options, host);
         if (file === undefined) return report(await cosignRelease(target), options, host);
         const terms = await readTerms(options, host);
-        return report(
-          await releaseBundle(target, terms, await readFile(resolve(host.io.cwd, file))),
-          options,
-          host,
-        );
+        return report(await releaseBundle(target, terms, await readInput(file, host.io.cwd)), options, host);
       }),
     );
   withReleaseOptions(
@@ -77,7 +73,7 @@ export function registerRelease(program: Command, host: CommandHost): void {
 
 async function openTarget(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTarget> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  const root = await openTrustRoot(await readFile(path(options.root)));
+  const root = await openTrustRoot(await readInput(options.root, host.io.cwd));
   const signers = await Promise.all(
     options.key.map((file) => loadSigningKey(file.startsWith("env:") ? file : path(file), host.io.env)),
   );
@@ -92,17 +88,15 @@ async function readTerms(options: ReleaseOptions, host: CommandHost): Promise<Re
     ...(source === undefined ? {} : { source }),
     ...(options.plan === undefined
       ? {}
-      : { plan: { digest: sha256Hex(await readFile(resolve(host.io.cwd, options.plan))) } }),
-    ...(options.tests === undefined
-      ? {}
-      : { tests: await readTestReport(resolve(host.io.cwd, options.tests)) }),
+      : { plan: { digest: sha256Hex(await readInput(options.plan, host.io.cwd)) } }),
+    ...(options.tests === undefined ? {} : { tests: await readTestReport(options.tests, host.io.cwd) }),
   };
 }
 
-async function readTestReport(file: string): Promise<NonNullable<ReleaseTerms["tests"]>> {
-  const bytes = await readFile(file);
+async function readTestReport(file: string, cwd: string): Promise<NonNullable<ReleaseTerms["tests"]>> {
+  const bytes = await readInput(file, cwd);
   try {
-    const report = JSON.parse(bytes.toString("utf8")) as { passed?: unknown; failed?: unknown };
+    const report = JSON.parse(Buffer.from(bytes).toString("utf8")) as { passed?: unknown; failed?: unknown };
     const { passed, failed } = report;
     if (Number.isSafeInteger(passed) && Number.isSafeInteger(failed)) {
       return { digest: sha256Hex(bytes), passed: passed as number, failed: failed as number };

@@ -7,6 +7,7 @@ import { cosignRoot, initRoot, loadPublicKey, loadSigningKey, openTrustRoot, rot
 import type { PublicKey, RootDraft } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { readInput } from "../output/files.ts";
 import { parseExpiry } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption, repeatableOption, requiredRepeatableOption } from "../output/options.ts";
@@ -103,7 +104,7 @@ async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
   const path = (file: string): string => resolve(host.io.cwd, file);
   const load = (files: readonly string[] = []): Promise<PublicKey[]> =>
     Promise.all(files.map((file) => loadPublicKey(path(file))));
-  const current = await openTrustRoot(await readFile(path(options.root)));
+  const current = await openTrustRoot(await readInput(options.root, host.io.cwd));
   const signers = await Promise.all(
     options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
   );

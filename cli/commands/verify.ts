@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { inspectBundle, openTrustRoot, verifyChannelDirectory } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { readInput } from "../output/files.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
@@ -48,7 +49,7 @@ async function verify(target: string, options: VerifyOptions, host: CommandHost)
       help: "name the root.json your gateways are pinned to",
     });
   }
-  const root = await openTrustRoot(await readFile(resolve(host.io.cwd, options.root)), options.rootSha256);
+  const root = await openTrustRoot(await readInput(options.root, host.io.cwd), options.rootSha256);
   const report = await verifyChannelDirectory(path, {
     root,
     nowMs: Date.now(),

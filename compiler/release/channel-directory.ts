@@ -1,6 +1,6 @@
 // A channel directory as the release tools see it: what is current, and the one way to replace it.
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import {
   MAX_BUNDLE_BYTES,
   MAX_DOCUMENT_BYTES,
@@ -76,12 +76,13 @@ export function openChannelDirectory(path: string): ChannelDirectory {
       await rm(at(PENDING_FILE), { force: true });
     },
     locked: async (action) => {
-      await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+      const made = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
       await takeLock(at(LOCK_FILE));
       try {
         return await action();
       } finally {
         await rm(at(LOCK_FILE), { force: true });
+        if (made !== undefined) await removeEmpty(path, made);
       }
     },
   };
@@ -103,6 +104,17 @@ async function followChain(
     "CHANNEL_INVALID",
     `more than ${String(MAX_ROOT_STEPS)} roots follow the given one`,
   );
+}
+
+/** Takes the directories from `path` up to `first` away again where an action left them empty. */
+async function removeEmpty(path: string, first: string): Promise<void> {
+  for (let at = path; at.length >= first.length; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      return;
+    }
+  }
 }
 
 async function takeLock(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Signing keys: private JWK files that only their owner can read. The private part is never printed or logged.
 import { exportJWK, generateKeyPair, importJWK } from "jose";
 import type { CryptoKey, JWK } from "jose";
-import { stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { PRIVATE_FILE_MODE, PUBLIC_FILE_MODE, canonicalJson, keyIdOf, readBounded, writeNew } from "#bundle";
 import type { PublicJwk, SignatureAlgorithm, TrustedKey } from "#bundle";
 import { isJsonObject } from "#std";
@@ -33,7 +33,13 @@ export async function createKey(
   const privateJwk = { ...(await exportJWK(pair.privateKey)), alg };
   const publicPath = `${path.replace(/\.json$/, "")}.pub.json`;
   await writeKeyFile(path, privateJwk, PRIVATE_FILE_MODE);
-  await writeKeyFile(publicPath, { ...publicJwk, alg }, PUBLIC_FILE_MODE);
+  try {
+    await writeKeyFile(publicPath, { ...publicJwk, alg }, PUBLIC_FILE_MODE);
+  } catch (error) {
+    // Half a pair is of no use, and its private half would lie about unnoticed.
+    await rm(path, { force: true });
+    throw error;
+  }
   return { key: { keyId: keyIdOf(publicJwk), alg, jwk: publicJwk }, publicPath };
 }
 

@@ -121,9 +121,8 @@ async function releaseLocked(
     ...(terms.plan === undefined ? {} : { plan: { ...terms.plan } }),
     ...(terms.tests === undefined ? {} : { tests: { ...terms.tests } }),
   } satisfies JsonValue);
-  await channel.addBundle(bundle);
   const signed = await signDocument("aegis-release", statement, target.signers);
-  return publish(channel, target, current, statement, signed);
+  return publish(channel, target, current, statement, signed, bundle);
 }
 
 async function publish(
@@ -132,7 +131,22 @@ async function publish(
   current: Current,
   statement: ReleaseStatement,
   signed: Uint8Array,
+  bundle?: Uint8Array,
 ): Promise<ReleaseOutcome> {
+  // Nothing is written for a statement that no gateway would take.
+  const isComplete = await isAccepted(target, current, signed);
+  if (bundle !== undefined) await channel.addBundle(bundle);
+  if (!isComplete) {
+    await channel.writePending(signed);
+    return { statement, published: false };
+  }
+  await channel.addRoot(current.root);
+  await channel.swapRelease(current.bytes, signed);
+  return { statement, published: true };
+}
+
+/** False where signatures are missing; throws TrustError where more signatures would not help. */
+async function isAccepted(target: ReleaseTarget, current: Current, signed: Uint8Array): Promise<boolean> {
   try {
     await verifyRelease(signed, {
       root: current.root,
@@ -142,12 +156,9 @@ async function publish(
     });
   } catch (error) {
     if (!isTrustError(error) || error.code !== "RELEASE_BELOW_THRESHOLD") throw error;
-    await channel.writePending(signed);
-    return { statement, published: false };
+    return false;
   }
-  await channel.addRoot(current.root);
-  await channel.swapRelease(current.bytes, signed);
-  return { statement, published: true };
+  return true;
 }
 
 /** A statement that nobody trusted vouches for must not choose the next sequence: it could burn the range. */
