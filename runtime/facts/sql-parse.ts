@@ -26,11 +26,12 @@ export async function loadSqlParser(): Promise<void> {
 }
 
 /**
- * True for text that is worth parsing. The parser stops at NUL; `\'` ends a string or not, depending on a setting of
+ * True for text that is worth parsing. Of an empty text the parser says what a broken one would; it stops at NUL; `\'` ends a string or not, depending on a setting of
  * the database.
  */
 export function isJudgeable(sql: string): boolean {
   return (
+    sql !== "" &&
     Buffer.byteLength(sql) <= MAX_SQL_BYTES &&
     sql.isWellFormed() &&
     !sql.includes("\0") &&

@@ -54,6 +54,10 @@ const schema = `
     $f$ begin insert into touched values (1); return 1; end $f$;
   create function plus(int, int) returns int language plpgsql as
     $f$ begin insert into touched values (1); return 1; end $f$;
+  create function touch_one(int) returns int language plpgsql volatile as
+    $f$ begin insert into touched values (1); return 1; end $f$;
+  create function touch_json(json) returns int language plpgsql volatile as
+    $f$ begin insert into touched values (1); return 1; end $f$;
   create operator =#= (leftarg = int, rightarg = int, function = plus);
 `;
 
@@ -131,6 +135,13 @@ describe("the list of pure functions", () => {
     );
     expect(suspect).toEqual([]);
   });
+});
+
+it("no statement takes the parser away from the next one", () => {
+  for (const { sql } of refused) {
+    void reader.read(sql, signal);
+    expect(reader.read("select 1", signal), sql).toMatchObject({ ok: true, operations: ["SELECT"] });
+  }
 });
 
 describe("large statements", () => {
