@@ -155,5 +155,6 @@ async function tour(
   }
   io.err(`\n${paint(io.colorErr, "red", "Not as stated:")}\n`);
   for (const deviation of deviations) io.err(`  ${deviation}\n`);
+  io.err(`The gateway's last lines:\n${log.tail()}\n`);
   return deviations;
 }
