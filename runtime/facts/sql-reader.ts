@@ -7,6 +7,8 @@ import type { SqlFacts } from "./sql-walk.ts";
 
 /** Longer text is judged off the main thread; 2 KB take at most a few milliseconds. */
 const inlineMaxBytes = 2_048;
+// The lexer takes time quadratic in a run of operator characters; no operator is longer than this.
+const longOperatorRun = /[-+*/<>=~!@#%^&|`?]{64}/;
 const defaultParseLimitMs = 100;
 const startLimitMs = 5_000;
 /** Statements waiting for the worker. */
@@ -35,7 +37,8 @@ export async function createSqlReader(options: SqlReaderOptions = {}): Promise<S
   return {
     read: (sql, signal) => {
       if (signal.aborted || !isJudgeable(sql)) return UNKNOWN_SQL;
-      return Buffer.byteLength(sql) <= inlineMaxBytes ? readSql(sql) : thread.read(sql, signal);
+      const isShort = Buffer.byteLength(sql) <= inlineMaxBytes && !longOperatorRun.test(sql);
+      return isShort ? readSql(sql) : thread.read(sql, signal);
     },
     dispose: () => thread.dispose(),
   };

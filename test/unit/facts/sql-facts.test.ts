@@ -153,6 +153,12 @@ describe("large statements", () => {
     expect(passes(await reader.read(hostile, signal))).toBe(false);
   });
 
+  it("judges a short statement with a long run of operator characters in the worker", async () => {
+    const sql = `select 1 ${"+".repeat(2_000)} 1`;
+    expect(reader.read(sql, signal)).toBeInstanceOf(Promise);
+    expect((await reader.read(sql, signal)).operations).toEqual(["SELECT"]);
+  });
+
   it.each([
     ["over 16 KB", `select ${"1,".repeat(9_000)}1`],
     ["deep NOT", `select ${"not ".repeat(4_000)}true`],
