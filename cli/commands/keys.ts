@@ -39,7 +39,9 @@ export function registerKeys(program: Command, host: CommandHost): void {
           host.io.out(jsonDocument({ formatVersion: 1, keyId: key.keyId, algorithm, publicPath }));
         } else {
           host.io.out(`${key.keyId}\n`);
-          host.io.err(`private key: ${file} (keep it secret)\npublic key:  ${relative(host.io.cwd, publicPath)}\n`);
+          host.io.err(
+            `private key: ${file} (keep it secret)\npublic key:  ${relative(host.io.cwd, publicPath)}\n`,
+          );
         }
         return EXIT.ok;
       }),

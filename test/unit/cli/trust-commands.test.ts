@@ -1,0 +1,444 @@
+// keys, root, release, rollback, verify, inspect: the chain of trust, and what is refused on the way.
+import { copyFileSync, cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { RELEASE, createDesk, prepareRelease } from "./cli-fixture.ts";
+import type { Desk } from "./cli-fixture.ts";
+
+let seed: Desk;
+let desk: Desk;
+beforeAll(async () => {
+  seed = createDesk("template");
+  await prepareRelease(seed);
+});
+afterAll(() => seed.remove());
+beforeEach(() => {
+  desk = createDesk();
+  cpSync(seed.dir, desk.dir, { recursive: true });
+});
+afterEach(() => desk.remove());
+
+const read = (file: string): string => readFileSync(desk.path(file), "utf8");
+const json = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
+
+function releaseWith(...more: readonly string[]): readonly string[] {
+  return [...RELEASE, ...more];
+}
+
+describe("keys new", () => {
+  it.each(["Ed25519", "ES256"])(
+    "makes an %s pair: 0600, and the private part appears nowhere",
+    async (algorithm) => {
+      const { out, err } = await desk.ok("keys", "new", "deep/er/one.json", "--algorithm", algorithm);
+      const secret = json(read("deep/er/one.json"))["d"] as string;
+      expect(secret.length).toBeGreaterThan(20);
+      expect(statSync(desk.path("deep/er/one.json")).mode & 0o777).toBe(0o600);
+      expect(out).toMatch(/^[\w-]{43}\n$/u);
+      expect(err).toContain("public key:  deep/er/one.pub.json");
+      for (const text of [out, err, read("deep/er/one.pub.json")]) expect(text).not.toContain(secret);
+      const report = await desk.ok("keys", "new", "two.json", "--format", "json", "--algorithm", algorithm);
+      expect(json(report.out)).toMatchObject({ formatVersion: 1, algorithm });
+      expect(report.out).not.toContain(json(read("two.json"))["d"] as string);
+    },
+  );
+
+  it("overwrites neither half of a pair", async () => {
+    writeFileSync(desk.path("half.pub.json"), "{}");
+    const before = desk.listing();
+    for (const file of ["k.json", "half.json"]) {
+      const { code, err } = await desk.run("keys", "new", file);
+      expect(code).toBe(1);
+      expect(err).toContain("KEY_EXISTS");
+    }
+    expect(desk.listing()).toEqual(before);
+  });
+});
+
+describe("root", () => {
+  it("prints the sha-256 of the file, and overwrites none", async () => {
+    const { out } = await desk.ok("root", "init", "--key", "k.json", "-o", "other.json", "--format", "json");
+    expect(json(out)).toMatchObject({ formatVersion: 1, version: 1, epoch: 0, complete: true });
+    const before = desk.listing();
+    expect((await desk.run("root", "init", "--key", "k.json", "-o", "other.json")).code).toBe(1);
+    expect(desk.listing()).toEqual(before);
+  });
+
+  it("rotates to another release key, which then may release and the old one not", async () => {
+    await desk.ok(...RELEASE);
+    await desk.ok("keys", "new", "next.json");
+    const old = json((await desk.ok("keys", "new", "unused.json", "--format", "json")).out);
+    expect(old["keyId"]).toBeDefined();
+    const oldId = Object.keys(rootPayload("root.json").keys)[0] ?? "";
+    await desk.ok(
+      "root",
+      "rotate",
+      "--root",
+      "root.json",
+      "--key",
+      "k.json",
+      "--add-release-key",
+      "next.pub.json",
+      "--add-root-key",
+      "next.pub.json",
+      "-o",
+      "ch/roots/2.json",
+    );
+    expect((await desk.ok(...releaseWith())).out).toContain("prod sequence 2");
+    await desk.ok(
+      "root",
+      "rotate",
+      "--root",
+      "ch/roots/2.json",
+      "--key",
+      "k.json",
+      "--key",
+      "next.json",
+      "--remove",
+      oldId,
+      "-o",
+      "ch/roots/3.json",
+    );
+    const refused = await desk.run(...RELEASE);
+    expect(refused.code).toBe(6);
+    const accepted = await desk.ok(...RELEASE.map((word) => (word === "k.json" ? "next.json" : word)));
+    expect(accepted.out).toContain("prod sequence 3");
+    expect((await desk.ok("verify", "ch", "--root", "root.json")).err).toContain("root version 3");
+  });
+
+  it("needs the thresholds of both roots: a second signer completes the first one's draft", async () => {
+    await desk.ok("keys", "new", "k2.json");
+    await desk.ok(
+      "root",
+      "init",
+      "--key",
+      "k.json",
+      "--key",
+      "k2.json",
+      "--threshold",
+      "2",
+      "-o",
+      "two.json",
+    );
+    const rotate = (key: string): Promise<{ out: string }> =>
+      desk.ok(
+        "root",
+        "rotate",
+        "--root",
+        "two.json",
+        "--key",
+        key,
+        "--raise-epoch",
+        "-o",
+        "two-2.json",
+        "--format",
+        "json",
+      );
+    expect(json((await rotate("k.json")).out)).toMatchObject({ version: 2, complete: false });
+    expect(json((await rotate("k2.json")).out)).toMatchObject({ version: 2, epoch: 1, complete: true });
+  });
+
+  it.each([
+    [["--threshold", "2"], 6, "ROOT_INVALID"],
+    [["--threshold", "0"], 1, "a threshold is a number from 1 to 99"],
+    [["--expires", "yesterday"], 1, "neither a duration nor an instant"],
+    [["--expires", "2020-01-01T00:00:00Z"], 1, "is not in the future"],
+    [["--key", "nowhere.json"], 1, "does not exist"],
+    [["--release-key", "root.json"], 1, "KEY_INVALID"],
+  ])("init %j writes nothing", async (more, exitCode, message) => {
+    const before = desk.listing();
+    const { code, err, out } = await desk.run("root", "init", "--key", "k.json", "-o", "r.json", ...more);
+    expect({ code, out }).toEqual({ code: exitCode, out: "" });
+    expect(err).toContain(message);
+    expect(desk.listing()).toEqual(before);
+  });
+});
+
+function rootPayload(file: string): { readonly keys: Readonly<Record<string, unknown>> } {
+  const { payload } = json(read(file)) as { payload: string };
+  return JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { keys: Record<string, unknown> };
+}
+
+describe("release", () => {
+  it("counts sequences, and records plan and tests", async () => {
+    const digest = (await desk.ok("inspect", "p.aegis", "--format", "json")).out;
+    expect((await desk.ok(...RELEASE)).out).toBe(`prod sequence 1  ${String(json(digest)["digest"])}\n`);
+    writeFileSync(desk.path("tests.json"), (await desk.ok("test", "repo", "--format", "json")).out);
+    writeFileSync(desk.path("plan.json"), "{}");
+    const second = await desk.ok(
+      ...releaseWith("--tests", "tests.json", "--plan", "plan.json", "--format", "json"),
+    );
+    expect(json(second.out)).toMatchObject({
+      formatVersion: 1,
+      published: true,
+      statement: {
+        channel: "prod",
+        sequence: 2,
+        tests: { passed: 2, failed: 0 },
+        plan: { digest: expect.any(String) },
+      },
+    });
+    expect((await desk.ok("verify", "ch", "--root", "root.json", "--channel", "prod")).out).toContain(
+      "sequence 2",
+    );
+  });
+
+  it("takes a key from the environment, and prints it nowhere", async () => {
+    const env = { RELEASE_KEY: read("k.json") };
+    const argv = RELEASE.map((word) => (word === "k.json" ? "env:RELEASE_KEY" : word));
+    const { code, out, err } = await desk.runWith({ env }, ...argv);
+    expect(code).toBe(0);
+    expect(out + err).not.toContain(json(read("k.json"))["d"]);
+    expect((await desk.run(...argv)).code).toBe(1);
+  });
+
+  it("lets one of two at once win", async () => {
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => desk.run(...RELEASE)));
+    const won = outcomes.filter(({ code }) => code === 0);
+    const lost = outcomes.filter(({ code }) => code !== 0);
+    expect(won.length).toBeGreaterThan(0);
+    for (const { code, err } of lost) {
+      expect(code).toBe(6);
+      expect(err).toContain("CHANNEL_CONFLICT");
+    }
+    expect((await desk.ok("verify", "ch", "--root", "root.json")).out).toContain(`sequence ${won.length}`);
+    expect(readdirSync(desk.path("ch")).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("waits below the threshold, and a second key publishes", async () => {
+    await desk.ok("keys", "new", "k2.json");
+    await desk.ok(
+      "root",
+      "init",
+      "--key",
+      "k.json",
+      "--release-key",
+      "k.pub.json",
+      "--release-key",
+      "k2.pub.json",
+      "--release-threshold",
+      "2",
+      "-o",
+      "two.json",
+    );
+    const base = ["--root", "two.json", "--channel", "prod", "-o", "ch2"];
+    const first = await desk.ok("release", "p.aegis", "--key", "k.json", ...base);
+    expect(first.err).toContain("not published: more signatures are needed");
+    expect((await desk.run("verify", "ch2", "--root", "two.json")).code).not.toBe(0);
+    // The same key twice is one signature.
+    const twice = await desk.ok("release", "--key", "k.json", ...base);
+    expect(twice.err).toContain("not published");
+    const second = await desk.ok("release", "--key", "k2.json", ...base, "--format", "json");
+    expect(json(second.out)).toMatchObject({ published: true, statement: { sequence: 1 } });
+    expect((await desk.ok("verify", "ch2", "--root", "two.json")).err).toContain("2 of 2 needed signatures");
+  });
+
+  const refusals: readonly (readonly [string, readonly string[], number, string])[] = [
+    [
+      "a key the root does not know",
+      ["release", "p.aegis", "--key", "foreign.json"],
+      6,
+      "RELEASE_SIGNATURE_INVALID",
+    ],
+    ["a key others can read", ["release", "p.aegis", "--key", "loose.json"], 1, "chmod 600"],
+    ["a public key", ["release", "p.aegis", "--key", "k.pub.json"], 1, "KEY_UNSAFE"],
+    ["a key that is not JSON", ["release", "p.aegis", "--key", "garbage.json"], 1, "KEY_INVALID"],
+    ["a missing bundle", ["release", "missing.aegis", "--key", "k.json"], 1, "no such file"],
+    ["a truncated bundle", ["release", "short.aegis", "--key", "k.json"], 6, "BUNDLE_"],
+    ["a tampered bundle", ["release", "flipped.aegis", "--key", "k.json"], 6, "BUNDLE_"],
+    [
+      "an environment the bundle lacks",
+      ["release", "p.aegis", "--key", "k.json", "--channel", "moon"],
+      1,
+      "has no environment moon",
+    ],
+    [
+      "an expiry in the past",
+      ["release", "p.aegis", "--key", "k.json", "--expires", "2020-01-01T00:00:00Z"],
+      1,
+      "not in the future",
+    ],
+    [
+      "a test report that is none",
+      ["release", "p.aegis", "--key", "k.json", "--tests", "root.json"],
+      1,
+      "has no counts",
+    ],
+    ["a root that is none", ["release", "p.aegis", "--key", "k.json", "--root", "k.json"], 6, "ROOT_INVALID"],
+    ["nothing to co-sign", ["release", "--key", "k.json"], 1, "no statement waits"],
+    [
+      "a rollback to what never was",
+      ["rollback", "--key", "k.json", "--to", "0".repeat(64)],
+      1,
+      "holds no bundle",
+    ],
+  ];
+  it.each(refusals)(
+    "refuses %s and writes nothing, into an old channel or a new one",
+    async (_name, argv, exitCode, message) => {
+      await desk.ok("keys", "new", "foreign.json");
+      copyFileSync(desk.path("k.json"), desk.path("loose.json"));
+      execChmod(desk.path("loose.json"));
+      writeFileSync(desk.path("garbage.json"), "not a key", { mode: 0o600 });
+      const bytes = readFileSync(desk.path("p.aegis"));
+      writeFileSync(desk.path("short.aegis"), bytes.subarray(0, bytes.length - 700));
+      const flipped = Buffer.from(bytes);
+      flipped[1_000] = (flipped[1_000] ?? 0) ^ 1;
+      writeFileSync(desk.path("flipped.aegis"), flipped);
+      await desk.ok(...RELEASE);
+      const before = desk.listing();
+      for (const directory of ["ch", "fresh/channel"]) {
+        const defaults = [
+          ...(argv.includes("--root") ? [] : ["--root", "root.json"]),
+          ...(argv.includes("--channel") ? [] : ["--channel", "prod"]),
+        ];
+        const { code, out, err } = await desk.run(...argv, ...defaults, "-o", directory);
+        expect({ code, out }).toEqual({ code: exitCode, out: "" });
+        expect(err).toContain(message);
+        expect(err).not.toContain(json(read("k.json"))["d"]);
+        expect(desk.listing()).toEqual(before);
+      }
+    },
+  );
+});
+
+function execChmod(path: string): void {
+  const bytes = readFileSync(path);
+  rmSync(path);
+  writeFileSync(path, bytes, { mode: 0o644 });
+}
+
+describe("rollback", () => {
+  it("is a new statement with a higher sequence and the old digest", async () => {
+    const first = (await desk.ok(...RELEASE)).out.trim().split(/\s+/u).at(-1) ?? "";
+    writeFileSync(desk.path("repo/policies/more.yaml"), 'deny: { tools: ["sql.query"] }\n');
+    await desk.ok("build", "repo", "-o", "p2.aegis");
+    const second = await desk.ok(...RELEASE.map((word) => (word === "p.aegis" ? "p2.aegis" : word)));
+    expect(second.out).not.toContain(first);
+    const back = await desk.ok(
+      "rollback",
+      "--to",
+      first,
+      "--key",
+      "k.json",
+      "--root",
+      "root.json",
+      "--channel",
+      "prod",
+      "-o",
+      "ch",
+    );
+    expect(back.out).toBe(`prod sequence 3  ${first}\n`);
+    expect((await desk.ok("verify", "ch", "--root", "root.json")).out).toBe(`prod sequence 3  ${first}\n`);
+  });
+});
+
+describe("verify", () => {
+  beforeEach(() => desk.ok(...RELEASE).then(() => undefined));
+
+  const channelFile = (pattern: RegExp): string => {
+    const name = readdirSync(desk.path("ch")).find((entry) => pattern.test(entry));
+    if (name === undefined) throw new Error(`the channel has no ${pattern.source}`);
+    return desk.path("ch", name);
+  };
+  const damage = (file: string, change: (bytes: Buffer) => Uint8Array): void =>
+    writeFileSync(file, change(readFileSync(file)));
+  const flip = (bytes: Buffer): Buffer => {
+    const copy = Buffer.from(bytes);
+    const at = Math.floor(copy.length / 2);
+    copy[at] = (copy[at] ?? 0) ^ 1;
+    return copy;
+  };
+
+  it("accepts a whole channel, as text and as one JSON document", async () => {
+    const { out } = await desk.ok("verify", "ch", "--root", "root.json", "--format", "json");
+    expect(json(out)).toMatchObject({ formatVersion: 1, statement: { sequence: 1, channel: "prod" } });
+  });
+
+  const tampering: readonly (readonly [string, () => void, readonly string[], string])[] = [
+    [
+      "a flipped bit of the bundle",
+      () => damage(channelFile(/\.aegis$/u), flip),
+      [],
+      "BUNDLE_DIGEST_MISMATCH",
+    ],
+    [
+      "a truncated bundle",
+      () => damage(channelFile(/\.aegis$/u), (bytes) => bytes.subarray(0, -1)),
+      [],
+      "BUNDLE_DIGEST_MISMATCH",
+    ],
+    ["a missing bundle", () => rmSync(channelFile(/\.aegis$/u)), [], "BUNDLE_UNREADABLE"],
+    ["a flipped bit of the statement", () => damage(channelFile(/^release\.json$/u), flip), [], "RELEASE_"],
+    [
+      "a truncated statement",
+      () => damage(channelFile(/^release\.json$/u), (bytes) => bytes.subarray(0, -9)),
+      [],
+      "RELEASE_",
+    ],
+    ["no statement", () => rmSync(channelFile(/^release\.json$/u)), [], "RELEASE_"],
+    ["another channel", () => undefined, ["--channel", "dev"], "RELEASE_CHANNEL_MISMATCH"],
+    ["another root pin", () => undefined, ["--root-sha256", "0".repeat(64)], "ROOT_DIGEST_MISMATCH"],
+  ];
+  it.each(tampering)("exits 6 for %s", async (_name, tamper, more, code) => {
+    tamper();
+    const outcome = await desk.run("verify", "ch", "--root", "root.json", ...more);
+    expect({ code: outcome.code, out: outcome.out }).toEqual({ code: 6, out: "" });
+    expect(outcome.err).toContain(code);
+  });
+
+  it("exits 6 once the expiry and the grace are over, and not before", async () => {
+    await desk.ok(...releaseWith("--expires", "12h", "--grace", "30m"));
+    const minute = 60_000;
+    const released = Date.now();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      for (const [minutes, expected] of [
+        [12 * 60 + 29, 0],
+        [12 * 60 + 31, 6],
+      ] as const) {
+        vi.setSystemTime(released + minutes * minute);
+        const { code, err } = await desk.run("verify", "ch", "--root", "root.json");
+        expect(code).toBe(expected);
+        if (expected === 6) expect(err).toContain("RELEASE_EXPIRED");
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("exits 6 for a root that is another's", async () => {
+    await desk.ok("keys", "new", "evil.json");
+    await desk.ok("root", "init", "--key", "evil.json", "-o", "evil-root.json");
+    expect((await desk.run("verify", "ch", "--root", "evil-root.json")).code).toBe(6);
+  });
+
+  it("of a file alone says that it is whole, and no more", async () => {
+    const { out, err } = await desk.ok("verify", "p.aegis");
+    expect(out).toMatch(/^[0-9a-f]{64} {2}p\.aegis\n$/u);
+    expect(err).toContain("who released it");
+    expect((await desk.run("verify", "root.json")).code).toBe(6);
+    expect((await desk.run("verify", "none")).code).toBe(1);
+    expect((await desk.run("verify", "ch")).err).toContain("--root is needed");
+  });
+});
+
+describe("inspect", () => {
+  it("shows what is in a bundle, as text and as one JSON document", async () => {
+    const { out } = await desk.ok("inspect", "p.aegis");
+    expect(out).toContain("acme-mcp  sha256:");
+    expect(out).toContain("sql-prod  tier production, 1 leaf\n");
+    const report = json((await desk.ok("inspect", "p.aegis", "--format", "json")).out);
+    expect(report).toMatchObject({ formatVersion: 1, name: "acme-mcp" });
+    cpSync(desk.path("p.aegis"), desk.path("renamed"));
+    expect((await desk.ok("inspect", "renamed")).out).toBe(out);
+  });
+
+  it.each([
+    ["root.json", 6, "BUNDLE_INVALID"],
+    ["repo", 1, "repo is a directory"],
+    ["none.aegis", 1, "no such file"],
+  ])("refuses %s", async (file, exitCode, message) => {
+    const { code, out, err } = await desk.run("inspect", file);
+    expect({ code, out }).toEqual({ code: exitCode, out: "" });
+    expect(err).toContain(message);
+  });
+});
