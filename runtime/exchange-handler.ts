@@ -58,7 +58,7 @@ export function createExchangeHandler(
         receivedAtMs: options.clock.nowMs(),
         startedMonotonicMs: options.clock.monotonicMs(),
         inbound,
-        reply: new ReplyChannel(inbound.reply, accepts(inbound.headers, "text/event-stream")),
+        reply: new ReplyChannel(inbound.reply, () => accepts(inbound.headers, "text/event-stream")),
         control: {
           ...control,
           setDeadline: (deadlineMs) => {
@@ -120,7 +120,7 @@ async function refuseEarly(
   options: ExchangeHandlerOptions,
 ): Promise<void> {
   const id = randomUUID();
-  const reply = new ReplyChannel(inbound.reply, false);
+  const reply = new ReplyChannel(inbound.reply, () => false);
   const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress };
   const recorded = await options.audit.append({ tenant: SYSTEM_TENANT, event: "auth", body }).then(
     () => denial.detail,

@@ -5,7 +5,7 @@ import type { IssuerEntry, RouteEntry } from "#bundle";
 import { AegisError, isAegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { bearerToken, claimedIssuer, ownClaim } from "./bearer-token.ts";
+import { MAX_TOKEN_LENGTH, bearerToken, claimedIssuer, ownClaim } from "./bearer-token.ts";
 import { principalFromClaims } from "./claims-to-principal.ts";
 import { KeysUnavailable, issuerKeys } from "./issuer-keys.ts";
 import type { KeyOptions } from "./issuer-keys.ts";
@@ -27,6 +27,7 @@ export const TOKEN_ALGORITHMS: readonly string[] = [
   "RS512",
 ];
 
+const BEARER = "Bearer ";
 const clockToleranceSeconds = 30;
 const maxCachedTokens = 10_000;
 const maxCacheAgeMs = 60_000;
@@ -47,6 +48,15 @@ export interface TokenVerifier {
     nowMs: number,
     signal?: AbortSignal,
   ) => Promise<Principal>;
+  /**
+   * The principal of a token that was verified for this route a short time ago; undefined for every other token, good
+   * or bad, which `verify` then judges. Never throws.
+   */
+  readonly known: (
+    authorizationHeader: string | undefined,
+    route: RouteEntry,
+    nowMs: number,
+  ) => Principal | undefined;
 }
 
 export interface TokenVerifierOptions {
@@ -77,6 +87,12 @@ export function createTokenVerifier(
   }
   const cache = new PrincipalCache(options.maxCachedTokens ?? maxCachedTokens, maxCacheAgeMs);
   return {
+    known: (header, route, nowMs) => {
+      if (header?.startsWith(BEARER) !== true || header.length > MAX_TOKEN_LENGTH) return undefined;
+      const principal = cache.get(PrincipalCache.key(header.slice(BEARER.length), route.resource), nowMs);
+      if (principal === undefined || !route.issuers.includes(principal.issuer)) return undefined;
+      return principal.facts.tenant === route.tenant ? principal : undefined;
+    },
     verify: async (header, route, nowMs, signal) => {
       const token = bearerToken(header);
       const issuer = chooseIssuer(known, claimedIssuer(token), route);

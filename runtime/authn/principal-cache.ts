@@ -1,5 +1,5 @@
 // Verified tokens, kept for a short time under their hash. A bounded LRU: a flood of tokens only costs verifications.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Principal } from "./principal.ts";
 
 interface CachedPrincipal {
@@ -24,7 +24,7 @@ export class PrincipalCache {
 
   /** The key of a token at one endpoint: what it verified as there says nothing about another audience. */
   static key(token: string, resource: string): string {
-    return createHash("sha256").update(token).update("\0").update(resource).digest("base64url");
+    return hash("sha256", `${token}\0${resource}`, "base64url");
   }
 
   get(key: string, nowMs: number): Principal | undefined {

@@ -52,13 +52,13 @@ function createReply(request: IncomingMessage, response: ServerResponse, limits:
   return {
     json: (status: number, body: string, headers: ResponseHeaders = {}) => {
       commit();
-      const bytes = Buffer.from(body, "utf8");
       response.writeHead(status, {
         "content-type": "application/json",
-        "content-length": bytes.length,
+        "content-length": Buffer.byteLength(body, "utf8"),
         ...headers,
       });
-      response.end(bytes);
+      // As a string, head and body leave in one write.
+      response.end(body, "utf8");
       if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
     },
     empty: (status: number, headers: ResponseHeaders = {}) => {

@@ -61,33 +61,80 @@ async function runStages<Out>(
   onStage: (name: string, durationMs: number) => void,
 ): Promise<PipelineOutcome<Out>> {
   let reached: object = first;
-  for (const stage of stages) {
-    const startedMs = performance.now();
-    const running = startStage(stage, reached, signal);
-    const outcome = running instanceof Promise ? await running : running;
-    onStage(stage.name, performance.now() - startedMs);
-    if (outcome.kind === "denial")
-      return { kind: "denial", denial: outcome.denial, stage: stage.name, reached };
-    reached = outcome.exchange;
+  const race = new StageRace(signal);
+  try {
+    for (const stage of stages) {
+      const startedMs = performance.now();
+      const running = startStage(stage, reached, race);
+      const outcome = running instanceof Promise ? await running : running;
+      onStage(stage.name, performance.now() - startedMs);
+      if (outcome.kind === "denial")
+        return { kind: "denial", denial: outcome.denial, stage: stage.name, reached };
+      reached = outcome.exchange;
+    }
+    return { kind: "proceed", exchange: reached as Out };
+  } finally {
+    race.end();
   }
-  return { kind: "proceed", exchange: reached as Out };
 }
 
 function startStage(
   stage: AnyStage,
   exchange: object,
-  signal: AbortSignal,
+  race: StageRace,
 ): Outcome<object> | Promise<Outcome<object>> {
+  const { signal } = race;
   try {
-    if (signal.aborted) return { kind: "denial", denial: faultToDenial(stage.name, signal.reason) };
+    if (signal.aborted) return faultOutcome(stage.name, signal.reason);
     const returned = stage.run(exchange as never, signal);
-    if (!(returned instanceof Promise)) return readVerdict<object>(stage.name, returned);
-    return settleBefore(returned, signal).then(
-      (value) => readVerdict<object>(stage.name, value),
-      (fault: unknown) => ({ kind: "denial", denial: faultToDenial(stage.name, fault) }) as const,
-    );
+    return returned instanceof Promise
+      ? race.outcome(stage.name, returned)
+      : readVerdict<object>(stage.name, returned);
   } catch (fault) {
-    return { kind: "denial", denial: faultToDenial(stage.name, fault) };
+    return faultOutcome(stage.name, fault);
+  }
+}
+
+/**
+ * Runs the stages of one exchange against its signal: a stage that ignores its signal cannot hang the exchange. One
+ * listener serves them all, because only one of them runs at a time.
+ */
+class StageRace {
+  readonly signal: AbortSignal;
+  #lose: (() => void) | undefined;
+  #listens = false;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  /** Resolves with what `work` comes to, or as soon as the signal is aborted. Never rejects. */
+  outcome(stage: string, work: Promise<unknown>): Promise<Outcome<object>> {
+    return new Promise((resolve) => {
+      this.#lose = () => resolve(faultOutcome(stage, this.signal.reason));
+      if (this.signal.aborted) return this.#lose();
+      if (!this.#listens) this.signal.addEventListener("abort", this.#onAbort, { once: true });
+      this.#listens = true;
+      work.then(
+        (value) => resolve(readVerdict<object>(stage, value)),
+        (fault: unknown) => resolve(faultOutcome(stage, fault)),
+      );
+    });
+  }
+
+  end(): void {
+    if (this.#listens) this.signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#lose?.();
+}
+
+function faultOutcome(stage: string, fault: unknown): Outcome<never> {
+  try {
+    return { kind: "denial", denial: faultToDenial(stage, fault) };
+  } catch {
+    // What was thrown cannot even be read.
+    return { kind: "denial", denial: { code: "STAGE_FAULT", detail: `${stage}: unreadable fault` } };
   }
 }
 

@@ -15,12 +15,13 @@ export interface ReplyAddress {
 
 export class ReplyChannel {
   readonly #http: HttpReply;
-  readonly #acceptsStream: boolean;
+  readonly #acceptsStream: () => boolean;
   #stream: SseStream | undefined;
   #finished = false;
   #address: ReplyAddress = { id: null, era: undefined, method: undefined, expectsAnswer: true };
 
-  constructor(http: HttpReply, acceptsStream: boolean) {
+  /** @param acceptsStream asked only where there is something to stream. */
+  constructor(http: HttpReply, acceptsStream: () => boolean) {
     this.#http = http;
     this.#acceptsStream = acceptsStream;
   }
@@ -39,7 +40,8 @@ export class ReplyChannel {
 
   /** Sends a notification on the exchange's own stream. False where the caller cannot receive one or the answer has gone. */
   notify(json: string): boolean {
-    if (this.#finished || !this.#acceptsStream) return false;
+    if (this.#finished) return false;
+    if (this.#stream === undefined && !this.#acceptsStream()) return false;
     this.#stream ??= this.#http.openStream();
     return this.#stream.send(json);
   }

@@ -136,9 +136,11 @@ class RequestRun {
         outcome = await this.#resume();
       }
       if (outcome !== undefined) settleEnd(this.#correlator, this.#pending, outcome, this.#options);
-      this.#pending.fail(
-        new UpstreamFault("UPSTREAM_UNAVAILABLE", "the stream broke off and could not be resumed"),
-      );
+      if (!this.#pending.settled()) {
+        this.#pending.fail(
+          new UpstreamFault("UPSTREAM_UNAVAILABLE", "the stream broke off and could not be resumed"),
+        );
+      }
     } catch (error) {
       const fault =
         error instanceof UpstreamFault

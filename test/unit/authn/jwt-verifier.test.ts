@@ -169,6 +169,21 @@ describe("the cache", () => {
     });
   });
 
+  it("knows a verified token only for its own route, tenant and issuer, and only for a while", async () => {
+    const verifier = createTokenVerifier([issuer()]);
+    const header = `Bearer ${await plainToken(keys.main, "main", { exp: 40 })}`;
+    expect(verifier.known(header, route, NOW_MS)).toBeUndefined();
+    const principal = await verifier.verify(header, route, NOW_MS);
+    expect(verifier.known(header, route, NOW_MS)).toBe(principal);
+    expect(verifier.known(header, { ...route, resource: "https://gw.example/b" }, NOW_MS)).toBeUndefined();
+    expect(verifier.known(header, { ...route, issuers: [] }, NOW_MS)).toBeUndefined();
+    expect(verifier.known(header, { ...route, tenant: "acme" }, NOW_MS)).toBeUndefined();
+    expect(verifier.known(`${header}x`, route, NOW_MS)).toBeUndefined();
+    expect(verifier.known(`Basic${header}`, route, NOW_MS)).toBeUndefined();
+    expect(verifier.known(undefined, route, NOW_MS)).toBeUndefined();
+    expect(verifier.known(header, route, NOW_MS + 41_000)).toBeUndefined();
+  });
+
   it("verifies again after a minute and once evicted", async () => {
     const verifier = createTokenVerifier([issuer()], { maxCachedTokens: 1 });
     const header = `Bearer ${await plainToken(keys.main, "main")}`;
