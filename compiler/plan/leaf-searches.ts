@@ -1,10 +1,10 @@
 // Which leaves a plan searches, and with which arguments.
 import { canonicalJson } from "#bundle";
-import type { LeafAction, LeafEntry, ServerEntry } from "#bundle";
+import type { LeafAction, LeafEntry, ServerEntry, Slice } from "#bundle";
 import { callClasses } from "./call-classes.ts";
 import type { CallClasses, LeafSide } from "./call-classes.ts";
 import type { PlanSide } from "./plan-side.ts";
-import { literalsOf, sliceOf } from "./policy-literals.ts";
+import { literalsOf } from "./policy-literals.ts";
 
 /** Arguments tried on one leaf. */
 const MAX_CALLS_PER_LEAF = 256;
@@ -17,64 +17,103 @@ const MAX_DECISIONS = 1_000_000;
 export interface LeafSearch {
   readonly action: LeafAction;
   readonly calls: CallClasses;
-  /** Everything that decides a call of it is equal on both sides. */
+}
+
+export interface LeafSearches {
+  /** Leaves to search, in order of action. */
+  readonly leaves: readonly LeafSearch[];
+  /** Identical leaves that are left out. */
+  readonly identicalLeaves: number;
+}
+
+/** The leaves to search: all of them, or in a large search (or where asked to skip) only those that differ. */
+export function leafSearches(
+  base: PlanSide,
+  head: PlanSide,
+  principals: number,
+  identical: "auto" | "skip",
+): LeafSearches {
+  const pairs = pairLeaves(base, head);
+  const known = [...head.calls, ...base.calls];
+  const share = Math.floor(MAX_DECISIONS / (2 * Math.max(1, principals) * Math.max(1, pairs.length)));
+  const maxCalls = Math.min(MAX_CALLS_PER_LEAF, Math.max(MIN_CALLS_PER_LEAF, share));
+  const search = ({ action, sides }: LeafPair): LeafSearch => ({
+    action,
+    calls: callClasses(action, sides, known, maxCalls),
+  });
+  const different = pairs.filter(({ isIdentical }) => !isIdentical).map(search);
+  const others = pairs.filter(({ isIdentical }) => isIdentical);
+  let room = SMALL_SEARCH - decisions(different, principals);
+  const added: LeafSearch[] = [];
+  for (const pair of identical === "skip" ? [] : others) {
+    const leaf = search(pair);
+    room -= decisions([leaf], principals);
+    if (room < 0) break;
+    added.push(leaf);
+  }
+  // All of the identical leaves or none: half of them would say nothing about the rest.
+  const leaves = added.length === others.length ? [...different, ...added] : different;
+  return {
+    leaves: leaves.toSorted((a, b) => (a.action < b.action ? -1 : 1)),
+    identicalLeaves: pairs.length - leaves.length,
+  };
+}
+
+function decisions(leaves: readonly LeafSearch[], principals: number): number {
+  return leaves.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0) * principals * 2;
+}
+
+interface LeafPair {
+  readonly action: LeafAction;
+  readonly sides: readonly LeafSide[];
+  /** Everything that decides a call is equal on both sides. */
   readonly isIdentical: boolean;
 }
 
-/** The leaves of both sides in order of action. */
-export function leafSearches(base: PlanSide, head: PlanSide, principals: number): readonly LeafSearch[] {
+function pairLeaves(base: PlanSide, head: PlanSide): readonly LeafPair[] {
   const before = indexLeaves(base);
   const after = indexLeaves(head);
-  const known = [...head.calls, ...base.calls];
-  const actions = [...new Set([...before.keys(), ...after.keys()])].sort();
-  const share = Math.floor(MAX_DECISIONS / (2 * Math.max(1, principals) * Math.max(1, actions.length)));
-  const maxCalls = Math.min(MAX_CALLS_PER_LEAF, Math.max(MIN_CALLS_PER_LEAF, share));
   const sameIssuers = canonicalJson(base.issuers) === canonicalJson(head.issuers);
+  const actions = [...new Set([...before.keys(), ...after.keys()])];
   return actions.map((action) => {
     const sides = [after.get(action), before.get(action)].filter((side) => side !== undefined);
     const isIdentical =
       sameIssuers && sides.length === 2 && new Set(sides.map(({ fingerprint }) => fingerprint)).size === 1;
-    return { action, calls: callClasses(action, sides, known, maxCalls), isIdentical };
+    return { action, sides, isIdentical };
   });
 }
 
 interface IndexedLeaf extends LeafSide {
-  /** Equal where everything that decides a call is equal. */
   readonly fingerprint: string;
 }
 
 function indexLeaves(side: PlanSide): ReadonlyMap<LeafAction, IndexedLeaf> {
+  const slices = Map.groupBy(side.content.policies.slices, ({ action }) => action);
   const entries = side.content.registry.servers.flatMap((server) =>
-    server.leaves.map((leaf): [LeafAction, IndexedLeaf] => [leaf.action, indexed(side, server, leaf)]),
+    server.leaves.map((leaf): [LeafAction, IndexedLeaf] => [
+      leaf.action,
+      indexed(side, server, leaf, slices.get(leaf.action) ?? []),
+    ]),
   );
   return new Map(entries);
 }
 
-function indexed(side: PlanSide, server: ServerEntry, leaf: LeafEntry): IndexedLeaf {
-  const { content } = side;
-  const slices = content.policies.slices.filter(({ action }) => action === leaf.action);
+function indexed(
+  side: PlanSide,
+  server: ServerEntry,
+  leaf: LeafEntry,
+  slices: readonly Slice[],
+): IndexedLeaf {
   const { id, tier, labels } = server;
   const { kind, name, argumentsProgram } = leaf;
-  const fingerprint = canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices]);
-  const tenants = slices.map(({ tenant }) => literalsOf(content, sliceOf(content, tenant, leaf.action)));
+  const literals = slices.map((slice) => literalsOf(side.content, slice));
   return {
     leaf,
     derivations: slices.flatMap(({ derivations }) => derivations),
     literals: {
-      comparisons: tenants.flatMap(({ comparisons }) => comparisons),
-      entities: tenants.flatMap(({ entities }) => entities),
+      comparisons: literals.flatMap(({ comparisons }) => comparisons),
+      entities: literals.flatMap(({ entities }) => entities),
     },
-    fingerprint,
+    fingerprint: canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices]),
   };
-}
-
-/** The leaves to search: all of them, or in a large search only those that differ. */
-export function worthSearching(
-  all: readonly LeafSearch[],
-  principals: number,
-  identical: "auto" | "skip",
-): readonly LeafSearch[] {
-  const calls = all.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0);
-  const isSmall = identical === "auto" && calls * principals * 2 <= SMALL_SEARCH;
-  return isSmall ? all : all.filter((leaf) => !leaf.isIdentical);
 }

@@ -1,5 +1,5 @@
 // Compares two versions of a repository by deciding the same calls on both.
-import { leafSearches, worthSearching } from "./leaf-searches.ts";
+import { leafSearches } from "./leaf-searches.ts";
 import { planSide } from "./plan-side.ts";
 import type { PlanInput, PlanSide } from "./plan-side.ts";
 import type {
@@ -39,14 +39,18 @@ export async function planChanges(
   const timeout = AbortSignal.timeout(PLAN_TIMEOUT_MS);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
   const principals = principalClasses(sides.base, sides.head, allLiterals(sides.base, sides.head));
-  const all = leafSearches(sides.base, sides.head, principals.length);
-  const leaves = worthSearching(all, principals.length, options.identicalLeaves ?? "auto");
+  const { leaves, identicalLeaves } = leafSearches(
+    sides.base,
+    sides.head,
+    principals.length,
+    options.identicalLeaves ?? "auto",
+  );
   const decisions = await searchLeaves({ ...sides, principals, signal }, leaves);
   const calls = leaves.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0) * principals.length;
   const searched: PlanSearch = {
     principals: principals.length,
     leaves: leaves.length,
-    identicalLeaves: all.length - leaves.length,
+    identicalLeaves,
     calls,
     decisions: calls * 2,
     truncated: leaves.some((leaf) => leaf.calls.truncated),

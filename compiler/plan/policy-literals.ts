@@ -1,5 +1,5 @@
 // What the compiled policies of a leaf compare with: the values at which decisions turn.
-import type { BundleContent, EntityRef, LeafAction, Slice } from "#bundle";
+import type { BundleContent, EntityRef, Slice } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonValue } from "#std";
 import { bodyOf, childrenOf, entityLiteral, open, pathOf, scopeEntities } from "../cedar/est.ts";
@@ -19,21 +19,16 @@ export interface PolicyLiterals {
 }
 
 /** Every comparison and entity in the policies that decide one slice. */
-export function literalsOf(content: BundleContent, slice: Slice | undefined): PolicyLiterals {
+export function literalsOf(content: BundleContent, slice: Slice): PolicyLiterals {
   const comparisons: Comparison[] = [];
   const entities: EntityRef[] = [];
-  for (const { residual } of slice?.call ?? []) {
+  for (const { residual } of slice.call) {
     const est = content.policies.residuals[residual] as unknown as PolicyEst | undefined;
     if (est === undefined) continue;
     entities.push(...scopeEntities(est.principal));
     for (const { body } of est.conditions) visit(body, comparisons, entities);
   }
   return { comparisons, entities };
-}
-
-/** The slice of a leaf for one tenant. */
-export function sliceOf(content: BundleContent, tenant: string, action: LeafAction): Slice | undefined {
-  return content.policies.slices.find((slice) => slice.tenant === tenant && slice.action === action);
 }
 
 function visit(expr: Expr, comparisons: Comparison[], entities: EntityRef[]): void {

@@ -1,6 +1,6 @@
 // Decides the calls of a plan on both sides and keeps one row for each caller, leaf and kind of change.
 import { canonicalJson } from "#bundle";
-import type { LeafAction } from "#bundle";
+import type { BundleContent, LeafAction } from "#bundle";
 import { createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
@@ -29,9 +29,10 @@ export async function searchLeaves(
 ): Promise<readonly DecisionChange[]> {
   if (leaves.length === 0) return [];
   const { signal } = search;
-  const base = await createEvaluator(search.base.content, { signal });
+  const actions = new Set(leaves.map(({ action }) => action));
+  const base = await createEvaluator(only(search.base, actions), { signal });
   try {
-    const head = await createEvaluator(search.head.content, { signal });
+    const head = await createEvaluator(only(search.head, actions), { signal });
     try {
       const found: DecisionChange[] = [];
       for (const { action, calls } of leaves) {
@@ -48,6 +49,19 @@ export async function searchLeaves(
   } finally {
     base.dispose();
   }
+}
+
+/** What decides the leaves that are searched: preparing thousands of others would take longer than the search. */
+function only(
+  { content }: PlanSide,
+  actions: ReadonlySet<LeafAction>,
+): Pick<BundleContent, "policies" | "registry"> {
+  const servers = content.registry.servers.map((server) => ({
+    ...server,
+    leaves: server.leaves.filter(({ action }) => actions.has(action)),
+  }));
+  const slices = content.policies.slices.filter(({ action }) => actions.has(action));
+  return { registry: { servers }, policies: { ...content.policies, slices } };
 }
 
 interface Row {

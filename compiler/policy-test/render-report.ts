@@ -1,4 +1,5 @@
 // A test report for people, for machines, and as JUnit XML.
+import { showHidden } from "#compiler";
 import type { SuiteReport, SuiteResult, TestFailure, TestResult } from "./suite-report.ts";
 
 export const TEST_REPORT_FORMAT_VERSION = 1;
@@ -10,7 +11,7 @@ export interface TestTextOptions {
 type Paint = (style: "bold" | "dim" | "green" | "red" | "yellow", text: string) => string;
 const STYLE_CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 
-/** The report as lines of text, ending with a newline. Deterministic. */
+/** The report as lines of text, ending with a newline. Deterministic; invisible characters are shown as escapes. */
 export function renderTestText(report: SuiteReport, options: TestTextOptions): string {
   const paint: Paint = (style, text) =>
     options.color ? `\u001b[${STYLE_CODES[style]}m${text}\u001b[0m` : text;
@@ -19,19 +20,26 @@ export function renderTestText(report: SuiteReport, options: TestTextOptions): s
 }
 
 function suiteLines(suite: SuiteResult, paint: Paint): readonly string[] {
-  const title = suite.name === suite.file ? "" : `  ${paint("dim", suite.name)}`;
-  return [`${paint("bold", suite.file)}${title}`, ...suite.tests.flatMap((test) => testLines(test, paint))];
+  const title = suite.name === suite.file ? "" : `  ${paint("dim", showHidden(suite.name))}`;
+  return [
+    `${paint("bold", showHidden(suite.file))}${title}`,
+    ...suite.tests.flatMap((test) => testLines(test, paint)),
+  ];
 }
 
 function testLines(test: TestResult, paint: Paint): readonly string[] {
   switch (test.status) {
     case "passed":
-      return [`  ${paint("green", "✓")} ${test.name} ${paint("dim", `(${plural(test.cells, "call")})`)}`];
+      return [
+        `  ${paint("green", "✓")} ${showHidden(test.name)} ${paint("dim", `(${plural(test.cells, "call")})`)}`,
+      ];
     case "skipped":
-      return [`  ${paint("yellow", "-")} ${test.name} ${paint("dim", `(skipped: ${test.skip ?? ""})`)}`];
+      return [
+        `  ${paint("yellow", "-")} ${showHidden(test.name)} ${paint("dim", `(skipped: ${showHidden(test.skip ?? "")})`)}`,
+      ];
     case "failed":
       return [
-        `  ${paint("red", "✗")} ${test.name}`,
+        `  ${paint("red", "✗")} ${showHidden(test.name)}`,
         ...test.failures.flatMap((failure) => failureLines(failure, paint)),
       ];
   }
@@ -41,10 +49,10 @@ function failureLines(failure: TestFailure, paint: Paint): readonly string[] {
   const { at, subject, expected, actual, policies } = failure;
   const label = failure.kind === "error" ? "test error: " : "";
   return [
-    `    ${at.file}:${at.line}:${at.column}: ${paint("red", label)}${subject}`,
-    `      expected: ${expected}`,
-    `      decided:  ${actual}`,
-    ...policies.map((policy) => `      by:       ${policyPlace(policy)}`),
+    `    ${showHidden(at.file)}:${at.line}:${at.column}: ${paint("red", label)}${showHidden(subject)}`,
+    `      expected: ${showHidden(expected)}`,
+    `      decided:  ${showHidden(actual)}`,
+    ...policies.map((policy) => `      by:       ${showHidden(policyPlace(policy))}`),
   ];
 }
 

@@ -148,6 +148,7 @@ describe("formats", () => {
 
   test("JUnit counts tests and escapes what tests are called", async () => {
     const report = await runEdited(ACCESS, "name: truth table", 'name: "a <b> & \\"c\\" \\u0001"');
+    expect(renderTestText(report, plain)).toContain('a <b> & "c" \\u0001');
     const text = renderTestJunit(report);
     expect(text).toContain('<testsuites name="aegis test" tests="2" failures="0" errors="0" skipped="0">');
     expect(text).toContain('<testcase name="a &lt;b&gt; &amp; &quot;c&quot; \ufffd" classname="access"');
