@@ -62,6 +62,8 @@ type Letter = (typeof LETTERS)[number];
 const ECHO = leafActionOf("echo", "tool", "echo");
 /** Idle connections to the server and of pollers. */
 const MAX_MORE_DESCRIPTORS = 10;
+/** One generation of a small bundle costs a few MiB; the heap settles after some dozens of swaps. */
+const MAX_MORE_RESIDENT_BYTES = 256 * 1_024 * 1_024;
 /** Calls named of each kind of fault. */
 const MAX_NAMED = 5;
 
@@ -284,6 +286,11 @@ export async function run(options: HotSwapOptions): Promise<HotSwapReport> {
   }
 }
 
+/** The report in numbers. */
+export function summaryOf(report: HotSwapReport): object {
+  return { ...report, failed: report.failed.length, misdecided: report.misdecided.length };
+}
+
 /** Why the report is no proof; empty where it is. */
 export function faultsOf(report: HotSwapReport): readonly string[] {
   return [
@@ -303,11 +310,15 @@ export function faultsOf(report: HotSwapReport): readonly string[] {
     ...(report.after.descriptors > report.before.descriptors + MAX_MORE_DESCRIPTORS
       ? [`${String(report.after.descriptors - report.before.descriptors)} descriptors stay open`]
       : []),
+    ...(report.after.residentBytes > report.before.residentBytes + MAX_MORE_RESIDENT_BYTES
+      ? [`${String(report.after.residentBytes - report.before.residentBytes)} bytes stay resident`]
+      : []),
   ];
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const report = await run({ swaps: Number(process.argv[2] ?? "500"), callers: 4, callsPerSwap: 8 });
-  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
-  process.exitCode = faultsOf(report).length === 0 ? 0 : 1;
+  const faults = faultsOf(report);
+  process.stdout.write(`${JSON.stringify({ ...summaryOf(report), faults }, undefined, 2)}\n`);
+  process.exitCode = faults.length === 0 ? 0 : 1;
 }
