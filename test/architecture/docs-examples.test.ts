@@ -25,8 +25,10 @@ const TEMPLATE = new Map(
 const NOT_TRIGGERED: ReadonlySet<string> = new Set(["NAME_AMBIGUOUS"]);
 
 function blocksOf(page: string, text: string): readonly Block[] {
-  return [...text.matchAll(/^```(yaml|cedar|json)\n(.*?)^```$/gmsu)].map((match) => {
-    const [, language = "", body = ""] = match;
+  // A block in a list item is indented like the item.
+  return [...text.matchAll(/^( *)```(yaml|cedar|json)\n(.*?)^\1```$/gmsu)].map((match) => {
+    const [, indent = "", language = "", written = ""] = match;
+    const body = written.replaceAll(new RegExp(`^${indent}`, "gmu"), "");
     const file = /^(?:#|\/\/) ([\w./-]+\.(?:yaml|cedar))\n/u.exec(body)?.[1];
     return { page, line: text.slice(0, match.index).split("\n").length, language, file, text: body };
   });
