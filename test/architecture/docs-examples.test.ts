@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { definitionDigest } from "#bundle";
-import { compile, memoryWorkspace } from "#compiler";
+import { DIAGNOSTIC_CODES, compile, memoryWorkspace } from "#compiler";
 import type { JsonObject } from "#std";
 import { filesBelow } from "../unit/compiler/case-project.ts";
 import { ROOT } from "./source-imports.ts";
@@ -103,6 +103,15 @@ describe("diagnostics", () => {
     expect(shown.length).toBeGreaterThan(65);
     const codes = sections.map((section) => section.slice(0, section.indexOf("\n")));
     expect(codes).toEqual([...codes].sort());
+  });
+
+  test("state their severity", () => {
+    const stated = sections.map((section) => /^([A-Z_]+)\n\n(Error|Warning)[.;]/u.exec(section)?.slice(1, 3));
+    const known = Object.entries(DIAGNOSTIC_CODES).map(([code, { severity }]) => [
+      code,
+      severity === "error" ? "Error" : "Warning",
+    ]);
+    expect(stated.sort()).toEqual(known.sort());
   });
 
   test.each(shown)("the example of %s gives it", async (code, blocks) => {
