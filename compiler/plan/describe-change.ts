@@ -109,6 +109,12 @@ export function searchLine(plan: Plan): string {
   return `${searched}${skipped}${cut}`;
 }
 
+/** e.g. `Base main (bundle 3f2a…), head (bundle 9c41…).` */
+export function sidesLine({ base, head }: Plan): string {
+  const name = base.ref === "" ? "Base" : `Base ${base.ref}`;
+  return `${name} (bundle ${base.digest.slice(0, 12)}), head (bundle ${head.digest.slice(0, 12)}).`;
+}
+
 /** Says what finding nothing means. */
 export function nothingFound(plan: Plan): string {
   if (plan.base.digest === plan.head.digest) return "No change: both sides compile to the same bundle.";
@@ -119,7 +125,8 @@ export function nothingFound(plan: Plan): string {
 export function reasonsLine(plan: Plan): string | undefined {
   const { reasonsChanged } = plan.summary;
   if (reasonsChanged === 0) return undefined;
-  return `${plural(reasonsChanged, "row")} decided as before, by other policies (see --format json).`;
+  const pairs = plural(reasonsChanged, "pair");
+  return `${pairs} of caller and definition decided as before, but by other policies: the JSON plan lists them.`;
 }
 
 export function plural(amount: number, noun: string): string {

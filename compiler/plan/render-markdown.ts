@@ -10,6 +10,7 @@ import {
   plural,
   reasonsLine,
   searchLine,
+  sidesLine,
   signOf,
   summaryLine,
 } from "./describe-change.ts";
@@ -28,7 +29,11 @@ interface Section {
 
 /** At most `maxLength` characters (60,000 by default); says how many rows are hidden. */
 export function renderPlanMarkdown(plan: Plan, maxLength: number = MAX_MARKDOWN_LENGTH): string {
-  const opening = [`### Policy plan: ${summaryLine(plan)}`, "", searchLine(plan)];
+  const opening = [
+    `### Policy plan: ${summaryLine(plan)}`,
+    "",
+    `${code(sidesLine(plan))} ${searchLine(plan)}`,
+  ];
   const reasons = reasonsLine(plan);
   if (reasons !== undefined) opening.push("", reasons);
   if (plan.summary.newlyAllowed + plan.summary.newlyDenied === 0) opening.push("", nothingFound(plan));

@@ -11,6 +11,7 @@ import {
   plural,
   reasonsLine,
   searchLine,
+  sidesLine,
   signOf,
   summaryLine,
 } from "./describe-change.ts";
@@ -121,6 +122,7 @@ function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {
   return [
     ...(decisions === 0 ? [nothingFound(plan)] : []),
     ...(reasons === undefined ? [] : [reasons]),
+    pen.paint("dim", pen.safe(sidesLine(plan))),
     pen.paint("dim", searchLine(plan)),
     `${pen.paint("bold", "Plan:")} ${summaryLine(plan)}`,
   ];

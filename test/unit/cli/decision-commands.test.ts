@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createThrowawayTrust } from "../../../cli/dev/throwaway-trust.ts";
 import { runCommand } from "./run-command.ts";
 import type { CommandRun } from "./run-command.ts";
 
@@ -203,6 +204,17 @@ describe("aegis plan", () => {
       "### Policy plan: 0 newly allowed, 0 newly denied, 0 transforms changed, 1 other change\n",
     );
     expect(out).toContain("- ~ `limit per-principal`\n  - `limit: 600 → 60`\n");
+  });
+
+  test("against a channel directory", async () => {
+    const trust = await createThrowawayTrust(root, "dev");
+    await run("build", "-o", join(root, "released.aegis"));
+    await trust.release(await readFile(join(root, "released.aegis")));
+    await edit("policies/jira.yaml", "in: [Employee]", "in: [Developer, Employee]");
+    const { exitCode, out } = await run("plan", "--base", trust.channelDir, "--format", "json");
+    restore();
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ base: { kind: "channel" }, summary: { newlyAllowed: 2 } });
   });
 
   test("a head that does not compile: exit 3; a base that does not: exit 1 with its diagnostics", async () => {

@@ -73,6 +73,7 @@ describe("text", () => {
       denied: no policy permits it → allowed by policies/jira.yaml#/allow/tools/0
       e.g. {"jql":"project = OPS"}
 
+Base (bundle ${plan.base.digest.slice(0, 12)}), head (bundle ${plan.head.digest.slice(0, 12)}).
 Searched ${plan.searched.calls} calls: 7 callers × ${plan.searched.calls / 7} calls on 8 definitions.
 Plan: 2 newly allowed, 0 newly denied, 0 transforms changed
 `);
