@@ -2,11 +2,9 @@
 // the upstream's call counter. The transport attacks also against the operator's port.
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
-import type { GatewayWorld } from "../e2e/gateway-world.ts";
-import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
-import { startEchoServer } from "../servers/echo.ts";
-import type { EchoServer } from "../servers/echo.ts";
+import { startEchoWorld } from "../e2e/echo-world.ts";
+import type { EchoWorld } from "../e2e/echo-world.ts";
+import { DEVELOPER } from "../e2e/gateway-world.ts";
 import { runCorpus } from "./run-corpus.ts";
 
 const DATA = join(import.meta.dirname, "..", "data", "attack");
@@ -15,30 +13,19 @@ const PATH = "/echo/mcp";
 /** Host, Origin, target form, framing: what every HTTP port must refuse, whatever it serves. */
 const TRANSPORT_CASES = /^T0[1-58]/;
 
-let echo: EchoServer;
-let world: GatewayWorld;
+let world: EchoWorld;
 let token: string;
 
 beforeAll(async () => {
-  echo = await startEchoServer();
-  const target = { id: "echo", transport: { type: "streamable-http", url: echo.url } } as const;
-  world = await startGatewayWorld({
-    workspace: grantingRepository([await pinLive(target)]),
-    transports: { echo: target.transport },
-    listen: { allowedOrigins: ["https://good.example"] },
-    gateway: { pollIntervalMs: 3_600_000 },
-  });
+  world = await startEchoWorld({ listen: { allowedOrigins: ["https://good.example"] } });
   token = await world.token(DEVELOPER, "echo");
 });
 
-afterAll(async () => {
-  await world.stop();
-  await echo.close();
-});
+afterAll(() => world.stop());
 
 describe.each(["http", "json"])("%s.yaml", (name) => {
   it("is answered as stated by the gateway, and what is refused never arrives", async () => {
-    const before = echo.counters().total;
+    const before = world.echo.counters().total;
     const results = await runCorpus({
       host: "127.0.0.1",
       port: Number(new URL(world.gateway.url).port),
@@ -52,12 +39,12 @@ describe.each(["http", "json"])("%s.yaml", (name) => {
         arguments: JSON.stringify({ text: "x" }),
       },
       offers: ["legacy", "goodOrigin", "routes", "paramHeaders"],
-      upstreamCalls: () => echo.counters().total,
+      upstreamCalls: () => world.echo.counters().total,
     });
     expect(results.filter((result) => result.outcome !== "pass")).toEqual([]);
     expect(results.length).toBeGreaterThan(50);
     // The well-formed cases of the file do arrive, so the counter is the right one.
-    expect(echo.counters().total).toBeGreaterThan(before);
+    expect(world.echo.counters().total).toBeGreaterThan(before);
     expect(world.log.filter((line) => line.includes("fault"))).toEqual([]);
   });
 });

@@ -18,17 +18,15 @@ import type { ReleaseStatement } from "#bundle";
 import type { TrustCode } from "#errors";
 import { signDocument } from "#release";
 import type { SigningKey } from "#release";
-import { startEchoServer } from "../servers/echo.ts";
-import type { EchoServer } from "../servers/echo.ts";
-import { CHANNEL, DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
-import type { GatewayWorld } from "./gateway-world.ts";
-import { grantingRepository, pinLive } from "./granting-repository.ts";
+import { startEchoWorld } from "./echo-world.ts";
+import type { EchoWorld } from "./echo-world.ts";
+import { CHANNEL, DEVELOPER } from "./gateway-world.ts";
+import { grantingRepository } from "./granting-repository.ts";
 import { rawCall } from "./raw-call.ts";
 import { createThresholdTrust } from "./threshold-trust.ts";
 import type { ThresholdTrust } from "./threshold-trust.ts";
 
-let echo: EchoServer;
-let world: GatewayWorld;
+let world: EchoWorld;
 let trust: ThresholdTrust;
 let token: string;
 let active: ReleaseStatement;
@@ -38,27 +36,18 @@ let bundleBytes: Buffer;
 const channelFile = (name: string): string => join(trust.channelDir, name);
 
 beforeAll(async () => {
-  echo = await startEchoServer();
-  const target = { id: "echo", transport: { type: "streamable-http", url: echo.url } } as const;
-  const pinned = await pinLive(target);
-  world = await startGatewayWorld({
-    workspace: grantingRepository([pinned]),
-    transports: { echo: target.transport },
-    gateway: { pollIntervalMs: 3_600_000 },
+  world = await startEchoWorld({
     createTrust: async (dir, channel) => (trust = await createThresholdTrust(dir, channel)),
   });
   // A second release, so that there is one to roll back to.
-  await world.release(grantingRepository([pinned], { "limits.yaml": "limits: []\n" }));
+  await world.release(grantingRepository([world.pinned], { "limits.yaml": "limits: []\n" }));
   statementBytes = await readFile(channelFile(RELEASE_FILE));
   active = peekStatement(statementBytes);
   bundleBytes = await readFile(channelFile(bundleFile(active.digest)));
   token = await world.token(DEVELOPER, "echo");
 });
 
-afterAll(async () => {
-  await world.stop();
-  await echo.close();
-});
+afterAll(() => world.stop());
 
 /** Signs a statement that differs from the active one, by default the next sequence with two good keys. */
 function sign(
@@ -259,10 +248,10 @@ it("without a release and without state every call is refused as not ready", asy
   await rm(world.gateway.auditDir, { recursive: true });
   await world.restartGateway();
   expect((await fetch(`${world.gateway.adminUrl}/readyz`)).status).toBe(503);
-  const before = echo.counters().total;
+  const before = world.echo.counters().total;
   const answer = await rawCall(world.endpoint("echo"), token, "echo", { text: "x" });
   expect(answer).toMatchObject({ status: 503 });
-  expect(echo.counters().total).toBe(before);
+  expect(world.echo.counters().total).toBe(before);
   await writeFile(channelFile(RELEASE_FILE), statementBytes);
   expect(await world.gateway.reload()).toMatchObject({ kind: "activated", digest: active.digest });
   await callWorks();

@@ -2,32 +2,24 @@
 // with calls under way stops.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { verifyAuditLog } from "#audit";
-import { startEchoServer } from "../servers/echo.ts";
 import type { EchoServer } from "../servers/echo.ts";
 import { openLegacy, openModern } from "./clients.ts";
-import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
-import type { GatewayWorld } from "./gateway-world.ts";
-import { grantingRepository, pinLive } from "./granting-repository.ts";
+import { startEchoWorld } from "./echo-world.ts";
+import type { EchoWorld } from "./echo-world.ts";
+import { DEVELOPER } from "./gateway-world.ts";
 import { rawCall } from "./raw-call.ts";
 
-let echo: EchoServer;
-let world: GatewayWorld;
+let world: EchoWorld;
 let token: string;
+let echo: EchoServer;
 
 beforeAll(async () => {
-  echo = await startEchoServer({ capture: true });
-  const target = { id: "echo", transport: { type: "streamable-http", url: echo.url } } as const;
-  world = await startGatewayWorld({
-    workspace: grantingRepository([await pinLive(target)]),
-    transports: { echo: target.transport },
-  });
+  world = await startEchoWorld();
+  echo = world.echo;
   token = await world.token(DEVELOPER, "echo");
 });
 
-afterAll(async () => {
-  await world.stop();
-  await echo.close();
-});
+afterAll(() => world.stop());
 
 it.each([
   ["1.x", openLegacy],

@@ -5,15 +5,14 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { verifyAuditLog } from "#audit";
-import type { PinTarget } from "#registry";
-import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
+import { startEchoWorld } from "../e2e/echo-world.ts";
+import type { EchoWorld } from "../e2e/echo-world.ts";
+import { DEVELOPER } from "../e2e/gateway-world.ts";
 import type { GatewayWorld } from "../e2e/gateway-world.ts";
-import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
-import { startEchoServer } from "../servers/echo.ts";
-import type { EchoServer } from "../servers/echo.ts";
 import { seededRandom } from "../unit/audit/seeded-random.ts";
 import { openLoadClient } from "./load-client.ts";
 import { readRecordedCalls } from "./recorded-calls.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface CrashOptions {
   readonly victim: "gateway" | "writer";
@@ -52,7 +51,6 @@ export interface CrashReport {
 
 const MAX_PAUSE_MS = 60;
 const CALLS_BETWEEN_KILLS = 8;
-const RECOVERY_TIMEOUT_MS = 60_000;
 const MAX_NAMED = 5;
 
 /** Callers that can be held between two calls. */
@@ -114,14 +112,6 @@ class Load {
       await delay(5);
     }
     await client.close();
-  }
-}
-
-async function waitUntil(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = performance.now() + RECOVERY_TIMEOUT_MS;
-  while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited too long for ${what}`);
-    await delay(2);
   }
 }
 
@@ -188,7 +178,7 @@ async function killAgainAndAgain(
   return { unclean, recoveryMaxMs };
 }
 
-async function prove(world: GatewayWorld, echo: EchoServer, options: CrashOptions): Promise<CrashReport> {
+async function prove(world: EchoWorld, options: CrashOptions): Promise<CrashReport> {
   const load = new Load(options);
   await load.start(world);
   const { unclean, recoveryMaxMs } = await killAgainAndAgain(world, load, options);
@@ -197,7 +187,7 @@ async function prove(world: GatewayWorld, echo: EchoServer, options: CrashOption
   const final = await verifyAuditLog({ dir: world.gateway.auditDir });
   const { of } = await readRecordedCalls(world.gateway.auditDir, world.gateway.stateDir);
   const isRecorded = (text: string): boolean => of({ text }).some(({ effect }) => effect === "allow");
-  const arrived = echo.texts();
+  const arrived = world.echo.texts();
   const count = (texts: readonly string[]): number => texts.filter((text) => !isRecorded(text)).length;
   return {
     victim: options.victim,
@@ -219,21 +209,11 @@ async function prove(world: GatewayWorld, echo: EchoServer, options: CrashOption
 
 /** Runs the proof. */
 export async function run(options: CrashOptions): Promise<CrashReport> {
-  const echo = await startEchoServer({ capture: true });
+  const world = await startEchoWorld();
   try {
-    const target: PinTarget = { id: "echo", transport: { type: "streamable-http", url: echo.url } };
-    const world = await startGatewayWorld({
-      workspace: grantingRepository([await pinLive(target)]),
-      transports: { echo: target.transport },
-      gateway: { pollIntervalMs: 3_600_000 },
-    });
-    try {
-      return await prove(world, echo, options);
-    } finally {
-      await world.stop();
-    }
+    return await prove(world, options);
   } finally {
-    await echo.close();
+    await world.stop();
   }
 }
 

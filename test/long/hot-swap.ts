@@ -10,17 +10,16 @@ import { leafActionOf } from "#compiler";
 import { createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
-import { startGatewayWorld } from "../e2e/gateway-world.ts";
+import { startEchoWorld } from "../e2e/echo-world.ts";
+import type { EchoWorld } from "../e2e/echo-world.ts";
 import type { GatewayWorld } from "../e2e/gateway-world.ts";
-import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
+import { grantingRepository } from "../e2e/granting-repository.ts";
 import type { GrantedServer } from "../e2e/granting-repository.ts";
-import type { PinTarget } from "#registry";
-import { startEchoServer } from "../servers/echo.ts";
-import type { EchoServer } from "../servers/echo.ts";
 import { openLoadClient } from "./load-client.ts";
 import type { EchoOutcome } from "./load-client.ts";
 import { readRecordedCalls } from "./recorded-calls.ts";
 import type { RecordedCalls } from "./recorded-calls.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface HotSwapOptions {
   readonly swaps: number;
@@ -128,14 +127,6 @@ async function residentBytes(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? "0") * 1_024;
 }
 
-async function waitUntil(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 60_000;
-  while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 async function generations(world: GatewayWorld): Promise<number> {
   const response = await fetch(`${world.gateway.adminUrl}/status`);
   return ((await response.json()) as { generations: number }).generations;
@@ -230,10 +221,8 @@ async function measure(world: GatewayWorld): Promise<ProcessSize> {
   return { descriptors: length, residentBytes: await residentBytes(pid) };
 }
 
-async function prove(world: GatewayWorld, echo: EchoServer, options: HotSwapOptions): Promise<HotSwapReport> {
-  const { target } = echoTarget(echo);
-  const pinned = await pinLive(target);
-  const bundles = await Promise.all(LETTERS.map((letter) => compiled(world, policyOf(pinned, letter))));
+async function prove(world: EchoWorld, options: HotSwapOptions): Promise<HotSwapReport> {
+  const bundles = await Promise.all(LETTERS.map((letter) => compiled(world, policyOf(world.pinned, letter))));
   const callers = new Callers(world);
   const before = await measure(world);
   callers.start(options.callers);
@@ -245,7 +234,7 @@ async function prove(world: GatewayWorld, echo: EchoServer, options: HotSwapOpti
   const recorded = await readRecordedCalls(world.gateway.auditDir, world.gateway.stateDir);
   const references = new Map<string, Evaluator>();
   for (const { digest, content } of bundles) references.set(digest, await createEvaluator(content));
-  const judged = await judge(callers.calls, recorded, references, new Set(echo.texts()));
+  const judged = await judge(callers.calls, recorded, references, new Set(world.echo.texts()));
   for (const reference of references.values()) reference.dispose();
   const allowed = callers.calls.filter(({ outcome }) => outcome.kind === "allowed").length;
   return {
@@ -254,7 +243,7 @@ async function prove(world: GatewayWorld, echo: EchoServer, options: HotSwapOpti
     allowed,
     denied: callers.calls.length - allowed - judged.failed.length,
     ...judged,
-    unexplainedArrivals: echo.counters().total - allowed,
+    unexplainedArrivals: world.echo.counters().total - allowed,
     unansweredRecords: recorded.total - callers.calls.length,
     log: (await verifyAuditLog({ dir: world.gateway.auditDir })).outcome,
     before,
@@ -262,27 +251,13 @@ async function prove(world: GatewayWorld, echo: EchoServer, options: HotSwapOpti
   };
 }
 
-function echoTarget(echo: EchoServer): { readonly target: PinTarget } {
-  return { target: { id: "echo", transport: { type: "streamable-http", url: echo.url } } };
-}
-
 /** Runs the proof. */
 export async function run(options: HotSwapOptions): Promise<HotSwapReport> {
-  const echo = await startEchoServer({ capture: true });
+  const world = await startEchoWorld({ repository: (pinned) => policyOf(pinned, "a") });
   try {
-    const { target } = echoTarget(echo);
-    const world = await startGatewayWorld({
-      workspace: policyOf(await pinLive(target), "a"),
-      transports: { echo: target.transport },
-      gateway: { pollIntervalMs: 3_600_000 },
-    });
-    try {
-      return await prove(world, echo, options);
-    } finally {
-      await world.stop();
-    }
+    return await prove(world, options);
   } finally {
-    await echo.close();
+    await world.stop();
   }
 }
 
