@@ -6,7 +6,7 @@ import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { createCedarPdp } from "./cedar-engine.ts";
 import type { CedarPdpOptions } from "./cedar-engine.ts";
-import { isCedarSafe, principalEntity, serverEntity } from "./cedar-request.ts";
+import { principalEntity, serverEntity } from "./cedar-request.ts";
 import { engineFault } from "./decisions.ts";
 import { compileSlice } from "./interpreter/compile-slice.ts";
 import type { CompiledSlice } from "./interpreter/compile-slice.ts";
@@ -109,8 +109,6 @@ function tryCompile(
 function interpret(slice: CompiledSlice, query: DecisionQuery): Decision {
   if (query.tenant !== query.principal.tenant) return engineFault("the principal belongs to another tenant");
   if (slice.server !== query.server) return engineFault("the server does not offer this action");
-  if (!isCedarSafe(query.context))
-    return engineFault("the request cannot be represented for the policy engine");
   try {
     return slice.decide(query);
   } catch (fault) {

@@ -1,5 +1,5 @@
-// Request validation: does a value have the type the schema declares? cedar-wasm refuses a request that does not
-// (`validateRequest`), so the interpreter must too, even where no policy reads the offending member.
+// Request validation: does a value have the type the schema declares, and can Cedar hold it? cedar-wasm refuses a
+// request that does not (`validateRequest`), so the interpreter must too, even where no policy reads the member.
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { UnsupportedConstruct } from "./unsupported.ts";
@@ -18,12 +18,12 @@ export function compileType(type: JsonValue | undefined): Conforms {
   if (!isJsonObject(type)) throw new UnsupportedConstruct("type");
   switch (type["type"]) {
     case "String":
-      return (value) => typeof value === "string";
+      return (value) => typeof value === "string" && value.isWellFormed();
     case "Boolean":
     case "Bool":
       return (value) => typeof value === "boolean";
     case "Long":
-      return (value) => typeof value === "number" && Number.isSafeInteger(value);
+      return (value) => typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0);
     case "Set": {
       const element = compileType(type["element"]);
       return (value) => Array.isArray(value) && (value as readonly JsonValue[]).every(element);
@@ -34,7 +34,7 @@ export function compileType(type: JsonValue | undefined): Conforms {
       if (type["name"] === "decimal") return isDecimal;
       throw new UnsupportedConstruct("extension type");
     case "EntityOrCommon":
-      return compileType({ type: primitiveName(type["name"]) });
+      return compileType(builtInType(type["name"]));
     default:
       throw new UnsupportedConstruct("type");
   }
@@ -62,8 +62,9 @@ export function compileRecordType(type: JsonObject): Conforms {
   };
 }
 
-function primitiveName(name: JsonValue | undefined): string {
-  if (name === "String" || name === "Long" || name === "Bool" || name === "Boolean") return name;
+function builtInType(name: JsonValue | undefined): JsonObject {
+  if (name === "String" || name === "Long" || name === "Bool" || name === "Boolean") return { type: name };
+  if (name === "decimal") return { type: "Extension", name };
   throw new UnsupportedConstruct("named type");
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createCedarInstance, createCedarPdp } from "#pdp";
+import { createCedarInstance, createCedarPdp, createInterpretedPdp } from "#pdp";
 import type { CedarInstance, DecisionQuery, Pdp } from "#pdp";
 import type { JsonObject } from "#std";
 import { ACTION, CONTEXT_TYPE, policySection, registry, schemaFor, user } from "./bundle-fixture.ts";
@@ -87,6 +87,15 @@ describe("hostile requests", () => {
 
   it.each(hostile)("are denied: %s", async (_, hostileQuery) => {
     const pdp = await make();
+    expect(pdp.decide(hostileQuery)).toMatchObject({ effect: "deny", reasons: [] });
+    expect(pdp.decide(hostileQuery).errors).toHaveLength(1);
+    expect(pdp.decide(query()).effect).toBe("allow");
+  });
+
+  it.each(hostile)("are denied by the interpreter without asking cedar-wasm: %s", async (_, hostileQuery) => {
+    const pdp = await createInterpretedPdp(policies, registry, { crossCheckEvery: 0 });
+    open.push(pdp);
+    expect(pdp.coverage()).toEqual({ interpreted: 1, reference: 0 });
     expect(pdp.decide(hostileQuery)).toMatchObject({ effect: "deny", reasons: [] });
     expect(pdp.decide(hostileQuery).errors).toHaveLength(1);
     expect(pdp.decide(query()).effect).toBe("allow");
