@@ -1,14 +1,24 @@
 // The one strict parse (bytes to JSON value). Everything the gateway decides on and forwards comes out of here.
-import { AegisError } from "#errors";
+import { AegisError, isAegisError } from "#errors";
 import { isRawNumber, rawNumber } from "#std";
 import type { JsonValue } from "#std";
 import { isLosslessNumber, scanJson } from "./scan.ts";
 import type { JsonLimits } from "./scan.ts";
 
 /** Caps on what a client sends. */
-export const CLIENT_JSON_LIMITS: JsonLimits = { maxBytes: 1_048_576, maxDepth: 32, maxMembers: 10_000 };
+export const CLIENT_JSON_LIMITS: JsonLimits = {
+  maxBytes: 1_048_576,
+  maxDepth: 32,
+  maxMembers: 10_000,
+  maxLossyNumbers: 1_000,
+};
 /** Caps on what an upstream answers; the size comes from the route (`maxResponseBytes`). */
-export const UPSTREAM_JSON_LIMITS: JsonLimits = { maxBytes: 16_777_216, maxDepth: 64, maxMembers: 500_000 };
+export const UPSTREAM_JSON_LIMITS: JsonLimits = {
+  maxBytes: 16_777_216,
+  maxDepth: 64,
+  maxMembers: 500_000,
+  maxLossyNumbers: 50_000,
+};
 
 // ignoreBOM keeps a byte order mark in the text, so that it is refused and not swallowed.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -54,8 +64,11 @@ function parseScanned(text: string, limits: JsonLimits): JsonValue {
   const { members, hasLossyNumber } = scanJson(text, limits);
   let value: JsonValue;
   try {
-    value = (hasLossyNumber ? JSON.parse(text, keepLossyNumber) : JSON.parse(text)) as JsonValue;
+    value = (
+      hasLossyNumber ? JSON.parse(text, lossyNumberKeeper(limits.maxLossyNumbers)) : JSON.parse(text)
+    ) as JsonValue;
   } catch (cause) {
+    if (isAegisError(cause)) throw cause;
     // The parser's message quotes the input, which has no place in a log.
     throw new AegisError("JSON_INVALID", "not JSON", {
       cause: cause instanceof SyntaxError ? undefined : cause,
@@ -67,11 +80,23 @@ function parseScanned(text: string, limits: JsonLimits): JsonValue {
   return value;
 }
 
-function keepLossyNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number") return value;
-  const source = context?.source;
-  if (source === undefined) throw new AegisError("JSON_INVALID", "number without source text");
-  return isLosslessNumber(source) ? value : rawNumber(source);
+type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+
+function lossyNumberKeeper(maxLossyNumbers = Infinity): Reviver {
+  let kept = 0;
+  return (_key, value, context) => {
+    if (typeof value !== "number") return value;
+    const source = context?.source;
+    if (source === undefined) throw new AegisError("JSON_INVALID", "number without source text");
+    // The common spelling, decided without taking the decimal apart.
+    if (String(value) === source || isLosslessNumber(source)) return value;
+    if (++kept > maxLossyNumbers)
+      throw new AegisError(
+        "MESSAGE_TOO_LARGE",
+        `more than ${maxLossyNumbers} numbers that a double cannot carry`,
+      );
+    return rawNumber(source);
+  };
 }
 
 interface WalkFlags {

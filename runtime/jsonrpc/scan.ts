@@ -9,6 +9,8 @@ export interface JsonLimits {
   readonly maxDepth: number;
   /** Members of all objects together. */
   readonly maxMembers: number;
+  /** Numbers that a double cannot carry. Each costs some hundred times what another number does. */
+  readonly maxLossyNumbers?: number;
 }
 
 /** What the scan learned. It is exact for every text that JSON.parse accepts; for any other text JSON.parse throws. */

@@ -4,7 +4,8 @@ import type { AuditLog } from "#audit";
 import { ERROR_CODES } from "#errors";
 import { lookupMethod } from "#mcp";
 import type { Era, ServerId } from "#bundle";
-import type { JsonObject } from "#std";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
 import { scrubMessage } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
@@ -76,6 +77,7 @@ export function governNotification(
   if (typeof method !== "string") return undefined;
   const row = lookupMethod("server-to-client", method, era);
   if (row?.kind !== "notification" || row.handling !== "forward") return undefined;
+  if (row.target === "resource") return updatedResource(method, notification["params"]);
   if (transform === undefined) return notification;
   try {
     return scrubMessage(transform, notification);
@@ -83,4 +85,10 @@ export function governNotification(
     // A notification is dispensable: one that cannot be redacted is dropped, and the call goes on.
     return undefined;
   }
+}
+
+/** The URI is what was judged; whatever else a server adds was not. */
+function updatedResource(method: string, params: JsonValue | undefined): JsonObject | undefined {
+  const uri = isJsonObject(params) ? params["uri"] : undefined;
+  return typeof uri === "string" ? { jsonrpc: "2.0", method, params: { uri } } : undefined;
 }

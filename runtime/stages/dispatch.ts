@@ -54,7 +54,7 @@ function toAnswer(reply: UpstreamReply): Answer {
   if (reply.kind === "result") return { kind: "result", result: reply.result };
   const { code, message, data } = reply.error;
   if (GATEWAY_FAULT_CODES.has(code))
-    throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code} ${message}`);
+    throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code}`);
   const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
   return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
 }

@@ -100,10 +100,11 @@ export function markResult(result: JsonObject, redact: RedactPayload): MarkedObj
   });
 }
 
-/** A member that the protocol does not define may carry the payload again. */
+/** A member that the protocol does not define, and `_meta` whose members it does not, may carry the payload again. */
 function markOther(key: string, value: JsonValue, redact: RedactPayload): Marked {
-  const isContainer = Array.isArray(value) || isJsonObject(value);
-  return isContainer && !PROTOCOL_NAMES.has(key) ? new Payload(redact(value)) : value;
+  if (PROTOCOL_NAMES.has(key) && key !== "_meta") return value;
+  if (typeof value === "string") return markText(value, redact);
+  return Array.isArray(value) || isJsonObject(value) ? new Payload(redact(value)) : value;
 }
 
 /** A server's request that travels inside a result (2026-07-28). */
@@ -126,7 +127,7 @@ export function markParams(params: JsonObject, redact: RedactPayload): MarkedObj
       case "content":
         return mapItems(value, (item) => markBlock(item, redact));
       default:
-        return value;
+        return markOther(key, value, redact);
     }
   });
 }

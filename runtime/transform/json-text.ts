@@ -6,20 +6,34 @@ interface ReviverContext {
   readonly source?: string;
 }
 
+/**
+ * Found in every text with a number that a double may not carry: sixteen digits or more, an exponent, a negative zero.
+ * Fifteen significant digits always survive.
+ */
+const MAY_LOSE_A_NUMBER = /[\d.]{16}|\d[eE]|-0(?![1-9])/;
+
 /** The value of a JSON text; undefined where the text is not JSON. Numbers a double cannot carry stay lossless. */
 export function parseJsonText(text: string): JsonValue | undefined {
   try {
-    return JSON.parse(text, keepNumber as (key: string, value: unknown) => unknown) as JsonValue;
+    if (!MAY_LOSE_A_NUMBER.test(text)) return JSON.parse(text) as JsonValue;
+    return JSON.parse(text, numberKeeper() as (key: string, value: unknown) => unknown) as JsonValue;
   } catch {
     return undefined;
   }
 }
 
+/** More numbers that a double cannot carry than this are not looked at: the text is then not taken for JSON. */
+const MAX_LOSSY_NUMBERS = 50_000;
+
 // JSON.parse passes the source text of a primitive as third argument (ECMAScript proposal, V8 since 11.4).
-function keepNumber(_key: string, value: unknown, context: ReviverContext): unknown {
-  const { source } = context;
-  if (typeof value !== "number" || source === undefined || String(value) === source) return value;
-  return isExact(value, source) ? value : rawNumber(source);
+function numberKeeper(): (key: string, value: unknown, context: ReviverContext) => unknown {
+  let kept = 0;
+  return (_key, value, { source }) => {
+    if (typeof value !== "number" || source === undefined || String(value) === source) return value;
+    if (isExact(value, source)) return value;
+    if (++kept > MAX_LOSSY_NUMBERS) throw new RangeError("too many numbers that a double cannot carry");
+    return rawNumber(source);
+  };
 }
 
 const NUMBER_SOURCE = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;

@@ -2,6 +2,8 @@
 import type { Work } from "./work.ts";
 
 const BUCKETS = 0x1000;
+/** Shared by every empty set, and never written: most messages have nothing to search for. */
+const NO_STARTS = new Uint8Array(BUCKETS);
 
 function bucketOf(first: number, second: number): number {
   return (first * 31 + second) & (BUCKETS - 1);
@@ -17,12 +19,13 @@ interface NeedlesOfLength {
 
 /** Needles have at least two UTF-16 units; of those that match at one place the longest wins. */
 export class NeedleSet {
-  readonly #starts = new Uint8Array(BUCKETS);
+  readonly #starts: Uint8Array;
   /** By bucket, longest first: one lookup for each length decides, however many needles begin alike. */
   readonly #byStart = new Map<number, NeedlesOfLength[]>();
 
   constructor(needles: Iterable<string>) {
     const groups = new Map<string, NeedlesOfLength>();
+    let starts = NO_STARTS;
     for (const needle of needles) {
       if (needle.length < 2) throw new RangeError("a needle needs two characters");
       const bucket = bucketOf(needle.charCodeAt(0), needle.charCodeAt(1));
@@ -35,8 +38,10 @@ export class NeedleSet {
         this.#byStart.set(bucket, lengths);
       }
       group.needles.add(needle);
-      this.#starts[bucket] = 1;
+      if (starts === NO_STARTS) starts = new Uint8Array(BUCKETS);
+      starts[bucket] = 1;
     }
+    this.#starts = starts;
     for (const list of this.#byStart.values()) list.sort((a, b) => b.length - a.length);
   }
 

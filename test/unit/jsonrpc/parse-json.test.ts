@@ -172,6 +172,12 @@ describe("parseStrict", () => {
     expect(codeOf(() => parseStrictText('"\ud800"'))).toBe("JSON_INVALID");
   });
 
+  it("takes only so many numbers that a double cannot carry: each is costly", () => {
+    const numbers = (count: number): Uint8Array => encode(`[${Array(count).fill("1e999").join()}]`);
+    expect(codeOf(() => parseStrict(numbers(1_000)))).toBe("accepted");
+    expect(codeOf(() => parseStrict(numbers(1_001)))).toBe("MESSAGE_TOO_LARGE");
+  });
+
   it("never leaves the prototype of a value changed", () => {
     expect(codeOf(() => parseStrict(encode('{"a":{"__proto__":null}}')))).toBe("JSON_INVALID");
     expect(Object.getPrototypeOf(parseStrict(encode('{"proto":1}')))).toBe(Object.prototype);

@@ -184,16 +184,27 @@ describe("errors and other messages", () => {
     });
   });
 
+  it("redacts members of a notification that the protocol does not define", () => {
+    const extra = { copy: { assignee: { email: "bob@example.com" } }, note: "bob@example.com" };
+    const progress = {
+      method: "notifications/progress",
+      params: { progressToken: 1, progress: 1, ...extra, _meta: { assignee: { email: "bob@example.com" } } },
+    };
+    const scrubbed = scrubMessage(redacting(["$.assignee.email"]), progress);
+    expect(JSON.stringify(scrubbed)).not.toContain("bob@");
+    expect(scrubbed["params"]).toMatchObject({ progressToken: 1, progress: 1 });
+  });
+
   it("removes known values everywhere but from what the receiver correlates by", () => {
     const message = {
       jsonrpc: "2.0",
       id: "bob@example.com",
       method: "notifications/progress",
-      params: { progressToken: "bob@example.com", other: "to bob@example.com" },
+      params: { progressToken: "bob@example.com", title: "to bob@example.com" },
     };
     expect(scrubMessage(compiled, message, ["bob@example.com"])).toEqual({
       ...message,
-      params: { progressToken: "bob@example.com", other: "to [redacted]" },
+      params: { progressToken: "bob@example.com", title: "to [redacted]" },
     });
   });
 
