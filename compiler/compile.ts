@@ -1,5 +1,5 @@
 // The phases of a compilation, in order. Findings are collected; content is emitted only where none is an error.
-import { DEFAULT_TENANT, bundleDigest, decodeBundleFile, encodeBundle } from "#bundle";
+import { DEFAULT_TENANT, encodeBundleFile } from "#bundle";
 import type { BundleContent, BundleManifest, Digest } from "#bundle";
 import { isTrustError } from "#errors";
 import { compileCedar } from "./cedar/index.ts";
@@ -178,10 +178,8 @@ async function emit(
   try {
     const vectors = await buildVectors(lowered.content, lowered.suites);
     const content: BundleContent = { ...lowered.content, vectors };
-    const bytes = encodeBundle(content, { compilerVersion: COMPILER_VERSION });
-    const digest = bundleDigest(bytes);
-    const { manifest } = decodeBundleFile(bytes, digest);
-    return { content, bundle: { bytes, digest, content, manifest } };
+    const encoded = encodeBundleFile(content, { compilerVersion: COMPILER_VERSION });
+    return { content, bundle: { ...encoded, content } };
   } catch (error) {
     // The bundle is read back as a gateway reads it; what it would refuse is a finding, not a crash.
     if (!isTrustError(error)) throw error;

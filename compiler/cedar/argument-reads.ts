@@ -6,7 +6,7 @@ import { bodyOf, childrenOf, isVar, open, operand, pathOf } from "./est.ts";
 import type { Expr, PolicyEst } from "./est.ts";
 
 /** What one residual reads. A context that is read other than through an attribute path counts as read whole. */
-export function readsOf(residual: PolicyEst): ArgumentReads {
+function readsOf(residual: PolicyEst): ArgumentReads {
   const values: (readonly string[])[] = [];
   const presences: (readonly string[])[] = [];
   const walk = (expr: Expr): void => {
@@ -27,6 +27,23 @@ export function readsOf(residual: PolicyEst): ArgumentReads {
 /** What a derived fact reads, by its path from the root of the context. */
 export function readOfDerivation({ path }: Derivation): ArgumentReads {
   return { values: path[0] === "arguments" ? [path.slice(1)] : [], presences: [] };
+}
+
+/** The same object for equal reads, so that what depends on them is computed once. */
+export class ReadsTable {
+  readonly #ofResidual = new WeakMap<PolicyEst, ArgumentReads>();
+  readonly #equal = new Map<string, ArgumentReads>();
+
+  readsOf(residual: PolicyEst): ArgumentReads {
+    const known = this.#ofResidual.get(residual);
+    if (known !== undefined) return known;
+    const fresh = readsOf(residual);
+    const key = JSON.stringify(fresh);
+    const reads = this.#equal.get(key) ?? fresh;
+    this.#equal.set(key, reads);
+    this.#ofResidual.set(residual, reads);
+    return reads;
+  }
 }
 
 /** Everything that any of `reads` reads, each path once. */

@@ -1,10 +1,9 @@
 // Compiles Cedar: sources and generated policies → one slice for each tenant and pinned leaf, plus findings.
 import { assert } from "#std";
-import type { JsonObject, JsonValue } from "#std";
+import type { JsonValue } from "#std";
 import type {
   AttributeMapping,
   Derivation,
-  Digest,
   LeafAction,
   LeafEntry,
   PolicySection,
@@ -16,7 +15,7 @@ import type {
 } from "#bundle";
 import { pruneProjection } from "../json-schema/index.ts";
 import type { ArgumentReads } from "../json-schema/index.ts";
-import { readOfDerivation, readsOf, unionOfReads } from "./argument-reads.ts";
+import { ReadsTable, readOfDerivation, unionOfReads } from "./argument-reads.ts";
 import { pathOf, visitExprs } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 import { finding, sortedFindings } from "./finding.ts";
@@ -28,10 +27,11 @@ import { checkNames, nameIndex } from "./name-checks.ts";
 import { parseGenerated, parseSource } from "./parse.ts";
 import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
 import { searchPattern } from "./regex-lints.ts";
-import { leafIndependentSchema, leafSchema } from "./schema.ts";
+import { ResidualValidator } from "./residual-validator.ts";
+import type { LeafResidual } from "./residual-validator.ts";
+import { leafSchema } from "./schema.ts";
 import { policySection, residualTable, schemaTable, sortedDerivations } from "./slices.ts";
 import { specialise } from "./specialise.ts";
-import { dependsOnLeaf, validateResiduals } from "./validate.ts";
 import type { Complaint } from "./messages.ts";
 import { visibilityOf, widestVisibility } from "./visibility.ts";
 
@@ -105,10 +105,8 @@ function withoutDuplicates(
   return [...known.values()];
 }
 
-interface LeafPolicy {
+interface LeafPolicy extends LeafResidual {
   readonly policy: ParsedPolicy;
-  readonly call: PolicyEst;
-  readonly visibility: PolicyEst | undefined;
 }
 
 /** A slice before it is known what the slices of the other tenants read of the same leaf. */
@@ -120,18 +118,17 @@ class Compilation {
   readonly #policies: readonly ParsedPolicy[];
   readonly #residuals = residualTable();
   readonly #slices: OpenSlice[] = [];
-  readonly #argumentReads = new Map<LeafAction, ArgumentReads[]>();
+  readonly #argumentReads = new Map<LeafAction, Set<ArgumentReads>>();
   readonly #book: ComplaintBook;
-  readonly #independentSchema: JsonObject;
-  readonly #independentComplaints = new Map<Digest, readonly Complaint[]>();
+  readonly #validator: ResidualValidator;
   readonly #derivedNames = new WeakMap<PolicyEst, ReadonlySet<string>>();
-  readonly #reads = new WeakMap<PolicyEst, ArgumentReads>();
+  readonly #reads = new ReadsTable();
   readonly #visibility = new WeakMap<PolicyEst, { readonly residual: PolicyEst | undefined }>();
 
   constructor(model: CedarModel, policies: readonly ParsedPolicy[]) {
     this.#model = model;
     this.#policies = policies;
-    this.#independentSchema = leafIndependentSchema(model.attributes);
+    this.#validator = new ResidualValidator(model.attributes, (residual) => this.#residuals.digest(residual));
     this.#book = new ComplaintBook(model.attributes);
   }
 
@@ -205,11 +202,12 @@ class Compilation {
     const { server, leaf } = facts;
     const applying = policies.flatMap((policy): readonly LeafPolicy[] => {
       const call = specialise(policy.scoped, facts);
-      return call === undefined ? [] : [{ policy, call, visibility: this.#visibilityOf(call) }];
+      if (call === undefined) return [];
+      return [{ policy, call, visibility: this.#visibilityOf(call), reads: this.#reads.readsOf(call) }];
     });
     const needed = this.#neededDerivations(applying, derivations);
     const schema = leafSchema(leaf, this.#model.attributes, needed);
-    const complaints = this.#validate(schema, applying);
+    const complaints = this.#validator.validate(leaf, schema, applying);
     const call: SlicePolicy[] = [];
     const visibility: SlicePolicy[] = [];
     for (const { policy, call: residual, visibility: visible } of applying) {
@@ -226,14 +224,10 @@ class Compilation {
   }
 
   #noteReads(action: LeafAction, applying: readonly LeafPolicy[], derivations: readonly Derivation[]): void {
-    const reads = this.#argumentReads.get(action) ?? [];
+    const reads = this.#argumentReads.get(action) ?? new Set();
     this.#argumentReads.set(action, reads);
-    for (const { call } of applying) {
-      const known = this.#reads.get(call) ?? readsOf(call);
-      this.#reads.set(call, known);
-      reads.push(known);
-    }
-    reads.push(...derivations.map(readOfDerivation));
+    for (const item of applying) reads.add(item.reads);
+    for (const derivation of derivations) reads.add(readOfDerivation(derivation));
   }
 
   #neededDerivations(
@@ -259,32 +253,6 @@ class Compilation {
     const residual = visibilityOf(call);
     this.#visibility.set(call, { residual });
     return residual;
-  }
-
-  /** One engine call for the leaf; what reads neither context nor action was validated once for all leaves. */
-  #validate(schema: JsonObject, applying: readonly LeafPolicy[]): ReadonlyMap<Digest, readonly Complaint[]> {
-    const own = new Map<Digest, PolicyEst>();
-    const shared = new Map<Digest, PolicyEst>();
-    const complaints = new Map<Digest, readonly Complaint[]>();
-    for (const residual of applying.flatMap((item) => [
-      item.call,
-      ...(item.visibility ? [item.visibility] : []),
-    ])) {
-      const digest = this.#residuals.digest(residual);
-      if (own.has(digest) || shared.has(digest) || complaints.has(digest)) continue;
-      const known = this.#independentComplaints.get(digest);
-      if (known !== undefined) complaints.set(digest, known);
-      else (dependsOnLeaf(residual) ? own : shared).set(digest, residual);
-    }
-    if (shared.size > 0) {
-      const found = validateResiduals(this.#independentSchema, shared);
-      for (const digest of shared.keys()) {
-        this.#independentComplaints.set(digest, found.get(digest) ?? []);
-        complaints.set(digest, found.get(digest) ?? []);
-      }
-    }
-    for (const [digest, found] of validateResiduals(schema, own)) complaints.set(digest, found);
-    return complaints;
   }
 }
 

@@ -68,7 +68,7 @@ export function lintPattern(pattern: string): readonly PatternFinding[] {
     findings.push({
       code: "CEDAR_REGEX_UNANCHORED",
       message: "the pattern may match anywhere in the text",
-      help: "Anchor it with ^ (and $), or write (?s) with ^ if that is meant.",
+      help: "Anchor it with ^ (and $); where it may stand anywhere, say so: ^(?s:.)* before it.",
     });
   }
   if (SQL_KEYWORD.test(body)) {

@@ -7,8 +7,6 @@ import type { Token } from "./lexer.ts";
 import type { SpanFinder } from "./position.ts";
 import type { PolicyText } from "./split.ts";
 
-/** Largest Cedar file, in UTF-16 code units. */
-export const MAX_SOURCE_LENGTH = 1_048_576;
 /** Largest policy that a person writes, in UTF-16 code units. */
 export const MAX_POLICY_LENGTH = 65_536;
 /** Largest policy that the compiler writes: an action set may name every pinned definition. */
@@ -35,12 +33,8 @@ const LOOK_ALIKE_SCRIPTS: readonly RegExp[] = [
   /\p{Script=Cherokee}/u,
 ];
 
-/** Findings on the whole file; an error here means that the file is not split or parsed at all. */
+/** Findings on the whole file, whose size its reader has bounded; an error here means that the file is not split or parsed at all. */
 export function checkFileText(text: string, lines: SpanFinder): readonly CedarFinding[] {
-  if (text.length > MAX_SOURCE_LENGTH) {
-    const help = `Split the file: at most ${String(MAX_SOURCE_LENGTH)} characters.`;
-    return [finding("CEDAR_TOO_LARGE", lines.span({ start: 0, end: 0 }), "the file is too large", help)];
-  }
   const findings: CedarFinding[] = [];
   for (const match of text.matchAll(HIDDEN)) {
     const code = (match[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");

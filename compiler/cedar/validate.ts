@@ -1,8 +1,9 @@
 // Strict validation by the Cedar engine: residuals against the schema of their leaf, and the lowered text of a policy
 // that failed, to learn where.
 import type { Schema, ValidationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
-import type { JsonObject, JsonValue } from "#std";
+import type { JsonObject } from "#std";
 import { withCedar } from "./engine.ts";
+import { isVar, someExpr } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 import { isIdentifier, isSymbol } from "./lexer.ts";
 import { complaintsIn } from "./messages.ts";
@@ -108,14 +109,7 @@ function blank(text: string, start: number, end: number): string {
   return text.slice(0, start) + " ".repeat(end - start) + text.slice(end);
 }
 
-/** True where validity depends on the leaf: the policy reads the context or the action. */
-export function dependsOnLeaf(residual: PolicyEst): boolean {
-  return mentionsVariable(residual.conditions as unknown as JsonValue);
-}
-
-function mentionsVariable(value: JsonValue): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const name = (value as { readonly Var?: JsonValue }).Var;
-  if (name === "context" || name === "action") return true;
-  return (Object.values(value) as readonly JsonValue[]).some(mentionsVariable);
+/** True where the conditions of a residual mention a variable: `context`, `action`. */
+export function mentionsVariable(residual: PolicyEst, name: string): boolean {
+  return residual.conditions.some(({ body }) => someExpr(body, (expr) => isVar(expr, name)));
 }

@@ -1,5 +1,5 @@
 // Test cells → golden decision vectors: what every gateway must reproduce before it activates the bundle.
-import type { BundleContent, DecisionVector, VectorsSection } from "#bundle";
+import type { BundleContent, DecisionVector, LeafAction, VectorsSection } from "#bundle";
 import { createCedarPdp, createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts";
@@ -7,6 +7,8 @@ import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts"
 /** Replayed on every activation; a suite may be larger. */
 export const MAX_VECTORS = 2_000;
 const CELL_TIMEOUT_MS = 5_000;
+
+type Evaluable = Pick<BundleContent, "registry" | "policies">;
 
 interface Cell {
   readonly name: string;
@@ -50,9 +52,19 @@ async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector>
   };
 }
 
+/** The part of the content that decides calls of `actions`; the rest need not be prepared. */
+function withActions(content: Evaluable, actions: ReadonlySet<LeafAction>): Evaluable {
+  const servers = content.registry.servers.map((server) => ({
+    ...server,
+    leaves: server.leaves.filter((leaf) => actions.has(leaf.action)),
+  }));
+  const slices = content.policies.slices.filter((slice) => actions.has(slice.action));
+  return { registry: { servers }, policies: { ...content.policies, slices } };
+}
+
 /** Decides every cell with the gateway's own evaluator. Rejects where the content cannot be evaluated. */
 export async function buildVectors(
-  content: Pick<BundleContent, "registry" | "policies">,
+  content: Evaluable,
   suites: readonly TestSuite[],
 ): Promise<VectorsSection> {
   const unique = new Map(
@@ -63,8 +75,9 @@ export async function buildVectors(
   );
   const cells = [...unique.values()].slice(0, MAX_VECTORS);
   if (cells.length === 0) return { vectors: [] };
+  const asked = withActions(content, new Set(cells.map((cell) => cell.call.action)));
   // The reference engine: a gateway replays the vectors on its own, and a difference refuses the bundle.
-  const evaluator = await createEvaluator(content, { createPdp: createCedarPdp });
+  const evaluator = await createEvaluator(asked, { createPdp: createCedarPdp });
   try {
     const vectors: DecisionVector[] = [];
     for (const cell of cells) vectors.push(await decide(evaluator, cell));

@@ -58,12 +58,26 @@ export interface DecodedBundle {
   readonly content: BundleContent;
 }
 
+export interface EncodedBundle {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly manifest: BundleManifest;
+}
+
 /**
  * Packs a bundle. Equal content and compiler version give equal bytes on every machine.
  * The result is decoded again before it is returned: content of a wrong shape throws TrustError BUNDLE_INVALID with
  * the path of the offending member, exactly as a gateway would refuse it.
  */
 export function encodeBundle(content: BundleContent, meta: { readonly compilerVersion: string }): Uint8Array {
+  return encodeBundleFile(content, meta).bytes;
+}
+
+/** As `encodeBundle`, with what decoding the result gave. */
+export function encodeBundleFile(
+  content: BundleContent,
+  meta: { readonly compilerVersion: string },
+): EncodedBundle {
   const files = new Map<string, Uint8Array>();
   const listed: Record<string, { sha256: Digest; size: number }> = {};
   for (const section of sectionNames()) {
@@ -82,8 +96,8 @@ export function encodeBundle(content: BundleContent, meta: { readonly compilerVe
   };
   files.set(MANIFEST_FILE, encodeSection(MANIFEST_FILE, manifest));
   const bytes = writeArchive(files);
-  decodeBundle(bytes, bundleDigest(bytes));
-  return bytes;
+  const bundle = bundleDigest(bytes);
+  return { bytes, digest: bundle, manifest: decodeBundleFile(bytes, bundle).manifest };
 }
 
 /**

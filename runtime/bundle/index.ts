@@ -4,7 +4,13 @@ export { canonicalJson } from "./canonical-json.ts";
 export { parseCanonicalJson } from "./parse-canonical.ts";
 export { bundleDigest, definitionDigest, isDigest, sha256Hex } from "./digest.ts";
 export { readArchive, writeArchive } from "./archive.ts";
-export { decodeBundle, decodeBundleFile, decodeBundleInTurns, encodeBundle } from "./bundle-file.ts";
+export {
+  decodeBundle,
+  decodeBundleFile,
+  decodeBundleInTurns,
+  encodeBundle,
+  encodeBundleFile,
+} from "./bundle-file.ts";
 export type { BundleManifest, DecodedBundle } from "./bundle-file.ts";
 export {
   BUNDLE_FORMAT_VERSION,
