@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { renderTestJson, renderTestJunit, renderTestText, runSuites } from "#policy-test";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { formatOption, repeatableOption } from "../output/options.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
 
@@ -10,8 +11,8 @@ const FORMATS = ["text", "json", "junit"] as const;
 type Format = (typeof FORMATS)[number];
 
 interface TestOptions {
-  readonly format: string;
-  readonly filter: readonly string[];
+  readonly format: Format;
+  readonly filter?: readonly string[];
 }
 
 export function registerTest(program: Command, host: CommandHost): void {
@@ -19,16 +20,11 @@ export function registerTest(program: Command, host: CommandHost): void {
     .command("test")
     .argument("[dir]", "policy repository", ".")
     .description("Run the test suites in tests/ on the gateway's own evaluator.")
-    .option(
-      "--filter <text>",
-      "run tests whose file, suite or name contains the text (repeatable)",
-      (text: string, before: readonly string[]) => [...before, text],
-      [],
-    )
-    .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
+    .addOption(repeatableOption("--filter <text>", "run tests whose file, suite or name contains the text"))
+    .addOption(formatOption(...FORMATS))
     .action(
       host.action(async (dir: string, options: TestOptions) => {
-        const format = parseFormat(options.format);
+        const { format, filter = [] } = options;
         const result = await compileProject(dir, host.io);
         if (result.bundle === undefined) {
           showDiagnostics(result, host.io);
@@ -40,9 +36,9 @@ export function registerTest(program: Command, host: CommandHost): void {
             help: "write tests/access_test.yaml (kind: TestSuite); `aegis init` makes an example",
           });
         }
-        const report = await runSuites(result, { filter: options.filter });
+        const report = await runSuites(result, { filter });
         if (report.suites.length === 0) {
-          const wanted = options.filter.map((text) => JSON.stringify(text)).join(" or ");
+          const wanted = filter.map((text) => JSON.stringify(text)).join(" or ");
           throw new CliError(`no test matches ${wanted}`, {
             help: "--filter is looked for in the file, the suite and the name of a test",
           });
@@ -51,12 +47,6 @@ export function registerTest(program: Command, host: CommandHost): void {
         return report.failed > 0 ? EXIT.testsFailed : EXIT.ok;
       }),
     );
-}
-
-function parseFormat(text: string): Format {
-  const format = FORMATS.find((candidate) => candidate === text);
-  if (format !== undefined) return format;
-  throw new CliError(`unknown format ${JSON.stringify(text)}`, { help: `one of ${FORMATS.join(", ")}` });
 }
 
 function render(report: Parameters<typeof renderTestJson>[0], format: Format, color: boolean): string {

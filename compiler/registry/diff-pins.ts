@@ -78,8 +78,12 @@ function leafChanges(era: Era, before: PinContent, after: PinContent): PinChange
       changes.push({ what: "added", aspect: "leaf", leaf, eras: [era], after: shown(entry.definition) });
     else if (is === undefined)
       changes.push({ what: "removed", aspect: "leaf", leaf, eras: [era], before: shown(entry.definition) });
-    else if (was.digest !== is.digest) {
-      for (const change of changedMembers(was.definition, is.definition)) {
+    else {
+      // By content, not by the digest in the file: that one may be edited, or left as it was, by hand.
+      const members = changedMembers(was.definition, is.definition);
+      if (members.length === 0 && was.digest !== is.digest)
+        members.push({ what: "changed", member: "digest", before: was.digest, after: is.digest });
+      for (const change of members) {
         changes.push({ ...change, aspect: ASPECTS.get(change.member) ?? "definition", leaf, eras: [era] });
       }
     }
