@@ -308,7 +308,7 @@ export function lowerRegistry(
         "PIN_MISSING",
         document.source.at("metadata", "name"),
         `${id} has no pins`,
-        `run \`aegis pin ${id}\``,
+        `run \`aegis pin . ${id}\``,
       );
     }
     const transports = transportsOf(document, environments, documents, sink, overlay);

@@ -16,7 +16,7 @@ export const TRUST_CODES = {
   RELEASE_NOT_YET_VALID: "the statement was issued in the future",
   RELEASE_REVOKED: "the root revokes the digest the statement names",
   RELEASE_ROLLBACK: "the sequence or epoch is lower than the one already active",
-  RELEASE_SIGNATURE_INVALID: "a signature on the statement does not verify",
+  RELEASE_SIGNATURE_INVALID: "the signatures do not vouch for the statement",
   RELEASE_SOURCE_UNAVAILABLE: "the release source could not be read",
   RELEASE_UNSIGNED: "the statement carries no signature",
   ROOT_DIGEST_MISMATCH: "the first root does not hash to the configured digest",

@@ -130,8 +130,12 @@ async function readRatchet(
     if (bytes === undefined) return undefined;
     stored = decodeRatchet(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    const remedy = `restore it from a backup, or remove ${directory} and set minSequence to the last known sequence`;
-    throw new TrustError("STATE_CORRUPT", `${path} cannot be read: ${remedy}`, { cause: error });
+    // The audit log and its keys lie beside it by default: nothing but these two is ever to be removed.
+    const remedy =
+      "restore it from a backup, or remove only it and roots/ beside it and set release.minSequence";
+    throw new TrustError("STATE_CORRUPT", `${path} cannot be read: ${remedy} to the last known sequence`, {
+      cause: error,
+    });
   }
   if (stored.channel !== channel) {
     const remedy = "give each channel a state directory of its own";

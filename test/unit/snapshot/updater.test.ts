@@ -98,7 +98,9 @@ describe("restart", () => {
     await first.updater.stop();
     await writeFile(join(state, "ratchet.json"), text);
     const second = gateway();
-    await expect(second.updater.start()).rejects.toMatchObject({ code: "STATE_CORRUPT" });
+    const refusal: unknown = await second.updater.start().catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "STATE_CORRUPT" });
+    expect(String(refusal)).toContain("remove only it and roots/");
     expect(second.holder.current()).toBeUndefined();
   });
 
