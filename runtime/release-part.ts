@@ -98,6 +98,23 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
   };
 }
 
+const MAX_VIOLATION_LINES = 20;
+const VIOLATION_WINDOW_MS = 1_000;
+
+/** An upstream writes as many violations as it likes: all are counted, only the first of each second are logged. */
+function violationLogGate(): (nowMs: number) => boolean {
+  let windowStartMs = -Infinity;
+  let lines = 0;
+  return (nowMs) => {
+    if (nowMs - windowStartMs >= VIOLATION_WINDOW_MS) {
+      windowStartMs = nowMs;
+      lines = 0;
+    }
+    lines += 1;
+    return lines <= MAX_VIOLATION_LINES;
+  };
+}
+
 /** A swap that leaves the issuers alone keeps their key sets and the verified tokens. */
 function verifierFactory(): (issuers: readonly IssuerEntry[]) => TokenVerifier {
   let last: { readonly key: string; readonly verifier: TokenVerifier } | undefined;
@@ -115,6 +132,7 @@ function createBindings(
   record: (event: "alarm", body: JsonObject) => void,
 ): UpstreamBindings {
   const { config, logger, metrics, clock, audit, sessions } = options;
+  const mayLog = violationLogGate();
   const createUpstream = createUpstreamFactory({
     programs: config.programs,
     events: createEventRouter({
@@ -125,7 +143,7 @@ function createBindings(
       onNotification: (method, relayed) => metrics.notification(method, relayed),
       onViolation: (server, detail) => {
         metrics.protocolViolation(server);
-        logger.warn("protocol violation", { server, detail });
+        if (mayLog(clock.monotonicMs())) logger.warn("protocol violation", { server, detail });
       },
     }),
     onStderr: (server, text) => logger.debug("upstream stderr", { server, text }),

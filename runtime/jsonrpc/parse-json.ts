@@ -17,6 +17,7 @@ export const UPSTREAM_JSON_LIMITS: JsonLimits = {
   maxBytes: 16_777_216,
   maxDepth: 64,
   maxMembers: 500_000,
+  maxObjectMembers: 20_000,
   maxLossyNumbers: 50_000,
 };
 

@@ -9,6 +9,8 @@ export interface JsonLimits {
   readonly maxDepth: number;
   /** Members of all objects together. */
   readonly maxMembers: number;
+  /** Members of one object. Time and memory of a large one grow faster than its size. */
+  readonly maxObjectMembers?: number;
   /** Numbers that a double cannot carry. Each costs some hundred times what another number does. */
   readonly maxLossyNumbers?: number;
 }
@@ -45,6 +47,9 @@ const SAFE_DIGITS = 15;
  */
 export function scanJson(text: string, limits: JsonLimits): ScanResult {
   const length = text.length;
+  const maxObjectMembers = limits.maxObjectMembers ?? Infinity;
+  /** Members so far of the object that is open at each depth. */
+  const ofObject: number[] = [];
   let depth = 0;
   let members = 0;
   let hasLossyNumber = false;
@@ -61,9 +66,14 @@ export function scanJson(text: string, limits: JsonLimits): ScanResult {
       if (code === COLON) {
         if (++members > limits.maxMembers)
           throw new AegisError("MESSAGE_TOO_LARGE", `more than ${limits.maxMembers} object members`);
+        const ownMembers = (ofObject[depth] ?? 0) + 1;
+        ofObject[depth] = ownMembers;
+        if (ownMembers > maxObjectMembers)
+          throw new AegisError("MESSAGE_TOO_LARGE", `an object with more than ${maxObjectMembers} members`);
       } else if (code === BRACE_OPEN || code === BRACKET_OPEN) {
         if (++depth > limits.maxDepth)
           throw new AegisError("JSON_INVALID", `nested deeper than ${limits.maxDepth} at offset ${at}`);
+        ofObject[depth] = 0;
       } else if (code === BRACE_CLOSE || code === BRACKET_CLOSE) {
         depth--;
       }

@@ -14,7 +14,11 @@ export function createAuthorizeStage(): Stage<Projected, Permitted> {
     run: (exchange) => {
       const { target, principal, snapshot, route, query } = exchange;
       // Authentication admits to the endpoint itself; what a list shows is decided leaf by leaf when it is answered.
-      if (target.kind === "server") return proceed({ ...exchange, decision: undefined } as Permitted);
+      if (target.kind === "server") {
+        if (exchange.method.handling !== "forward" || seesAnyLeaf(exchange))
+          return proceed({ ...exchange, decision: undefined } as Permitted);
+        return deny({ code: "POLICY_DENIED", detail: "nothing of the server is visible", reason: NO_PERMIT });
+      }
       if (principal.missingAttributes.length > 0) {
         const names = principal.missingAttributes.join(", ");
         return deny({
@@ -42,6 +46,16 @@ export function createAuthorizeStage(): Stage<Projected, Permitted> {
 }
 
 const NO_PERMIT = "no policy permits this call";
+
+/** A caller whom no policy lets use anything of a server must not open a session or start a process of it either. */
+function seesAnyLeaf({ principal, snapshot, route }: Projected): boolean {
+  return (
+    principal.missingAttributes.length === 0 &&
+    route.server.entry.leaves.some((leaf) =>
+      snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts),
+    )
+  );
+}
 
 /** What the caller is told: the deciding policies and their stated reasons, never the facts they read. */
 function explainDenial(decision: Decision, snapshot: Snapshot): Denial {

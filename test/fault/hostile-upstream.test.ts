@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readAuditRecords } from "../e2e/audit-records.ts";
-import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
+import { DEVELOPER, EMPLOYEE, startGatewayWorld } from "../e2e/gateway-world.ts";
 import type { GatewayWorld } from "../e2e/gateway-world.ts";
 import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
 import { sse, startHostileServer } from "./hostile-server.ts";
@@ -77,11 +77,27 @@ const BREAKAGES: Readonly<Record<string, Misbehaviour>> = {
     answerJson(response, fine(call, { resultType: "input_required", inputRequests: {} })),
 };
 
+const EXCESSES: Readonly<Record<string, Misbehaviour>> = {
+  "flood of requests": (call, response) =>
+    answerStream(
+      response,
+      ...Array.from({ length: 2_000 }, (_, id) => ({ jsonrpc: "2.0", id, method: "sampling/createMessage" })),
+      fine(call),
+    ),
+  "half a million members": (call, response) =>
+    answerJson(
+      response,
+      fine(call, {
+        structuredContent: Object.fromEntries(Array.from({ length: 490_000 }, (_, n) => [`k${n}`, n])),
+      }),
+    ),
+};
+
 let server: HostileServer;
 let world: GatewayWorld;
 let token: string;
 beforeAll(async () => {
-  server = await startHostileServer({ ...LEAKS, ...BREAKAGES });
+  server = await startHostileServer({ ...LEAKS, ...BREAKAGES, ...EXCESSES });
   const transport = { type: "streamable-http", url: server.url } as const;
   const pinned = await pinLive({ id: "hostile", transport });
   const redact = [
@@ -125,9 +141,14 @@ async function modern(tool: string, text: string): Promise<string> {
   return (await post({ jsonrpc: "2.0", id: 7, method: "tools/call", params }, headers)).text();
 }
 
-async function openLegacy(): Promise<Record<string, string>> {
+async function openLegacy(bearer = token): Promise<Record<string, string>> {
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
-  const opened = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params }, {});
+  const opened = await post(
+    { jsonrpc: "2.0", id: 0, method: "initialize", params },
+    {
+      authorization: `Bearer ${bearer}`,
+    },
+  );
   await opened.text();
   return {
     "mcp-session-id": opened.headers.get("mcp-session-id") ?? "",
@@ -146,6 +167,27 @@ const cases = (names: object): { era: keyof typeof eras; name: string }[] =>
     { era: "modern", name },
     { era: "legacy", name },
   ]);
+
+it("a caller to whom nothing is granted does not reach the server with an endpoint's own method", async () => {
+  const authorization = `Bearer ${await world.token(EMPLOYEE, "hostile")}`;
+  const session = await openLegacy(authorization.slice("Bearer ".length));
+  const before = server.sessions();
+  const setLevel = { jsonrpc: "2.0", id: 1, method: "logging/setLevel", params: { level: "debug" } };
+  expect(await (await post(setLevel, { ...session, authorization })).text()).toContain("POLICY_DENIED");
+  expect(server.arrived()).not.toContain("logging/setLevel");
+  expect(server.sessions()).toBe(before);
+  expect(await (await post(setLevel, await openLegacy())).text()).toContain('"result"');
+});
+
+it("a flood of violations is counted and not logged line by line", async () => {
+  const before = world.log.length;
+  await modern("plain", "flood of requests");
+  expect(world.log.length - before).toBeLessThan(100);
+});
+
+it("an answer with one huge object is refused before it is built", async () => {
+  expect(await modern("plain", "half a million members")).toContain("RESULT_TOO_LARGE");
+});
 
 describe("a redacted tool", () => {
   it.each(cases(LEAKS))("$era $name: the address stays inside", async ({ era, name }) => {

@@ -172,6 +172,14 @@ describe("parseStrict", () => {
     expect(codeOf(() => parseStrictText('"\ud800"'))).toBe("JSON_INVALID");
   });
 
+  it("counts the members of each object on its own", () => {
+    const limits = { ...CLIENT_JSON_LIMITS, maxObjectMembers: 2 };
+    const parsed = (text: string): string => codeOf(() => parseStrict(encode(text), limits));
+    expect(parsed('[{"a":1,"b":{"c":1,"d":1}},{"a":1,"b":2}]')).toBe("accepted");
+    expect(parsed('{"a":{"a":1,"b":2},"b":{"a":1,"b":2},"c":1}')).toBe("MESSAGE_TOO_LARGE");
+    expect(parsed('{"a":{"a":1,"b":2,"c":3}}')).toBe("MESSAGE_TOO_LARGE");
+  });
+
   it("takes only so many numbers that a double cannot carry: each is costly", () => {
     const numbers = (count: number): Uint8Array => encode(`[${Array(count).fill("1e999").join()}]`);
     expect(codeOf(() => parseStrict(numbers(1_000)))).toBe("accepted");
