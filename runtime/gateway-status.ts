@@ -1,5 +1,5 @@
 // What operators see on the admin port.
-import type { AuditLog } from "#audit";
+import type { ObservableAuditLog } from "#audit";
 import { AegisError } from "#errors";
 import type { AdminAnswer, AdminHandlers } from "./listener/index.ts";
 import type { SessionTable } from "./sessions/session-table.ts";
@@ -14,7 +14,7 @@ import { GATEWAY_VERSION } from "./version.ts";
 export interface StatusSources {
   readonly updater: Updater;
   readonly holder: SnapshotHolder<Snapshot>;
-  readonly audit: AuditLog;
+  readonly audit: ObservableAuditLog;
   readonly sessions: SessionTable;
   readonly bindings: UpstreamBindings;
   readonly metrics: Metrics;
@@ -62,7 +62,12 @@ function statusDocument(sources: StatusSources): object {
     generations: holder.liveGenerations(),
     sessions: sessions.size,
     upstreams: bindings.upstreams().map((upstream) => upstream.describe()),
-    audit: { writable: audit.writable(), heads: audit.heads() },
+    audit: {
+      writable: audit.writable(),
+      fault: audit.fault() ?? null,
+      stats: audit.stats(),
+      heads: audit.heads(),
+    },
   };
 }
 

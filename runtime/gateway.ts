@@ -55,6 +55,7 @@ export interface Gateway {
 }
 
 const SWEEP_INTERVAL_MS = 1_000;
+const UNRECORDED_INTERVAL_MS = 1_000;
 
 /**
  * Starts a gateway. It listens even where no release could be activated yet, and denies everything until one is.
@@ -170,6 +171,7 @@ function createRunner(
   clock: Clock,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
+  const reportUnrecorded = unrecordedReporter(options.logger, clock);
   const made = createStages({
     transport: transportRules(config),
     sessions,
@@ -192,6 +194,7 @@ function createRunner(
     },
     onStage: (name, durationMs) => metrics.stage(name, durationMs),
     onEnd: (exchange, denial) => {
+      if (denial?.code === "AUDIT_UNAVAILABLE") reportUnrecorded(denial.detail);
       if (exchange.session !== undefined && exchange.message?.kind === "request") {
         exchange.session.inFlight.delete(exchange.message.id);
       }
@@ -203,6 +206,20 @@ function createRunner(
         durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
       });
     },
+  };
+}
+
+/** What cannot be recorded must be told somewhere else; under load one line a second says it. */
+function unrecordedReporter(logger: Logger, clock: Clock): (detail: string) => void {
+  let nextMs = 0;
+  let untold = 0;
+  return (detail) => {
+    const nowMs = clock.monotonicMs();
+    untold += 1;
+    if (nowMs < nextMs) return;
+    logger.error("not recorded", { detail, exchanges: untold });
+    nextMs = nowMs + UNRECORDED_INTERVAL_MS;
+    untold = 0;
   };
 }
 

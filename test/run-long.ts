@@ -6,8 +6,8 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { run as truncateAudit } from "./long/audit-truncation.ts";
 import { run as killAuditLog } from "./long/audit-writer-kill.ts";
-import { faultsOf as crashFaults, run as crash } from "./long/crash.ts";
-import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf } from "./long/hot-swap.ts";
+import { faultsOf as crashFaults, run as crash, summaryOf as crashSummary } from "./long/crash.ts";
+import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
 
 const RESULTS = join(import.meta.dirname, "long", "results.json");
 const PROGRESS_STEPS = 10;
@@ -41,7 +41,7 @@ const PROOFS: readonly Proof[] = [
     n: 500,
     run: async (swaps, onProgress) => {
       const report = await hotSwap({ swaps, callers: 4, callsPerSwap: 8, onProgress });
-      return { faults: hotSwapFaults(report), report: summaryOf(report) };
+      return { faults: hotSwapFaults(report), report: hotSwapSummary(report) };
     },
   },
   {
@@ -50,7 +50,7 @@ const PROOFS: readonly Proof[] = [
     n: 20,
     run: async (kills, onProgress) => {
       const report = await crash({ victim: "gateway", kills, callers: 4, seed: 1, onProgress });
-      return { faults: crashFaults(report), report: { ...report, strange: report.strange.length } };
+      return { faults: crashFaults(report), report: crashSummary(report) };
     },
   },
   {
@@ -59,7 +59,7 @@ const PROOFS: readonly Proof[] = [
     n: 500,
     run: async (kills, onProgress) => {
       const report = await crash({ victim: "writer", kills, callers: 4, seed: 1, onProgress });
-      return { faults: crashFaults(report), report: { ...report, strange: report.strange.length } };
+      return { faults: crashFaults(report), report: crashSummary(report) };
     },
   },
   {
@@ -75,7 +75,7 @@ const PROOFS: readonly Proof[] = [
   {
     name: "audit-truncation",
     what: "random bits flipped in a closed log, and an open one cut at every byte",
-    n: 2_000,
+    n: 100_000,
     run: async (flips) => {
       const report = await truncateAudit({ stride: 1, flips, seed: 1 });
       const cuts = report.badCuts.map((length) => `cut at ${String(length)}`);

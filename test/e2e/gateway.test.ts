@@ -239,7 +239,7 @@ describe("operators", () => {
         state: { phase: "active", sequence: 1 },
         active: { channel: "dev", sequence: 1, digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
       },
-      audit: { writable: true, heads: { default: { sequence: expect.any(Number) } } },
+      audit: { writable: true, fault: null, heads: { default: { sequence: expect.any(Number) } } },
     });
     const metrics = await get("/metrics");
     expect(metrics.status).toBe(200);

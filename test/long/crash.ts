@@ -43,6 +43,8 @@ export interface CrashReport {
   readonly unclean: readonly string[];
   /** Outcomes that a kill does not explain. Must be empty. */
   readonly strange: readonly string[];
+  /** What the gateway logged of calls that it could not record, where an outcome is strange. */
+  readonly said: readonly string[];
   /** Longest time from a kill to the next acknowledged call, milliseconds. */
   readonly recoveryMaxMs: number;
   /** Allowed decisions without a result or a gap record, at the end. Must be 0. */
@@ -202,6 +204,7 @@ async function prove(world: EchoWorld, options: CrashOptions): Promise<CrashRepo
     unclean:
       final.outcome === "clean" ? unclean : [...unclean, `at the end: ${JSON.stringify(final.firstBad)}`],
     strange: load.strange,
+    said: load.strange.length === 0 ? [] : world.log.filter((line) => line.includes("not recorded")),
     recoveryMaxMs: Math.round(recoveryMaxMs),
     openDecisions: final.openDecisions,
   };
@@ -217,6 +220,12 @@ export async function run(options: CrashOptions): Promise<CrashReport> {
   }
 }
 
+/** The report in numbers. */
+export function summaryOf(report: CrashReport): object {
+  const { said: _said, ...rest } = report;
+  return { ...rest, strange: report.strange.length };
+}
+
 /** Why the report is no proof; empty where it is. */
 export function faultsOf(report: CrashReport): readonly string[] {
   const counted = (["lost", "unrecorded", "repeated", "openDecisions"] as const).flatMap((name) =>
@@ -226,6 +235,7 @@ export function faultsOf(report: CrashReport): readonly string[] {
     ...counted,
     ...report.unclean.slice(0, MAX_NAMED),
     ...report.strange.slice(0, MAX_NAMED),
+    ...report.said.slice(0, MAX_NAMED),
     ...(report.acknowledged < report.kills * CALLS_BETWEEN_KILLS ? ["too few calls to prove anything"] : []),
   ];
 }
@@ -235,8 +245,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const kills = Number(process.argv[3] ?? (victim === "writer" ? "500" : "20"));
   const report = await run({ victim, kills, callers: 4, seed: 1 });
   const faults = faultsOf(report);
-  process.stdout.write(
-    `${JSON.stringify({ ...report, strange: report.strange.length, faults }, undefined, 2)}\n`,
-  );
+  process.stdout.write(`${JSON.stringify({ ...summaryOf(report), faults }, undefined, 2)}\n`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 }
