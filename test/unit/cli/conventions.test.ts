@@ -1,5 +1,6 @@
 // What every command has in common: help, wrong use, formats, colour, exit codes.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT } from "#cli";
@@ -71,6 +72,16 @@ describe("help", () => {
     expect(options.length).toBeGreaterThan(0);
     for (const option of options)
       expect(option).toMatch(/^ {2}(?:-\w, )?--[\w-]+(?: <[^>]+>)?(?: {2,}\S|$)/u);
+  });
+
+  it("is matched by docs/cli.md: every command and every option", async () => {
+    const documentation = readFileSync(join(ROOT, "docs/cli.md"), "utf8");
+    for (const command of COMMANDS) {
+      expect(documentation).toContain(`aegis ${command}`);
+      const { out } = await desk.ok(...command.split(" "), "--help");
+      const options = [...out.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gmu)].map((match) => match[1] ?? "");
+      expect(options.filter((option) => option !== "--help" && !documentation.includes(option))).toEqual([]);
+    }
   });
 
   it("is what no command at all gives, with exit 1", async () => {
