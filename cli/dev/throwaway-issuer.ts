@@ -31,7 +31,7 @@ export async function createThrowawayIssuer(issuer: string = THROWAWAY_ISSUER): 
     overlay: { issuer, keys: { type: "jwks", jwks }, algorithms: ["ES256"], tokenType: "at+jwt" },
     mint: ({ subject, audience, claims, expiresInSeconds = TOKEN_LIFE_SECONDS }) => {
       const nowSeconds = Math.floor(Date.now() / 1_000);
-      return new SignJWT({ ...claims, client_id: "aegis-demo" })
+      return new SignJWT({ client_id: "aegis-demo", ...claims })
         .setProtectedHeader({ alg: "ES256", typ: "at+jwt", kid: KEY_ID })
         .setIssuer(issuer)
         .setSubject(subject)

@@ -12,6 +12,8 @@ export interface LegacySession {
   readonly routePath: string;
   /** `Principal.bindingKey` of the caller that opened it. */
   readonly bindingKey: string;
+  /** Whose share of sessions it counts against: the caller, whatever client it came with. */
+  readonly ownerKey: string;
   readonly protocolVersion: string;
   readonly clientInfo: JsonObject | undefined;
   readonly issuer: string;
@@ -58,7 +60,8 @@ export class SessionTable {
 
   /** @throws {AegisError} SESSION_LIMIT */
   open(facts: Pick<LegacySession, SessionFacts>): LegacySession {
-    const held = this.#perPrincipal.get(facts.bindingKey) ?? 0;
+    const ownerKey = JSON.stringify([facts.issuer, facts.principal.tenant, facts.principal.id]);
+    const held = this.#perPrincipal.get(ownerKey) ?? 0;
     if (this.#sessions.size >= this.#limits.maxSessions || held >= this.#limits.maxSessionsPerPrincipal) {
       throw new AegisError(
         "SESSION_LIMIT",
@@ -67,13 +70,14 @@ export class SessionTable {
     }
     const session: LegacySession = {
       ...facts,
+      ownerKey,
       id: randomUUID(),
       inFlight: new Map(),
       lastUsedMs: this.#clock.nowMs(),
       stream: undefined,
     };
     this.#sessions.set(session.id, session);
-    this.#perPrincipal.set(facts.bindingKey, held + 1);
+    this.#perPrincipal.set(ownerKey, held + 1);
     return session;
   }
 
@@ -93,9 +97,9 @@ export class SessionTable {
 
   end(session: LegacySession): void {
     if (!this.#sessions.delete(session.id)) return;
-    const held = (this.#perPrincipal.get(session.bindingKey) ?? 1) - 1;
-    if (held <= 0) this.#perPrincipal.delete(session.bindingKey);
-    else this.#perPrincipal.set(session.bindingKey, held);
+    const held = (this.#perPrincipal.get(session.ownerKey) ?? 1) - 1;
+    if (held <= 0) this.#perPrincipal.delete(session.ownerKey);
+    else this.#perPrincipal.set(session.ownerKey, held);
     session.stream?.end();
     for (const cancel of session.inFlight.values()) cancel();
     this.#onEnd(session);

@@ -43,7 +43,8 @@ function limitKey(limit: LimitEntry, exchange: Permitted): string {
 function keyPart(part: LimitKey, exchange: Permitted): string {
   switch (part) {
     case "principal":
-      return exchange.principal.bindingKey;
+      // Not the client: where clients register themselves, a caller would have one allowance for each.
+      return JSON.stringify([exchange.principal.issuer, exchange.principal.facts.id]);
     case "tenant":
       return exchange.route.entry.tenant;
     case "server":

@@ -45,6 +45,7 @@ const LISTS: Readonly<Record<string, object>> = {
   "tools/list": {
     tools: [
       { name: "plain", description: "Says what it is told.", inputSchema },
+      { name: "limited", description: "May be called twice an hour.", inputSchema },
       { name: "secret", description: "Knows an address.", inputSchema },
     ],
   },

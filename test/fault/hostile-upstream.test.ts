@@ -9,6 +9,12 @@ import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
 import { sse, startHostileServer } from "./hostile-server.ts";
 import type { Call, HostileServer, Misbehaviour } from "./hostile-server.ts";
 
+const LIMITS = [
+  "apiVersion: aegis.dev/v1",
+  "kind: Limits",
+  "limits: [{ id: reads, tools: [limited], per: [principal], limit: 2, window: 1h }]",
+  "",
+].join("\n");
 const EMAIL = "secret.person@example.com";
 
 function answerJson(response: ServerResponse, body: unknown): void {
@@ -107,7 +113,7 @@ beforeAll(async () => {
     "",
   ].join("\n");
   world = await startGatewayWorld({
-    workspace: grantingRepository([pinned], { "policies/redact.yaml": redact }),
+    workspace: grantingRepository([pinned], { "policies/redact.yaml": redact, "limits.yaml": LIMITS }),
     transports: { hostile: transport },
   });
   token = await world.token(DEVELOPER, "hostile");
@@ -177,6 +183,31 @@ it("a caller to whom nothing is granted does not reach the server with an endpoi
   expect(server.arrived()).not.toContain("logging/setLevel");
   expect(server.sessions()).toBe(before);
   expect(await (await post(setLevel, await openLegacy())).text()).toContain('"result"');
+});
+
+it("a caller has one allowance, however many clients it comes with", async () => {
+  const call = async (client: string): Promise<string> => {
+    const bearer = await world.issuer.mint({
+      subject: DEVELOPER.subject,
+      audience: world.endpoint("hostile").href,
+      claims: { roles: [...DEVELOPER.roles], is_external: false, client_id: client },
+    });
+    const _meta = {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities": {},
+    };
+    const headers = {
+      authorization: `Bearer ${bearer}`,
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": "limited",
+    };
+    const request = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "limited", _meta } };
+    return (await post(request, headers)).text();
+  };
+  expect(await call("one")).toContain('"result"');
+  expect(await call("two")).toContain('"result"');
+  expect(await call("three")).toContain("RATE_LIMITED");
 });
 
 it("a flood of violations is counted and not logged line by line", async () => {
