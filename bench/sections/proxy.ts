@@ -48,7 +48,10 @@ export interface ProxyArmResult {
   /** Processor time for each answered request at saturation: the server, and the audit writer beside it. */
   readonly serverCpuMicros: Spread;
   readonly writerCpuMicros: Spread;
+  /** At half of what the bare hop carries. */
   readonly halfLoad: PacedResult;
+  /** At half of what the slowest arm carries: a rate that no arm queues at. */
+  readonly commonLoad: PacedResult;
   readonly failed: number;
 }
 
@@ -72,7 +75,13 @@ interface Sample {
   readonly saturated: LoadReport;
   readonly serverCpuMicros: number;
   readonly writerCpuMicros: number;
-  readonly paced: LoadReport;
+  readonly halfLoad: LoadReport;
+  readonly commonLoad: LoadReport;
+}
+
+interface Rates {
+  readonly halfLoad: number;
+  readonly commonLoad: number;
 }
 
 /** About what the two records of a call take in the log. */
@@ -90,11 +99,8 @@ export async function measureProxy(
     stops.push(echo.stop);
     const arms = await startArms(dir, gatewayEntry, echo.url, stops);
     for (const arm of arms) await requireAnswer(arm.url, arm.call);
-    const hop = arms[0];
-    if (hop === undefined) throw new Error("no bare hop");
-    const { perSecond } = await warmUp(arms, hop, settings);
-    const ratePerSecond = Math.round(perSecond / 2);
-    progress(`bare hop ${Math.round(perSecond)}/s; half load is ${ratePerSecond}/s`);
+    const rates = await warmUp(arms, settings);
+    progress(`paced at ${rates.halfLoad}/s, half load of the bare hop, and at ${rates.commonLoad}/s`);
     const samples = new Map<ProxyArmName, Sample[]>(arms.map(({ name }) => [name, []]));
     const appends: AppendOnlyResult[] = [];
     for (let round = 0; round < settings.rounds; round++) {
@@ -103,22 +109,21 @@ export async function measureProxy(
       for (const [index] of arms.entries()) {
         const arm = arms[(index + round) % arms.length];
         if (arm === undefined) continue;
-        const sample = await measureArm(arm, settings, ratePerSecond);
+        const sample = await measureArm(arm, settings, rates);
         samples.get(arm.name)?.push(sample);
         progress(`round ${round + 1} ${describe(arm.name, sample)}`);
       }
     }
-    return summarise(samples, appends, ratePerSecond, await callsOf(echo.url));
+    return summarise(samples, appends, rates, await callsOf(echo.url));
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
 }
 
-function describe(name: string, { saturated, paced, serverCpuMicros }: Sample): string {
-  const latency = paced.latency;
-  const text =
-    latency === undefined ? "" : `p50 ${latency.p50Ms.toFixed(2)} p99 ${latency.p99Ms.toFixed(2)} ms`;
-  return `${name}: ${Math.round(saturated.perSecond)}/s, ${Math.round(serverCpuMicros)} µs processor, ${text}`;
+function describe(name: string, { saturated, halfLoad, commonLoad, serverCpuMicros }: Sample): string {
+  const latency = ({ latency: found }: LoadReport): string =>
+    found === undefined ? "" : `p50 ${found.p50Ms.toFixed(2)} p99 ${found.p99Ms.toFixed(2)} ms`;
+  return `${name}: ${Math.round(saturated.perSecond)}/s, ${Math.round(serverCpuMicros)} µs processor; half load ${latency(halfLoad)}; common load ${latency(commonLoad)}`;
 }
 
 async function startArms(
@@ -146,7 +151,6 @@ async function startArms(
   const gateways: readonly [ProxyArmName, ReadonlyMap<string, string>, Readonly<Record<string, string>>][] = [
     ["aegis-minimal", minimal, { mode: "batch" }],
     ["aegis-loaded", loaded, { mode: "batch" }],
-    ["aegis-loaded-durable-batch", loaded, { mode: "batch" }],
     ["aegis-loaded-sync", loaded, { mode: "sync" }],
   ];
   for (const [name, files, audit] of gateways) {
@@ -184,39 +188,33 @@ export async function pinEcho(url: string): Promise<PinContent> {
   return outcome.value;
 }
 
-/** Warms every arm; what the bare hop carries afterwards sets the rate of the paced measurements. */
-async function warmUp(arms: readonly Arm[], hop: Arm, settings: ProxySettings): Promise<LoadReport> {
+/** Warms every arm; what each carries afterwards sets the rates of the paced measurements. */
+async function warmUp(arms: readonly Arm[], settings: ProxySettings): Promise<Rates> {
   const { connections, firstWarmUpMs, saturationMs } = settings;
-  for (const arm of arms)
-    await runLoad({ url: arm.url, ...arm.call, connections, warmUpMs: 0, durationMs: firstWarmUpMs });
-  return runLoad({ url: hop.url, ...hop.call, connections, warmUpMs: 0, durationMs: saturationMs });
+  const carried: number[] = [];
+  for (const arm of arms) {
+    const target = { url: arm.url, ...arm.call, connections, warmUpMs: 0 };
+    await runLoad({ ...target, durationMs: firstWarmUpMs });
+    carried.push((await runLoad({ ...target, durationMs: saturationMs })).perSecond);
+  }
+  return { halfLoad: Math.round((carried[0] ?? 0) / 2), commonLoad: Math.round(Math.min(...carried) / 2) };
 }
 
-async function measureArm(arm: Arm, settings: ProxySettings, ratePerSecond: number): Promise<Sample> {
+async function measureArm(arm: Arm, settings: ProxySettings, rates: Rates): Promise<Sample> {
   const { connections, warmUpMs, saturationMs, pacedMs } = settings;
-  await runLoad({ url: arm.url, ...arm.call, connections, warmUpMs: 0, durationMs: warmUpMs });
+  const target = { url: arm.url, ...arm.call, connections };
+  await runLoad({ ...target, warmUpMs: 0, durationMs: warmUpMs });
   const before = cpuOf(arm);
-  const saturated = await runLoad({
-    url: arm.url,
-    ...arm.call,
-    connections,
-    warmUpMs: 0,
-    durationMs: saturationMs,
-  });
+  const saturated = await runLoad({ ...target, warmUpMs: 0, durationMs: saturationMs });
   const after = cpuOf(arm);
-  const paced = await runLoad({
-    url: arm.url,
-    ...arm.call,
-    connections,
-    warmUpMs,
-    durationMs: pacedMs,
-    ratePerSecond,
-  });
+  const paced = (ratePerSecond: number): Promise<LoadReport> =>
+    runLoad({ ...target, warmUpMs, durationMs: pacedMs, ratePerSecond });
   return {
     saturated,
     serverCpuMicros: (after.server - before.server) / saturated.answered,
     writerCpuMicros: (after.writer - before.writer) / saturated.answered,
-    paced,
+    halfLoad: await paced(rates.halfLoad),
+    commonLoad: await paced(rates.commonLoad),
   };
 }
 
@@ -244,12 +242,12 @@ async function callsOf(echoUrl: string): Promise<number> {
 function summarise(
   samples: ReadonlyMap<ProxyArmName, readonly Sample[]>,
   appends: readonly AppendOnlyResult[],
-  ratePerSecond: number,
+  rates: Rates,
   upstreamCalls: number,
 ): ProxyResult {
   const hops = samples.get("bare-hop") ?? [];
   const entries = PROXY_ARMS.map(
-    (name) => [name, summariseArm(samples.get(name) ?? [], hops, ratePerSecond)] as const,
+    (name) => [name, summariseArm(samples.get(name) ?? [], hops, rates)] as const,
   );
   return {
     arms: Object.fromEntries(entries) as Record<ProxyArmName, ProxyArmResult>,
@@ -262,37 +260,52 @@ function summarise(
   };
 }
 
-function summariseArm(
+type Read = (sample: Sample) => number;
+
+/** A value of each round against that of the bare hop in the same round. */
+function against(
   own: readonly Sample[],
   hops: readonly Sample[],
-  ratePerSecond: number,
-): ProxyArmResult {
-  const against = (read: (sample: Sample) => number, combine: (own: number, hop: number) => number): Spread =>
-    spreadOf(
-      own.map((sample, round) =>
-        combine(read(sample), hops[round] === undefined ? Number.NaN : read(hops[round])),
-      ),
-    );
-  const p50 = (sample: Sample): number => sample.paced.latency?.p50Ms ?? Number.NaN;
-  const p99 = (sample: Sample): number => sample.paced.latency?.p99Ms ?? Number.NaN;
-  const sum = (read: (sample: Sample) => number): number =>
-    own.reduce((total, sample) => total + read(sample), 0);
+  read: Read,
+  combine: (mine: number, hop: number) => number,
+): Spread {
+  return spreadOf(
+    own.map((sample, round) => {
+      const hop = hops[round];
+      return combine(read(sample), hop === undefined ? Number.NaN : read(hop));
+    }),
+  );
+}
+
+function summariseArm(own: readonly Sample[], hops: readonly Sample[], rates: Rates): ProxyArmResult {
+  const paced = (name: keyof Rates): PacedResult => {
+    const p50: Read = (sample) => sample[name].latency?.p50Ms ?? Number.NaN;
+    const p99: Read = (sample) => sample[name].latency?.p99Ms ?? Number.NaN;
+    return {
+      ratePerSecond: rates[name],
+      p50Ms: spreadOf(own.map(p50)),
+      p99Ms: spreadOf(own.map(p99)),
+      addedP50Ms: against(own, hops, p50, (mine, hop) => mine - hop),
+      addedP99Ms: against(own, hops, p99, (mine, hop) => mine - hop),
+      unanswered: own.reduce((total, sample) => total + (sample[name].latency?.unanswered ?? 0), 0),
+    };
+  };
   return {
     perSecond: spreadOf(own.map(({ saturated }) => saturated.perSecond)),
     ratio: against(
+      own,
+      hops,
       ({ saturated }) => saturated.perSecond,
       (mine, hop) => mine / hop,
     ),
     serverCpuMicros: spreadOf(own.map(({ serverCpuMicros }) => serverCpuMicros)),
     writerCpuMicros: spreadOf(own.map(({ writerCpuMicros }) => writerCpuMicros)),
-    halfLoad: {
-      ratePerSecond,
-      p50Ms: spreadOf(own.map(p50)),
-      p99Ms: spreadOf(own.map(p99)),
-      addedP50Ms: against(p50, (mine, hop) => mine - hop),
-      addedP99Ms: against(p99, (mine, hop) => mine - hop),
-      unanswered: sum(({ paced }) => paced.latency?.unanswered ?? 0),
-    },
-    failed: sum(({ saturated, paced }) => saturated.failed + paced.failed),
+    halfLoad: paced("halfLoad"),
+    commonLoad: paced("commonLoad"),
+    failed: own.reduce(
+      (total, { saturated, halfLoad, commonLoad }) =>
+        total + saturated.failed + halfLoad.failed + commonLoad.failed,
+      0,
+    ),
   };
 }
