@@ -62,7 +62,7 @@ async function reportCheck(
   const tooMany = inputs.maxWarnings !== undefined && warnings > inputs.maxWarnings;
   const annotations = diagnostics.map((item) => annotationOf(item, inputs.pathPrefix));
   if (tooMany) {
-    const message = `${warnings} warnings, at most ${inputs.maxWarnings} allowed`;
+    const message = `${warnings} warning${warnings === 1 ? "" : "s"}, at most ${inputs.maxWarnings} allowed`;
     annotations.unshift({ level: "error", title: "Aegis check", message });
   }
   return {

@@ -6,7 +6,7 @@ import { verifyAuditLog } from "#audit";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
-import { jsonDocument } from "../output/io.ts";
+import { jsonDocument, plural } from "../output/io.ts";
 import { formatOption, repeatableOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
@@ -67,10 +67,10 @@ async function verify(dir: string, options: AuditVerifyOptions, host: CommandHos
 
 function describe(result: Awaited<ReturnType<typeof verifyAuditLog>>, host: CommandHost): void {
   const { io } = host;
-  io.out(`${result.outcome}: ${result.records} records in ${result.segments} segments\n`);
+  io.out(`${result.outcome}: ${plural(result.records, "record")} in ${plural(result.segments, "segment")}\n`);
   for (const [tenant, summary] of result.tenants) {
     io.out(
-      `  ${tenant}: ${summary.records} records, ${summary.first}–${summary.last}, head ${summary.hash}\n`,
+      `  ${tenant}: ${plural(summary.records, "record")}, ${summary.first}–${summary.last}, head ${summary.hash}\n`,
     );
   }
   if (result.firstBad !== undefined) {

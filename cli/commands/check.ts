@@ -4,6 +4,7 @@ import { COMPILER_VERSION, renderGithub, renderJson, renderSarif, renderText } f
 import type { CompileResult } from "#compiler";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { plural } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import { compileProject, hasErrors } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
@@ -40,7 +41,7 @@ export function registerCheck(program: Command, host: CommandHost): void {
         const warnings = result.diagnostics.filter((diagnostic) => diagnostic.severity === "warning").length;
         if (hasErrors(result)) return EXIT.checkFailed;
         if (maxWarnings !== undefined && warnings > maxWarnings) {
-          host.io.err(`${warnings} warnings, at most ${maxWarnings} allowed\n`);
+          host.io.err(`${plural(warnings, "warning")}, at most ${maxWarnings} allowed\n`);
           return EXIT.checkFailed;
         }
         return EXIT.ok;

@@ -36,3 +36,8 @@ export function paint(enabled: boolean, style: Style, text: string): string {
 export function jsonDocument(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
+
+/** `1 change`, `2 changes`. */
+export function plural(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+}

@@ -73,7 +73,7 @@ describe("check", () => {
     expect((await desk.run("check", "repo", "--max-warnings", "1")).code).toBe(0);
     const { code, err } = await desk.run("check", "repo", "--max-warnings", "0");
     expect(code).toBe(3);
-    expect(err).toContain("1 warnings, at most 0 allowed");
+    expect(err).toContain("1 warning, at most 0 allowed");
   });
 
   it("writes nothing, whatever it finds", async () => {

@@ -120,7 +120,7 @@ describe("gates", () => {
     expect((await runHere(runner, { inputs: { command: "check", "max-warnings": "1" } })).exitCode).toBe(0);
     const result = await runHere(runner, { inputs: { command: "check", "max-warnings": "0" } });
     expect(result.exitCode).toBe(3);
-    expect(result.annotations[0]).toBe("::error title=Aegis check::1 warnings, at most 0 allowed");
+    expect(result.annotations[0]).toBe("::error title=Aegis check::1 warning, at most 0 allowed");
   });
 });
 
