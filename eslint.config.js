@@ -11,7 +11,12 @@ export default tseslint.config(
   ...tseslint.configs.recommended,
   {
     files: ["**/*.ts"],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ["vitest.config.ts"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
@@ -65,4 +70,5 @@ export default tseslint.config(
     },
   },
   { files: ["*.config.ts"], rules: { "no-restricted-syntax": "off" } },
+  { files: ["**/bin/*.js"], languageOptions: { globals: { process: "readonly" } } },
 );

@@ -14,7 +14,7 @@ export type PinCheck =
   | { readonly ok: true }
   | { readonly ok: false; readonly code: "PIN_MISMATCH" | "PIN_UNVERIFIED"; readonly detail: string };
 
-/** A definition that is not the approved one. Raised once for each server, era, leaf and live digest. */
+/** A definition that is not the approved one. Raised once for each server, leaf and live digest. */
 export interface PinAlarm {
   readonly server: ServerId;
   readonly era: Era;
@@ -241,7 +241,7 @@ class ServerPins {
 }
 
 function alarmKey(alarm: PinAlarm): string {
-  return JSON.stringify([alarm.server, alarm.era, alarm.kind, alarm.name, alarm.live ?? ""]);
+  return JSON.stringify([alarm.server, alarm.kind, alarm.name, alarm.live ?? ""]);
 }
 
 /** Raises each alarm once; forgets the oldest where a server invents new digests without end. */

@@ -30,7 +30,18 @@ const FAULTS = {
 } as const;
 type FaultName = keyof typeof FAULTS;
 
-const REQUEST_STAGES = ["listener", "endpoint", "authenticate", "admit", "target", "pinAndProject", "authorize", "throttle", "transformRequest", "record"] as const;
+const REQUEST_STAGES = [
+  "listener",
+  "endpoint",
+  "authenticate",
+  "admit",
+  "target",
+  "pinAndProject",
+  "authorize",
+  "throttle",
+  "transformRequest",
+  "record",
+] as const;
 const LATE_STAGES = ["dispatch", "checkResult", "transformResponse", "recordResult"] as const;
 const DEADLINE_MS = 400;
 
@@ -40,7 +51,9 @@ let planted: { readonly stage: keyof Stages; readonly fault: FaultName } | undef
 function breakStages(stages: Stages): Stages {
   const wrapped = Object.entries(stages).map(([key, stage]) => {
     const run = (exchange: never, signal: AbortSignal): unknown =>
-      planted?.stage === key ? FAULTS[planted.fault](exchange) : (stage as { run: (e: never, s: AbortSignal) => unknown }).run(exchange, signal);
+      planted?.stage === key
+        ? FAULTS[planted.fault](exchange)
+        : (stage as { run: (e: never, s: AbortSignal) => unknown }).run(exchange, signal);
     return [key, { name: stage.name, run }];
   });
   return Object.fromEntries(wrapped) as Stages;
@@ -67,7 +80,9 @@ describe("fail closed", () => {
     const publicUrl = `http://127.0.0.1:${port}`;
     const { bundle, diagnostics } = await compile({
       dir,
-      workspace: editedTemplate({ "routes.yaml": (text) => text.replace("deadline: 30s", `deadline: ${DEADLINE_MS}ms`) }),
+      workspace: editedTemplate({
+        "routes.yaml": (text) => text.replace("deadline: 30s", `deadline: ${DEADLINE_MS}ms`),
+      }),
       overlay: { environment: CHANNEL, publicUrl, issuers: [issuer.overlay], transports: servers.transports },
     });
     if (bundle === undefined) throw new Error(JSON.stringify(diagnostics));
@@ -104,7 +119,11 @@ describe("fail closed", () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  const call = async (): Promise<{ status: number; error: { code: number; data?: { code: string; decisionId: string } } | undefined; result: unknown }> => {
+  const call = async (): Promise<{
+    status: number;
+    error: { code: number; data?: { code: string; decisionId: string } } | undefined;
+    result: unknown;
+  }> => {
     const response = await fetch(`http://127.0.0.1:${gateway.port}/sql-prod/mcp`, {
       method: "POST",
       headers: {
@@ -122,7 +141,10 @@ describe("fail closed", () => {
         params: {
           name: "sql.query",
           arguments: { sql: "SELECT 1 AS one" },
-          _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} },
+          _meta: {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+          },
         },
       }),
     });
