@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from "./decoder.ts";
 import type { Decode } from "./decoder.ts";
-import { bundleDigest, sha256Hex } from "./digest.ts";
+import { bundleDigest, sha256Hex, sha256Steps } from "./digest.ts";
 import {
   BUNDLE_FORMAT_VERSION,
   MANIFEST_FILE,
@@ -142,7 +142,7 @@ function* decodeSteps(bytes: Uint8Array, expectedDigest: Digest): Generator<unde
   if (bytes.length > MAX_BUNDLE_BYTES)
     throw new TrustError("BUNDLE_TOO_LARGE", `${String(bytes.length)} bytes`);
   // Step 2: hash before any byte is parsed.
-  const actual = bundleDigest(bytes);
+  const actual = yield* sha256Steps(bytes);
   if (actual !== expectedDigest) {
     throw new TrustError("BUNDLE_DIGEST_MISMATCH", `expected ${expectedDigest}, the bytes hash to ${actual}`);
   }
@@ -152,27 +152,40 @@ function* decodeSteps(bytes: Uint8Array, expectedDigest: Digest): Generator<unde
   // Step 4: manifest and what it requires, before any section of a format that may be newer is read.
   const manifest = decodeManifest(files.get(MANIFEST_FILE));
   // Step 5: file list, both directions, and the hash of each.
-  checkFileList(manifest, files);
-  yield;
+  yield* checkFileList(manifest, files);
   // Step 6: the shape of each section, then what they say about one another.
-  function* section<T>(name: SectionName, decode: Decode<T>): Generator<undefined, T> {
+  function* section<T>(
+    name: SectionName,
+    decode: (value: JsonValue, at: string) => Generator<undefined, T>,
+  ): Generator<undefined, T> {
     const file = SECTION_FILES[name];
     const value = yield* parseFileSteps(file, files.get(file));
     yield;
-    return decodeWith(decode, value, file, "BUNDLE_INVALID");
+    try {
+      return yield* decode(value, file);
+    } catch (error) {
+      throw new TrustError("BUNDLE_INVALID", messageOf(error), { cause: error });
+    }
   }
   const content: BundleContent = {
     name: manifest.name,
     registry: yield* section("registry", registrySection),
     policies: yield* section("policies", policySection),
-    routes: yield* section("routes", routesSection),
-    limits: yield* section("limits", limitsSection),
-    transforms: yield* section("transforms", transformsSection),
-    sources: yield* section("sources", sourcesSection),
-    vectors: yield* section("vectors", vectorsSection),
+    routes: yield* section("routes", atOnce(routesSection)),
+    limits: yield* section("limits", atOnce(limitsSection)),
+    transforms: yield* section("transforms", atOnce(transformsSection)),
+    sources: yield* section("sources", atOnce(sourcesSection)),
+    vectors: yield* section("vectors", atOnce(vectorsSection)),
   };
   yield* checkReferences(content);
   return { manifest, content };
+}
+
+function atOnce<T>(decode: Decode<T>): (value: JsonValue, at: string) => Generator<undefined, T> {
+  return function* decodeAtOnce(value, at) {
+    yield;
+    return decode(value, at);
+  };
 }
 
 function sectionNames(): readonly SectionName[] {
@@ -228,13 +241,16 @@ function refuseNewer(manifest: JsonObject): void {
   if (unknown.length > 0) throw new TrustError("BUNDLE_REQUIRES_NEWER", unknown.join(", "));
 }
 
-function checkFileList(manifest: BundleManifest, files: ReadonlyMap<string, Uint8Array>): void {
+function* checkFileList(
+  manifest: BundleManifest,
+  files: ReadonlyMap<string, Uint8Array>,
+): Generator<undefined, void> {
   const unlisted = new Set(files.keys());
   unlisted.delete(MANIFEST_FILE);
   for (const [name, entry] of Object.entries(manifest.files)) {
     const data = name === MANIFEST_FILE ? undefined : files.get(name);
     if (data === undefined) throw new TrustError("BUNDLE_INVALID", `${name} is listed but missing`);
-    if (data.length !== entry.size || sha256Hex(data) !== entry.sha256) {
+    if (data.length !== entry.size || (yield* sha256Steps(data)) !== entry.sha256) {
       throw new TrustError("BUNDLE_INVALID", `${name} is not the listed file`);
     }
     unlisted.delete(name);

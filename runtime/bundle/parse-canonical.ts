@@ -1,18 +1,18 @@
 // Reads JSON text and proves that it is the canonical text of the value it gives, in steps short enough to leave the
 // event loop free while a large bundle is loaded.
-import { isJsonObject, rawNumber } from "#std";
+import { rawNumber } from "#std";
 import type { JsonValue } from "#std";
 import { canonicalJson, canonicalNumber } from "./canonical-json.ts";
 
-/** Containers above this depth are walked member by member; what lies below is compared as one piece of text. */
-const WALK_DEPTH = 4;
+/** Longest text that is parsed and compared at once: under a millisecond. */
+const PIECE_LENGTH = 32_768;
+/** A longer value is taken apart, but not below this depth: the rest is one piece whatever its length. */
+const WALK_DEPTH = 8;
 
 interface Cursor {
   readonly text: string;
   offset: number;
 }
-
-type Container = Record<string, JsonValue> | JsonValue[];
 
 /**
  * Parses canonical JSON and proves that it was canonical, which rules out duplicate members, other number spellings
@@ -32,62 +32,76 @@ export function runToEnd<T>(steps: Generator<undefined, T>): T {
 
 /** `parseCanonicalJson` in steps: the caller decides after each whether to let other work run. */
 export function* parseCanonicalSteps(text: string): Generator<undefined, JsonValue> {
-  const holder: [JsonValue] = [JSON.parse(text) as JsonValue];
-  yield;
   const cursor: Cursor = { text, offset: 0 };
-  yield* reconcile(holder, "0", cursor, 0);
+  const value = yield* readValue(cursor, 0);
   if (cursor.offset !== text.length) throw notCanonical(cursor.offset);
-  return holder[0];
+  return value;
 }
 
-function* reconcile(
-  holder: Container,
-  key: string,
-  cursor: Cursor,
-  depth: number,
-): Generator<undefined, void> {
-  const value = (holder as Record<string, JsonValue>)[key];
-  if (depth < WALK_DEPTH && Array.isArray(value)) {
-    expectText(cursor, "[");
-    for (let index = 0; index < value.length; index++) {
-      if (index > 0) expectText(cursor, ",");
-      yield* reconcile(value as JsonValue[], String(index), cursor, depth + 1);
-    }
-    expectText(cursor, "]");
-  } else if (depth < WALK_DEPTH && isJsonObject(value)) {
-    expectText(cursor, "{");
-    let separator = "";
-    for (const name of Object.keys(value).sort()) {
-      expectText(cursor, `${separator}${canonicalJson(name)}:`);
-      yield* reconcile(value as Record<string, JsonValue>, name, cursor, depth + 1);
-      separator = ",";
-    }
-    expectText(cursor, "}");
-  } else {
-    comparePiece(holder, key, value, cursor);
-    yield;
-  }
-}
-
-function comparePiece(holder: Container, key: string, value: JsonValue | undefined, cursor: Cursor): void {
+function* readValue(cursor: Cursor, depth: number): Generator<undefined, JsonValue> {
   const { text, offset } = cursor;
-  const piece = canonicalOrUndefined(value);
-  if (piece !== undefined && text.startsWith(piece, offset)) {
-    cursor.offset += piece.length;
-    return;
+  const first = text[offset];
+  const end = endOfValue(text, offset, depth < WALK_DEPTH ? PIECE_LENGTH : text.length);
+  if (end === undefined && first === "[") return yield* readArray(cursor, depth);
+  if (end === undefined && first === "{") return yield* readObject(cursor, depth);
+  // A long string or number is one piece as well.
+  const stop = end ?? endOfValue(text, offset, text.length);
+  const value = readPiece(text.slice(offset, stop), offset);
+  cursor.offset = stop ?? text.length;
+  yield;
+  return value;
+}
+
+function* readArray(cursor: Cursor, depth: number): Generator<undefined, JsonValue> {
+  const items: JsonValue[] = [];
+  expectText(cursor, "[");
+  // It is longer than a piece, hence not empty.
+  for (;;) {
+    items.push(yield* readValue(cursor, depth + 1));
+    if (cursor.text[cursor.offset] !== ",") break;
+    cursor.offset += 1;
   }
+  expectText(cursor, "]");
+  return items;
+}
+
+function* readObject(cursor: Cursor, depth: number): Generator<undefined, JsonValue> {
+  const members: Record<string, JsonValue> = {};
+  let previous: string | undefined;
+  expectText(cursor, "{");
+  for (;;) {
+    const name = readName(cursor);
+    if (previous !== undefined && name <= previous) throw notCanonical(cursor.offset);
+    previous = name;
+    expectText(cursor, ":");
+    const value = yield* readValue(cursor, depth + 1);
+    // Defined, not assigned: a member may be called __proto__.
+    Object.defineProperty(members, name, { value, enumerable: true, writable: true, configurable: true });
+    if (cursor.text[cursor.offset] !== ",") break;
+    cursor.offset += 1;
+  }
+  expectText(cursor, "}");
+  return members;
+}
+
+function readName(cursor: Cursor): string {
+  const { text, offset } = cursor;
+  if (text[offset] !== '"') throw notCanonical(offset);
+  const end = endOfString(text, offset) + 1;
+  const name = readPiece(text.slice(offset, end), offset);
+  if (typeof name !== "string") throw notCanonical(offset);
+  cursor.offset = end;
+  return name;
+}
+
+/** The value of a text, which must be the canonical text of it. */
+function readPiece(source: string, offset: number): JsonValue {
+  const value = JSON.parse(source) as JsonValue;
+  if (canonicalOrUndefined(value) === source) return value;
   // Most pieces hold no such number, and a reviver costs several times the parse.
-  const source = text.slice(offset, endOfValue(text, offset));
   const lossless = JSON.parse(source, keepLosslessNumber) as JsonValue;
   if (canonicalJson(lossless) !== source) throw notCanonical(offset);
-  // Defined, not assigned: a member may be called __proto__.
-  Object.defineProperty(holder, key, {
-    value: lossless,
-    enumerable: true,
-    writable: true,
-    configurable: true,
-  });
-  cursor.offset += source.length;
+  return lossless;
 }
 
 function canonicalOrUndefined(value: unknown): string | undefined {
@@ -98,16 +112,28 @@ function canonicalOrUndefined(value: unknown): string | undefined {
   }
 }
 
-/** End of the JSON value that starts at `start` of a text that is known to be JSON. */
-function endOfValue(text: string, start: number): number {
+/** End of the JSON value that starts at `start`; undefined where it is longer than `maxLength`. */
+function endOfValue(text: string, start: number, maxLength: number): number | undefined {
+  const limit = start + maxLength;
   let depth = 0;
   for (let index = start; index < text.length; index++) {
-    const character = text[index];
-    if (character === '"') index = endOfString(text, index);
-    else if (character === "[" || character === "{") depth += 1;
-    else if (character === "]" || character === "}") depth -= 1;
-    else if (character === "," && depth === 0) return index;
-    if (depth < 0) return index;
+    if (index > limit) return undefined;
+    switch (text.charCodeAt(index)) {
+      case 0x22:
+        index = endOfString(text, index);
+        break;
+      case 0x5b:
+      case 0x7b:
+        depth += 1;
+        break;
+      case 0x5d:
+      case 0x7d:
+        depth -= 1;
+        if (depth < 0) return index;
+        break;
+      case 0x2c:
+        if (depth === 0) return index;
+    }
   }
   return text.length;
 }

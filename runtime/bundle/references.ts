@@ -12,6 +12,7 @@ export function* checkReferences(content: BundleContent): Generator<undefined, v
   for (const server of content.registry.servers) {
     addUnique(servers, server.id, "registry.json: server");
     for (const leaf of server.leaves) {
+      yield;
       addUnique(actions, leaf.action, "registry.json: leaf");
       for (const entry of leaf.definitions) {
         mustResolve(

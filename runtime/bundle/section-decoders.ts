@@ -35,6 +35,7 @@ import {
   digest,
   finiteNumber,
   jsonObject,
+  jsonValue,
   listOf,
   mapOf,
   nonEmptyText,
@@ -44,6 +45,7 @@ import {
   wholeNumber,
 } from "./decoder.ts";
 import type { Decode } from "./decoder.ts";
+import type { JsonValue } from "#std";
 import { schemaProgram } from "./schema-decoder.ts";
 
 const texts = listOf(text);
@@ -100,7 +102,19 @@ const server = closedObject<ServerEntry>(
   {},
 );
 
-export const registrySection = closedObject<RegistrySection>({ servers: listOf(server) }, {});
+/** In steps: a server at a time. */
+export function* registrySection(
+  value: JsonValue | undefined,
+  at: string,
+): Generator<undefined, RegistrySection> {
+  const { servers } = registryOutline(value, at);
+  return { servers: yield* eachOf(server, servers, `${at}.servers`) };
+}
+
+const registryOutline = closedObject<{ readonly servers: readonly JsonValue[] }>(
+  { servers: listOf(jsonValue) },
+  {},
+);
 
 // ── policies.json ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,10 +143,32 @@ const slice = closedObject<Slice>(
   {},
 );
 
-export const policySection = closedObject<PolicySection>(
-  { residuals: mapOf(jsonObject, digest), schemas: mapOf(jsonObject, digest), slices: listOf(slice) },
+const policyOutline = closedObject<Omit<PolicySection, "slices"> & { readonly slices: readonly JsonValue[] }>(
+  { residuals: mapOf(jsonObject, digest), schemas: mapOf(jsonObject, digest), slices: listOf(jsonValue) },
   {},
 );
+
+/** In steps: a slice at a time. */
+export function* policySection(
+  value: JsonValue | undefined,
+  at: string,
+): Generator<undefined, PolicySection> {
+  const outline = policyOutline(value, at);
+  return { ...outline, slices: yield* eachOf(slice, outline.slices, `${at}.slices`) };
+}
+
+function* eachOf<T>(
+  decode: Decode<T>,
+  items: readonly JsonValue[],
+  at: string,
+): Generator<undefined, readonly T[]> {
+  const decoded: T[] = [];
+  for (const [index, item] of items.entries()) {
+    decoded.push(decode(item, `${at}[${String(index)}]`));
+    yield;
+  }
+  return decoded;
+}
 
 // ── routes.json ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -31,6 +31,53 @@ describe("canonical JSON", () => {
     expect(canonicalJson(parsed)).toBe(`[${expected}]`);
   });
 
+  it("reads a long text as it reads a short one", () => {
+    const member = fc.tuple(fc.string(), fc.jsonValue({ noUnicodeString: false }));
+    fc.assert(
+      fc.property(fc.array(member, { maxLength: 8 }), (members) => {
+        const filler = Array.from({ length: 400 }, (_, index) => ({ index, text: '"[{,\\'.repeat(20) }));
+        const value = { ...Object.fromEntries(members), list: filler, nested: { deep: { list: filler } } };
+        const text = canonicalJson(value);
+        expect(text.length).toBeGreaterThan(80_000);
+        expect(canonicalJson(parseCanonicalJson(text))).toBe(text);
+        expect(parseCanonicalJson(text)).toEqual(JSON.parse(text));
+      }),
+      { seed: 12, numRuns: 50 },
+    );
+  });
+
+  describe("a long text that is not canonical is refused:", () => {
+    const list = Array.from({ length: 20_000 }, (_, index) => index);
+    const text = canonicalJson({ a: list, b: { ["__proto__"]: list }, c: 1 });
+    const swap = (from: string, to: string): string => {
+      expect(text).toContain(from);
+      return text.replace(from, to);
+    };
+    it.each([
+      ["white space in a list", swap("9999,", "9999, ")],
+      ["white space before a member", swap('"b"', ' "b"')],
+      ["a duplicate member", swap('"b"', '"a"')],
+      ["members out of order", swap('"c"', '"aa"')],
+      ["an escaped name", swap('"b"', '"\\u0062"')],
+      ["another spelling of a number", swap("9999,", "9999.0,")],
+      ["a trailing comma", swap("19999]", "19999,]")],
+      ["a missing comma", swap("9999,10000", "9999 10000")],
+      ["a missing end", text.slice(0, -1)],
+      ["text after the end", `${text}1`],
+      ["another bracket", swap("19999]", "19999}")],
+    ])("%s", (_name, wrong) => {
+      expect(() => parseCanonicalJson(wrong)).toThrow();
+    });
+
+    it("but it is itself read", () => {
+      const value = parseCanonicalJson(text);
+      expect(canonicalJson(value)).toBe(text);
+      expect(Object.getPrototypeOf((value as { readonly b: object }).b)).toBe(Object.prototype);
+      const raw = text.replace("9999,", "9007199254740993,");
+      expect(canonicalJson(parseCanonicalJson(raw))).toBe(raw);
+    });
+  });
+
   it("keeps a number lossless only where it must", () => {
     const [small, large] = parseCanonicalJson("[12,9007199254740993]") as readonly unknown[];
     expect(small).toBe(12);
