@@ -25,7 +25,7 @@ import { Turn } from "./turn.ts";
 /** A throwing call leaks wasm stack; an instance dies after some 1,400 of them. */
 const maxThrowsPerInstance = 64;
 /** Work between two turns of the event loop while a generation is prepared. */
-const turnBudgetMs = 8;
+const turnBudgetMs = 4;
 
 export interface CedarPdpOptions {
   readonly signal?: AbortSignal;
@@ -64,9 +64,9 @@ export async function createCedarPdp(
 ): Promise<Pdp> {
   await prepareCedar();
   const createInstance = options.createInstance ?? createCedarInstance;
-  const slices = indexSlices(policies, registry);
-  const pdp = new CedarPdp(policies, slices, createInstance);
   const turn = new Turn(turnBudgetMs, options.signal);
+  const slices = await indexSlices(policies, registry, turn);
+  const pdp = new CedarPdp(policies, slices, createInstance);
   for (const slice of slices.values()) {
     for (const mode of ["call", "visibility"] as const) {
       await turn.pause();
@@ -206,13 +206,18 @@ function readAnswer(answer: ReturnType<CedarInstance["statefulIsAuthorized"]>): 
   return denial(decision === "deny" ? reasons : []);
 }
 
-function indexSlices(policies: PolicySection, registry: RegistrySection): ReadonlyMap<string, PreparedSlice> {
+async function indexSlices(
+  policies: PolicySection,
+  registry: RegistrySection,
+  turn: Turn,
+): Promise<ReadonlyMap<string, PreparedSlice>> {
   const serverOf = new Map(
     registry.servers.flatMap((server) => server.leaves.map((leaf) => [leaf.action, server])),
   );
   const views = new Map<Digest, SchemaView>();
   const slices = new Map<string, PreparedSlice>();
   for (const slice of policies.slices) {
+    await turn.pause();
     const key = sliceKey(slice.tenant, slice.action);
     const server = serverOf.get(slice.action);
     if (server === undefined)

@@ -60,7 +60,7 @@ interface CompiledSlice {
 }
 
 /** Work between two turns of the event loop while a bundle is compiled. */
-const turnBudgetMs = 8;
+const turnBudgetMs = 4;
 
 /**
  * Compiles everything a decision needs. Throws TrustError BUNDLE_INVALID where a program, pattern, slice or policy

@@ -13,6 +13,7 @@ import type { CompiledSlice } from "./interpreter/compile-slice.ts";
 import { UnsupportedConstruct } from "./interpreter/unsupported.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
+import { Turn } from "./turn.ts";
 
 /** What a cross-check found; no argument values in it. */
 export interface DecisionDifference {
@@ -35,6 +36,8 @@ export interface InterpretedPdp extends Pdp {
 }
 
 const CROSS_CHECK_EVERY = 256;
+/** Work between two turns of the event loop while the slices are compiled. */
+const turnBudgetMs = 4;
 
 /** As `createCedarPdp`; throws what it throws. */
 export async function createInterpretedPdp(
@@ -43,7 +46,7 @@ export async function createInterpretedPdp(
   options: InterpretedPdpOptions = {},
 ): Promise<InterpretedPdp> {
   const reference = await createCedarPdp(policies, registry, options);
-  const slices = compileSlices(policies, registry);
+  const slices = await compileSlices(policies, registry, new Turn(turnBudgetMs, options.signal));
   const total = policies.slices.length;
   const crossCheckEvery = options.crossCheckEvery ?? CROSS_CHECK_EVERY;
   let disposed = false;
@@ -72,12 +75,17 @@ export async function createInterpretedPdp(
   };
 }
 
-function compileSlices(policies: PolicySection, registry: RegistrySection): Map<string, CompiledSlice> {
+async function compileSlices(
+  policies: PolicySection,
+  registry: RegistrySection,
+  turn: Turn,
+): Promise<Map<string, CompiledSlice>> {
   const servers = new Map(
     registry.servers.flatMap((server) => server.leaves.map((leaf) => [leaf.action, server])),
   );
   const slices = new Map<string, CompiledSlice>();
   for (const slice of policies.slices) {
+    await turn.pause();
     const server = servers.get(slice.action);
     const schema = policies.schemas[slice.schema];
     if (server === undefined || !isJsonObject(schema)) continue;
