@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { CEDAR_CODES, compileCedar } from "../../../../compiler/cedar/index.ts";
 import type { CedarFinding } from "../../../../compiler/cedar/index.ts";
-import { MODEL } from "./model.ts";
+import { MODEL, leaf, server, text, whole } from "./model.ts";
 
 interface Case {
   readonly name: string;
@@ -41,6 +41,24 @@ describe("findings", () => {
     expect(first?.help).toBe('Did you mean "Developer"?');
     const [second] = compile('forbid (principal, action, resource) when { principal.department like "*" };');
     expect(second?.help).toBe("Test it first: `principal has department && …`.");
+  });
+
+  test("arise on each leaf by the types it has", () => {
+    const leaves = [
+      leaf("shop", "tool", "a", [["q", text, true]]),
+      leaf("shop", "tool", "b", [["q", text, true]]),
+      leaf("shop", "tool", "c", [["q", whole, true]]),
+      leaf("shop", "tool", "d", [["q", text, false]]),
+      leaf("shop", "tool", "e", []),
+    ];
+    const model = { ...MODEL, servers: [server("shop", "internal", [], leaves)] };
+    const source = 'permit (principal, action, resource) when { context.arguments.q == "x" };';
+    const { findings } = compileCedar({ sources: [{ file: "p.cedar", text: source }], generated: [], model });
+    expect(findings.map((item) => [item.code, item.message])).toEqual([
+      ["CEDAR_OPTIONAL_ATTRIBUTE", expect.stringContaining("d on shop")],
+      ["CEDAR_TYPE", expect.stringContaining("String")],
+      ["CEDAR_UNKNOWN_ATTRIBUTE", expect.stringContaining("e on shop")],
+    ]);
   });
 
   test("have codes in order", () => {
