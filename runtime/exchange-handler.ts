@@ -11,7 +11,8 @@ import type { Authenticated, Checked, Exchange, Reached } from "./pipeline/excha
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import { ReplyChannel } from "./pipeline/reply-channel.ts";
 import { sendDenial } from "./pipeline/reply.ts";
-import { escapedFault, refuse, runExchange } from "./pipeline/run-exchange.ts";
+import { settleBefore } from "./pipeline/pipeline.ts";
+import { DENIAL_RECORD_TIMEOUT_MS, escapedFault, refuse, runExchange } from "./pipeline/run-exchange.ts";
 import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
 import type { Denial } from "./pipeline/verdict.ts";
 import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
@@ -122,7 +123,8 @@ async function refuseEarly(
   const id = randomUUID();
   const reply = new ReplyChannel(inbound.reply, () => false);
   const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress };
-  const recorded = await options.audit.append({ tenant: SYSTEM_TENANT, event: "auth", body }).then(
+  const appended = options.audit.append({ tenant: SYSTEM_TENANT, event: "auth", body });
+  const recorded = await settleBefore(appended, AbortSignal.timeout(DENIAL_RECORD_TIMEOUT_MS)).then(
     () => denial.detail,
     (fault: unknown) => `${denial.detail}; not recorded: ${escapedFault(fault).detail}`,
   );

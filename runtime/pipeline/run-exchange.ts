@@ -11,7 +11,7 @@ import { sendAnswer, sendDenial } from "./reply.ts";
 import type { Denial } from "./verdict.ts";
 
 /** Longest a reply waits for the record of a denial. */
-const DENIAL_RECORD_TIMEOUT_MS = 5_000;
+export const DENIAL_RECORD_TIMEOUT_MS = 5_000;
 
 export interface ExchangeRunner {
   readonly request: Pipeline<Exchange, Answered>;

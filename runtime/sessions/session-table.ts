@@ -37,13 +37,13 @@ export interface SessionLimits {
 
 export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   maxSessions: 10_000,
-  maxSessionsPerPrincipal: 1_000,
+  maxSessionsPerPrincipal: 64,
   idleMs: 30 * 60_000,
 };
 
 export class SessionTable {
   readonly #sessions = new Map<string, LegacySession>();
-  readonly #perPrincipal = new Map<string, number>();
+  readonly #owned = new Map<string, Set<LegacySession>>();
   readonly #limits: SessionLimits;
   readonly #clock: Clock;
   readonly #onEnd: (session: LegacySession) => void;
@@ -58,15 +58,16 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
-  /** @throws {AegisError} SESSION_LIMIT */
+  /**
+   * A principal at its cap loses its own longest unused session, never somebody else's: clients that vanish without a
+   * DELETE must not lock their user out.
+   * @throws {AegisError} SESSION_LIMIT where the table is full, or all of the principal's sessions are in use
+   */
   open(facts: Pick<LegacySession, SessionFacts>): LegacySession {
     const ownerKey = JSON.stringify([facts.issuer, facts.principal.tenant, facts.principal.id]);
-    const held = this.#perPrincipal.get(ownerKey) ?? 0;
-    if (this.#sessions.size >= this.#limits.maxSessions || held >= this.#limits.maxSessionsPerPrincipal) {
-      throw new AegisError(
-        "SESSION_LIMIT",
-        `${this.#sessions.size} sessions open, ${held} of this principal`,
-      );
+    this.#makeRoom(ownerKey);
+    if (this.#sessions.size >= this.#limits.maxSessions) {
+      throw new AegisError("SESSION_LIMIT", `${this.#sessions.size} sessions open`);
     }
     const session: LegacySession = {
       ...facts,
@@ -77,8 +78,22 @@ export class SessionTable {
       stream: undefined,
     };
     this.#sessions.set(session.id, session);
-    this.#perPrincipal.set(ownerKey, held + 1);
+    const owned = this.#owned.get(ownerKey) ?? new Set();
+    this.#owned.set(ownerKey, owned.add(session));
     return session;
+  }
+
+  #makeRoom(ownerKey: string): void {
+    const owned = this.#owned.get(ownerKey);
+    if (owned === undefined || owned.size < this.#limits.maxSessionsPerPrincipal) return;
+    let oldest: LegacySession | undefined;
+    for (const session of owned) {
+      if (session.inFlight.size > 0 || session.stream !== undefined) continue;
+      if (oldest === undefined || session.lastUsedMs < oldest.lastUsedMs) oldest = session;
+    }
+    if (oldest === undefined)
+      throw new AegisError("SESSION_LIMIT", `${owned.size} sessions of this principal in use`);
+    this.end(oldest);
   }
 
   /**
@@ -97,9 +112,9 @@ export class SessionTable {
 
   end(session: LegacySession): void {
     if (!this.#sessions.delete(session.id)) return;
-    const held = (this.#perPrincipal.get(session.ownerKey) ?? 1) - 1;
-    if (held <= 0) this.#perPrincipal.delete(session.ownerKey);
-    else this.#perPrincipal.set(session.ownerKey, held);
+    const owned = this.#owned.get(session.ownerKey);
+    owned?.delete(session);
+    if (owned?.size === 0) this.#owned.delete(session.ownerKey);
     session.stream?.end();
     for (const cancel of session.inFlight.values()) cancel();
     this.#onEnd(session);
