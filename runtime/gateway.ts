@@ -1,7 +1,7 @@
 // The composition root of the gateway: makes every part, connects them, and owns their start and their end.
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { createAuditProcess } from "#audit";
+import { createAuditProcess, openCheckpointFile } from "#audit";
 import type { AuditProcessLog } from "#audit";
 import { openPinnedRoot } from "#bundle";
 import { systemClock } from "#std";
@@ -64,14 +64,7 @@ const UNRECORDED_INTERVAL_MS = 1_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { config, logger, metrics, clock = systemClock } = options;
   const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
-  const audit = await createAuditProcess({
-    dir: config.audit.dir,
-    stateDir: config.stateDir,
-    logId: `${hostname()}/${config.release.channel}`,
-    mode: config.audit.mode,
-    // `batch` acknowledges what no process death can lose; a power failure can lose its last 5 ms. `sync` loses nothing.
-    batchAcknowledgement: "written",
-  });
+  const audit = await openAudit(config, logger);
   const sessions = new SessionTable(
     { ...DEFAULT_SESSION_LIMITS, maxSessions: config.limits.maxSessions },
     clock,
@@ -128,6 +121,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       draining = true;
       clearInterval(sweep);
       await drain({ listener, admin, sessions, release, audit, graceMs });
+    },
+  };
+}
+
+async function openAudit(config: ProcessConfig, logger: Logger): Promise<AuditProcessLog> {
+  const { dir, mode, checkpointFile } = config.audit;
+  const onFault = (fault: string): void => logger.error("checkpoint not kept", { fault });
+  const checkpoints =
+    checkpointFile === undefined ? undefined : await openCheckpointFile({ path: checkpointFile, onFault });
+  const log = await createAuditProcess({
+    dir,
+    stateDir: config.stateDir,
+    logId: `${hostname()}/${config.release.channel}`,
+    mode,
+    // `batch` acknowledges what no process death can lose; a power failure can lose its last 5 ms. `sync` loses nothing.
+    batchAcknowledgement: "written",
+    ...(checkpoints === undefined ? {} : { onCheckpoint: checkpoints.keep }),
+    onFault: (fault) => logger.error("audit log not writable", { fault }),
+    onRecovered: () => logger.info("audit log writable again"),
+  });
+  if (checkpoints === undefined) return log;
+  return {
+    ...log,
+    close: async () => {
+      // The last checkpoint is the one that covers the seal.
+      await log.close().finally(checkpoints.close);
     },
   };
 }

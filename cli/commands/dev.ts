@@ -42,7 +42,7 @@ export function registerDev(program: Command, host: CommandHost): void {
       host.action(async (dir: string, options: DevOptions) => {
         const root = await projectDir(dir, host.io);
         const port = parsePort(options.port);
-        const programs = await loadPrograms(options.programs, host.io.cwd);
+        const programs = await loadPrograms(options.programs, host.io, "keep");
         return untilStopped(host.io, options.state, (life) =>
           dev(
             { root, port, programs, environment: options.environment, demo: options.demoServers === true },

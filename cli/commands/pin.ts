@@ -9,7 +9,7 @@ import { loadPrograms } from "../dev/programs.ts";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
-import { jsonDocument } from "../output/io.ts";
+import { jsonDocument, plural } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
@@ -59,7 +59,7 @@ async function pin(
   if (chosen === undefined) return EXIT.checkFailed;
   const live = await pinServers({
     servers: chosen,
-    programs: await loadPrograms(options.programs, host.io.cwd),
+    programs: await loadPrograms(options.programs, host.io, "resolve"),
     signal: AbortSignal.timeout(10 * 60_000),
     onProgress: ({ server, text }) => host.io.err(`${server}: ${text}\n`),
   });
@@ -136,7 +136,7 @@ function report(outcomes: readonly ServerOutcome[], options: PinOptions, host: C
     if (outcome.error !== undefined) host.io.err(`${outcome.server}: ${outcome.error}\n`);
     else
       host.io.out(
-        `${outcome.server}: ${outcome.changes.length === 0 ? "as pinned" : `${outcome.changes.length} changes`}\n`,
+        `${outcome.server}: ${outcome.changes.length === 0 ? "as pinned" : plural(outcome.changes.length, "change")}\n`,
       );
     for (const change of outcome.changes) host.io.out(describeChange(change));
   }

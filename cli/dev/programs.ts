@@ -1,19 +1,28 @@
 // What logical programs run, read from the `programs` of a gateway.json.
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { ConfigError, decodePrograms } from "#config";
 import type { ProgramEntry } from "#upstream";
 import { isJsonObject } from "#std";
+import type { JsonValue } from "#std";
 import { CliError } from "../output/cli-error.ts";
+import type { CliIo } from "../output/io.ts";
 
-/** An empty map without a file. @throws {CliError} for a file without a usable `programs` object */
+/**
+ * The programs of a file, as the gateway reads them; an empty map without one. With `resolve` their secrets are read;
+ * with `keep` the references stay, for a gateway.json that is written: secrets are not copied into files.
+ * @throws {CliError} for a file without usable `programs`
+ */
 export async function loadPrograms(
   file: string | undefined,
-  cwd: string,
+  io: Pick<CliIo, "cwd" | "env">,
+  secrets: "resolve" | "keep",
 ): Promise<ReadonlyMap<string, ProgramEntry>> {
   if (file === undefined) return new Map();
-  let parsed: unknown;
+  const path = resolve(io.cwd, file);
+  let parsed: JsonValue;
   try {
-    parsed = JSON.parse(await readFile(resolve(cwd, file), "utf8"));
+    parsed = JSON.parse(await readFile(path, "utf8")) as JsonValue;
   } catch (cause) {
     throw new CliError(
       `${file} cannot be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -22,16 +31,10 @@ export async function loadPrograms(
   }
   const programs = isJsonObject(parsed) ? parsed["programs"] : undefined;
   if (!isJsonObject(programs)) throw new CliError(`${file} has no "programs" object`);
-  return new Map(Object.entries(programs).map(([name, entry]) => [name, programEntry(name, entry, file)]));
-}
-
-function programEntry(name: string, entry: unknown, file: string): ProgramEntry {
-  const command = isJsonObject(entry) ? entry["command"] : undefined;
-  if (!isJsonObject(entry) || typeof command !== "string")
-    throw new CliError(`${file}: programs.${name} has no "command"`);
-  const args = entry["args"];
-  const isList = Array.isArray(args) && args.every((item) => typeof item === "string");
-  if (args !== undefined && !isList)
-    throw new CliError(`${file}: programs.${name}.args is not a list of strings`);
-  return { command, args: isList ? (args as string[]) : [] };
+  try {
+    return decodePrograms(programs, { file, baseDir: dirname(path), environment: io.env, secrets });
+  } catch (fault) {
+    if (fault instanceof ConfigError) throw new CliError(fault.message, { cause: fault });
+    throw fault;
+  }
 }

@@ -11,6 +11,8 @@ export type { AuditLogOptions, AuditMode, AuditSettings, BatchAcknowledgement } 
 export { AuditStartError, isAuditStartError } from "./audit-errors.ts";
 export type { AuditStartCode } from "./audit-errors.ts";
 export { createAuditLog } from "./in-process-log.ts";
+export { openCheckpointFile } from "./checkpoint-file.ts";
+export type { CheckpointFile, CheckpointFileOptions } from "./checkpoint-file.ts";
 export { createAuditProcess } from "./writer-process.ts";
 export type { AuditProcessLog, AuditProcessOptions } from "./writer-process.ts";
 export { appendOnlyArm } from "./append-only-arm.ts";

@@ -18,6 +18,8 @@ export interface LogContext {
   readonly logJson: string;
   readonly keys: AuditKeys;
   readonly clock: Clock;
+  /** Told of every checkpoint line once it is durable. */
+  readonly onCheckpoint?: ((line: string) => void) | undefined;
 }
 
 /** A record on its way into the log; the body is already JSON text on one line. */
@@ -41,8 +43,8 @@ export interface OpenSegment {
   readonly lines: () => number;
   /** Lines that no checkpoint covers yet. */
   readonly uncheckpointed: () => number;
-  /** Signs the present root into the checkpoint file. Everything added must have been synced. Returns the line. */
-  readonly checkpoint: () => Promise<string>;
+  /** Signs the present root into the checkpoint file. Everything added must have been synced. */
+  readonly checkpoint: () => Promise<void>;
   /** Seals and closes. Returns the seal's hash. */
   readonly seal: (reason: SealReason) => Promise<string>;
   /** Closes the descriptors without a word; for a segment that failed. */
@@ -98,7 +100,7 @@ function checkpointWriter(context: LogContext, state: ChainState, segment: numbe
   let covered = 0;
   return {
     covered: () => covered,
-    write: async (sealed: string | null): Promise<string> => {
+    write: async (sealed: string | null): Promise<void> => {
       if (file === undefined) {
         file = await context.fs.open(`${context.dir}/${checkpointName(segment)}`, "create");
         await context.fs.syncDirectory(context.dir);
@@ -117,7 +119,7 @@ function checkpointWriter(context: LogContext, state: ChainState, segment: numbe
       await file.datasync();
       previous = statement.hash;
       covered = size;
-      return statement.line;
+      context.onCheckpoint?.(statement.line);
     },
     close: async () => file?.close(),
     abandon: () => closeQuietly(file),

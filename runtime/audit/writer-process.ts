@@ -32,6 +32,13 @@ export interface AuditProcessOptions extends Omit<AuditLogOptions, "fs" | "clock
   readonly writerEntry?: string;
   /** Longest pause before a writer that ended is replaced; default 1,000. */
   readonly restartMaxDelayMs?: number;
+  /**
+   * Told, once each time, why the log stopped taking records: its writer ended or cannot be started again, the disk is
+   * full or failed. Must not throw.
+   */
+  readonly onFault?: (detail: string) => void;
+  /** Told when it takes records again. Must not throw. */
+  readonly onRecovered?: () => void;
 }
 
 export interface AuditProcessLog extends ObservableAuditLog {
@@ -53,6 +60,10 @@ interface Supervisor {
   readonly settings: AuditSettings;
   readonly entry: string;
   readonly onCheckpoint: ((line: string) => void) | undefined;
+  readonly onFault: ((detail: string) => void) | undefined;
+  readonly onRecovered: (() => void) | undefined;
+  /** What was told last; undefined where the log takes records. */
+  toldFault: string | undefined;
   readonly pending: Map<number, Waiting>;
   readonly heads: Map<string, ChainHead>;
   readonly writableWaiters: Set<() => void>;
@@ -97,8 +108,16 @@ function faultOf(supervisor: Supervisor): string | undefined {
   return supervisor.ready ? supervisor.writerFault : "no audit writer";
 }
 
-function announceWritable(supervisor: Supervisor): void {
-  if (faultOf(supervisor) !== undefined) return;
+/** Tells of a change of state; `detail` says more than the fault does. */
+function announceState(supervisor: Supervisor, detail?: string): void {
+  const fault = faultOf(supervisor);
+  const told = supervisor.toldFault;
+  supervisor.toldFault = fault === undefined ? undefined : (detail ?? told ?? fault);
+  if (supervisor.supervised && supervisor.closing === undefined && supervisor.toldFault !== told) {
+    if (supervisor.toldFault === undefined) supervisor.onRecovered?.();
+    else supervisor.onFault?.(supervisor.toldFault);
+  }
+  if (fault !== undefined) return;
   for (const waiter of supervisor.writableWaiters) waiter();
   supervisor.writableWaiters.clear();
 }
@@ -146,7 +165,7 @@ function takeReply(supervisor: Supervisor, reply: WriterReply, attempt: Attempt)
     case "state":
       supervisor.writerFault = reply.state.fault ?? undefined;
       supervisor.stats = reply.state.stats;
-      announceWritable(supervisor);
+      announceState(supervisor);
       return;
     case "checkpoint":
       supervisor.onCheckpoint?.(reply.line);
@@ -187,6 +206,7 @@ function startWriter(supervisor: Supervisor): Promise<void> {
   return new Promise((resolve, reject) => {
     const { child, socket } = spawnWriter(supervisor);
     const startedMs = performance.now();
+    let wasReady = false;
     supervisor.child = child;
     supervisor.socket = socket;
     supervisor.writerFault = undefined;
@@ -194,8 +214,9 @@ function startWriter(supervisor: Supervisor): Promise<void> {
     const attempt: Attempt = {
       ready: () => {
         clearTimeout(timeout);
+        wasReady = true;
         supervisor.ready = true;
-        announceWritable(supervisor);
+        announceState(supervisor);
         resolve();
       },
       failed: reject,
@@ -219,12 +240,11 @@ function startWriter(supervisor: Supervisor): Promise<void> {
       ended = true;
       clearTimeout(timeout);
       writerEnded(supervisor, performance.now() - startedMs > HEALTHY_AFTER_MS);
-      reject(unavailable(detail));
+      announceState(supervisor, wasReady ? detail : undefined);
+      reject(unavailable(`${detail} before it was ready`));
     };
     // `close` comes after the last reply was read, so that a durable record is never reported as lost.
-    child.on("close", (code, signal) =>
-      end(`the audit writer ended (${signal ?? `code ${String(code)}`}) before it was ready`),
-    );
+    child.on("close", (code, signal) => end(`the audit writer ended (${signal ?? `code ${String(code)}`})`));
     child.on("error", (fault) => end(`the audit writer could not be started: ${fault.message}`));
     socket.write(encodeRequest({ kind: "start", settings: supervisor.settings }));
   });
@@ -247,7 +267,9 @@ function scheduleRestart(supervisor: Supervisor): void {
   clearTimeout(supervisor.restartTimer);
   supervisor.restartTimer = setTimeout(() => {
     // A start that fails ends its process, and that schedules the next.
-    startWriter(supervisor).catch(() => undefined);
+    startWriter(supervisor).catch((fault: unknown) =>
+      announceState(supervisor, fault instanceof Error ? fault.message : String(fault)),
+    );
   }, supervisor.restartDelayMs);
   supervisor.restartDelayMs = Math.min(supervisor.restartDelayMs * 2, supervisor.restartMaxDelayMs);
 }
@@ -323,11 +345,15 @@ function whenWritable(supervisor: Supervisor, signal: AbortSignal): Promise<void
 }
 
 function createSupervisor(options: AuditProcessOptions): Supervisor {
-  const { writerEntry, onCheckpoint, restartMaxDelayMs = RESTART_MAX_DELAY_MS, ...given } = options;
+  const { writerEntry, onCheckpoint, onFault, onRecovered, ...rest } = options;
+  const { restartMaxDelayMs = RESTART_MAX_DELAY_MS, ...given } = rest;
   return {
     settings: auditSettings(given),
     entry: writerEntry ?? defaultEntry(),
     onCheckpoint,
+    onFault,
+    onRecovered,
+    toldFault: undefined,
     pending: new Map(),
     heads: new Map(),
     writableWaiters: new Set(),

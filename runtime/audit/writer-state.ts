@@ -23,7 +23,6 @@ export interface Writer {
   readonly context: LogContext;
   readonly clock: Clock;
   readonly lock: DirectoryLock;
-  readonly onCheckpoint: ((line: string) => void) | undefined;
   readonly queue: Waiting[];
   readonly published: Map<string, { sequence: number; hash: string }>;
   state: ChainState;
@@ -74,14 +73,12 @@ export function initialWriter(
   context: LogContext,
   lock: DirectoryLock,
   state: ChainState,
-  onCheckpoint: ((line: string) => void) | undefined,
 ): Writer {
   return {
     settings,
     context,
     clock: context.clock,
     lock,
-    onCheckpoint,
     queue: [],
     published: new Map(),
     state,

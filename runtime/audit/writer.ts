@@ -216,9 +216,8 @@ async function syncNow(writer: Writer, segment: OpenSegment): Promise<void> {
 
 async function checkpoint(writer: Writer, segment: OpenSegment): Promise<void> {
   if (writer.dirty) await syncNow(writer, segment);
-  const line = await segment.checkpoint();
+  await segment.checkpoint();
   writer.checkpointAtMs = writer.clock.monotonicMs() + writer.settings.checkpointIntervalMs;
-  writer.onCheckpoint?.(line);
 }
 
 async function checkSpace(writer: Writer): Promise<void> {
@@ -340,18 +339,14 @@ async function closeWriter(writer: Writer): Promise<void> {
   }
 }
 
-async function openWriter(
-  settings: AuditSettings,
-  parts: Omit<LogContext, "logJson">,
-  onCheckpoint: ((line: string) => void) | undefined,
-): Promise<Writer> {
+async function openWriter(settings: AuditSettings, parts: Omit<LogContext, "logJson">): Promise<Writer> {
   const lock = await lockDirectory(settings.dir, settings.lockWaitMs);
   let writer: Writer | undefined;
   try {
     const logId = await settleLogId(parts.fs, parts.dir, settings.logId);
     const context: LogContext = { ...parts, logJson: oneLineJson(logId) };
     const recovered = await recoverLog(context);
-    writer = initialWriter(settings, context, lock, recovered.state, onCheckpoint);
+    writer = initialWriter(settings, context, lock, recovered.state);
     const gaps = gapRecords(recovered, { kind: "start" });
     await startSegment(writer, recovered.nextSegment, recovered.previousSeal, gaps);
     await checkSpace(writer);
@@ -375,11 +370,11 @@ export async function createAuditWriter(options: AuditLogOptions, keys: AuditKey
   const settings = auditSettings(options);
   const clock = options.clock ?? systemClock;
   const fs = options.fs ?? nodeAuditFs;
-  const parts = { fs, dir: settings.dir, keys, clock };
+  const parts = { fs, dir: settings.dir, keys, clock, onCheckpoint: options.onCheckpoint };
   let writer: Writer;
   try {
     await fs.makeDirectory(settings.dir);
-    writer = await openWriter(settings, parts, options.onCheckpoint);
+    writer = await openWriter(settings, parts);
   } catch (fault) {
     if (fault instanceof AuditStartError) throw fault;
     throw unavailable(`the audit log could not be opened: ${faultText(fault)}`, fault);

@@ -9,6 +9,21 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
+/** Longest list of a configuration. */
+export const MAX_LIST_ITEMS = 256;
+
+/** Every problem of a configuration, in the order of the file's sections. */
+export class ConfigError extends Error {
+  readonly problems: readonly ConfigProblem[];
+  constructor(file: string, problems: readonly ConfigProblem[]) {
+    super(
+      [`${file} is not usable:`, ...problems.map(({ path, message }) => `  ${path} ${message}`)].join("\n"),
+    );
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
 export interface NumberRange {
   readonly min: number;
   readonly max: number;

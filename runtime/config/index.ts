@@ -1,5 +1,8 @@
 // Door #config: the configuration of a gateway process.
-export { CONFIG_NUMBERS, ConfigError, decodeProcessConfig, loadProcessConfig } from "./process-config.ts";
+export { CONFIG_NUMBERS, decodeProcessConfig, loadProcessConfig } from "./process-config.ts";
+export { ConfigError } from "./config-decoder.ts";
+export { decodePrograms } from "./programs.ts";
+export type { DecodeProgramsOptions, ProgramConfig } from "./programs.ts";
 export type {
   AdminConfig,
   AuditConfig,
@@ -8,7 +11,6 @@ export type {
   LogLevel,
   ProcessConfig,
   ProcessLimits,
-  ProgramConfig,
   ReleaseConfig,
   TrustConfig,
 } from "./process-config.ts";

@@ -1,11 +1,11 @@
 // gateway.json: addresses, sources, trust root, programs, directories and resource caps of one gateway process. Never
 // policy: nothing here can make a decision wider. The only reader of the process environment.
 import { readFileSync } from "node:fs";
-import { isAbsolute, resolve } from "node:path";
-import type { JsonObject, JsonValue } from "#std";
-import { ConfigReader, memberPath } from "./config-decoder.ts";
-import type { ConfigProblem } from "./config-decoder.ts";
-import { isReference, resolveReference } from "./secrets.ts";
+import { resolve } from "node:path";
+import type { JsonValue } from "#std";
+import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
+import { pathsFrom, readPrograms } from "./programs.ts";
+import type { PathResolver, ProgramConfig } from "./programs.ts";
 import type { SecretSource } from "./secrets.ts";
 
 export interface ListenConfig {
@@ -43,16 +43,9 @@ export interface TrustConfig {
 
 export interface AuditConfig {
   readonly dir: string;
+  /** Every signed checkpoint is appended to this file too: best on another volume. Absent = nowhere else. */
+  readonly checkpointFile?: string;
   readonly mode: "sync" | "batch";
-}
-
-/** What a logical program of a bundle runs. Secrets are resolved. */
-export interface ProgramConfig {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** The whole environment of the program: nothing is inherited but what is named here. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd?: string;
 }
 
 /** Caps of the process. */
@@ -78,18 +71,6 @@ export interface ProcessConfig {
   readonly log: { readonly level: LogLevel };
 }
 
-/** Every problem of a configuration, in the order of the file's sections. */
-export class ConfigError extends Error {
-  readonly problems: readonly ConfigProblem[];
-  constructor(file: string, problems: readonly ConfigProblem[]) {
-    super(
-      [`${file} is not usable:`, ...problems.map(({ path, message }) => `  ${path} ${message}`)].join("\n"),
-    );
-    this.name = "ConfigError";
-    this.problems = problems;
-  }
-}
-
 /** Ranges and defaults of every number; gateway.schema.json states the same. */
 export const CONFIG_NUMBERS = {
   "listen.port": { min: 0, max: 65_535, fallback: 8_080 },
@@ -104,7 +85,6 @@ export const CONFIG_NUMBERS = {
 
 const auditModes = ["sync", "batch"] as const;
 const logLevels = ["silent", "error", "warn", "info", "debug"] as const;
-const maxListItems = 256;
 const maxConfigBytes = 1_048_576;
 
 /** Reads and decodes a configuration file; relative paths stand relative to it. Throws ConfigError. */
@@ -150,8 +130,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "log",
   ];
   const root = reader.object(value, "$", keys, true);
-  const at = (path: string): string =>
-    isAbsolute(path) || path === "" ? path : resolve(options.baseDir, path);
+  const at = pathsFrom(options.baseDir);
   const stateDir = at(reader.string(root["stateDir"], "$.stateDir"));
   const config: ProcessConfig = {
     listen: readListen(reader, root["listen"]),
@@ -160,7 +139,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     trust: readTrust(reader, root["trust"], at),
     stateDir,
     audit: readAudit(reader, root["audit"], stateDir, at),
-    programs: readPrograms(reader, root["programs"], options, at),
+    programs: readPrograms(reader, root["programs"], options.environment, at),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
   };
@@ -168,12 +147,10 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
   return config;
 }
 
-type PathResolver = (path: string) => string;
-
 function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenConfig {
   const listen = reader.object(value, "$.listen", ["host", "port", "allowedHosts", "allowedOrigins"], false);
-  const allowedHosts = reader.strings(listen["allowedHosts"], "$.listen.allowedHosts", maxListItems);
-  const allowedOrigins = reader.strings(listen["allowedOrigins"], "$.listen.allowedOrigins", maxListItems);
+  const allowedHosts = reader.strings(listen["allowedHosts"], "$.listen.allowedHosts", MAX_LIST_ITEMS);
+  const allowedOrigins = reader.strings(listen["allowedOrigins"], "$.listen.allowedOrigins", MAX_LIST_ITEMS);
   for (const [index, origin] of (allowedOrigins ?? []).entries()) {
     if (URL.parse(origin)?.origin !== origin) {
       reader.report(`$.listen.allowedOrigins[${index}]`, "must be an origin such as https://app.example");
@@ -246,74 +223,14 @@ function readAudit(
   stateDir: string,
   at: PathResolver,
 ): AuditConfig {
-  const audit = reader.object(value, "$.audit", ["dir", "mode"], false);
+  const audit = reader.object(value, "$.audit", ["dir", "mode", "checkpointFile"], false);
   const dir = reader.optionalString(audit["dir"], "$.audit.dir");
+  const checkpointFile = reader.optionalString(audit["checkpointFile"], "$.audit.checkpointFile");
   return {
     dir: dir === undefined ? resolve(stateDir === "" ? "." : stateDir, "audit") : at(dir),
+    ...(checkpointFile === undefined ? {} : { checkpointFile: at(checkpointFile) }),
     mode: reader.oneOf(audit["mode"], "$.audit.mode", auditModes, "sync"),
   };
-}
-
-function readPrograms(
-  reader: ConfigReader,
-  value: JsonValue | undefined,
-  options: DecodeOptions,
-  at: PathResolver,
-): ReadonlyMap<string, ProgramConfig> {
-  const programs = new Map<string, ProgramConfig>();
-  if (value === undefined) return programs;
-  // Any key is a program name here, so the object is read with its own keys as the known ones.
-  const names =
-    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
-  const table = reader.object(value, "$.programs", names, false);
-  for (const name of names) {
-    const path = memberPath("$.programs", name);
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) reader.report(path, "is not a usable program name");
-    programs.set(name, readProgram(reader, table[name], path, options, at));
-  }
-  return programs;
-}
-
-function readProgram(
-  reader: ConfigReader,
-  value: JsonValue | undefined,
-  path: string,
-  options: DecodeOptions,
-  at: PathResolver,
-): ProgramConfig {
-  const program = reader.object(value, path, ["command", "args", "env", "cwd"], true);
-  const cwd = reader.optionalString(program["cwd"], `${path}.cwd`);
-  return {
-    command: reader.string(program["command"], `${path}.command`),
-    args: reader.strings(program["args"], `${path}.args`, maxListItems) ?? [],
-    env: readEnvironment(reader, program["env"], `${path}.env`, options.environment),
-    ...(cwd === undefined ? {} : { cwd: at(cwd) }),
-  };
-}
-
-function readEnvironment(
-  reader: ConfigReader,
-  value: JsonValue | undefined,
-  path: string,
-  environment: SecretSource,
-): Readonly<Record<string, string>> {
-  const names =
-    typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
-  const table: JsonObject = reader.object(value, path, names, false);
-  const entries: [string, string][] = [];
-  for (const name of names) {
-    const entryPath = memberPath(path, name);
-    const text = table[name];
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) reader.report(entryPath, "is not a usable variable name");
-    if (typeof text !== "string" || text.includes("\0")) reader.report(entryPath, "must be a string");
-    else if (!isReference(text)) entries.push([name, text]);
-    else {
-      const resolved = resolveReference(text, environment);
-      if (resolved.ok) entries.push([name, resolved.value]);
-      else reader.report(entryPath, resolved.message);
-    }
-  }
-  return Object.fromEntries(entries);
 }
 
 function readLimits(reader: ConfigReader, value: JsonValue | undefined): ProcessLimits {

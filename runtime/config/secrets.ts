@@ -1,4 +1,4 @@
-// Secrets by reference: `env:NAME` or `file:/path`. A secret never stands in gateway.json itself.
+// Secrets by reference: `env:NAME` or `file:path`. A secret never stands in gateway.json itself.
 import { readFileSync, statSync } from "node:fs";
 
 /** Larger files are no secrets. */
@@ -14,8 +14,20 @@ export function isReference(text: string): boolean {
   return text.startsWith("env:") || text.startsWith("file:");
 }
 
-/** Reads a reference. Messages name the variable or file, never its content. One trailing line break is dropped. */
-export function resolveReference(text: string, environment: SecretSource): ResolvedSecret {
+/** The same reference with an absolute path, for a reader in another directory. */
+export function absoluteReference(text: string, at: (path: string) => string): string {
+  return text.startsWith("file:") ? `file:${at(text.slice("file:".length))}` : text;
+}
+
+/**
+ * Reads a reference; `at` makes the path of a file absolute. Messages name the variable or file, never its content.
+ * One trailing line break is dropped.
+ */
+export function resolveReference(
+  text: string,
+  environment: SecretSource,
+  at: (path: string) => string,
+): ResolvedSecret {
   if (text.startsWith("env:")) {
     const name = text.slice("env:".length);
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
@@ -23,7 +35,7 @@ export function resolveReference(text: string, environment: SecretSource): Resol
       return { ok: false, message: `environment variable ${name} is not set` };
     return { ok: true, value };
   }
-  const path = text.slice("file:".length);
+  const path = at(text.slice("file:".length));
   try {
     if (statSync(path).size > maxSecretBytes)
       return { ok: false, message: `file ${path} is too large for a secret` };

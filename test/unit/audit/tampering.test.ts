@@ -172,9 +172,9 @@ describe("checkpoints", () => {
     const { readdirSync, readFileSync, cpSync, truncateSync, rmSync } = await import("node:fs");
     const stolen = `${place2.root}/stolen`;
     cpSync(place2.dir, stolen, { recursive: true });
-    await log.close();
     const outside = `${place2.root}/outside`;
     writeFileSync(outside, kept.join(""));
+    await log.close();
     expect((await verifyAuditLog({ dir: stolen, checkpoint: outside })).outcome).toBe("clean");
     const name = `${stolen}/segment-00000001.jsonl`;
     const lines = readFileSync(name, "utf8").split("\n");

@@ -41,7 +41,12 @@ test("records of many callers are durable, in order, and sealed on close", async
 });
 
 test("after a kill what waits is refused, the log says so, and a new writer goes on", async () => {
-  const log = await createAuditProcess(options());
+  const told: string[] = [];
+  const log = await createAuditProcess({
+    ...options(),
+    onFault: (detail) => void told.push(detail),
+    onRecovered: () => void told.push("recovered"),
+  });
   await log.append(allow("a1"));
   const pid = pidOf(log);
   process.kill(pid, "SIGSTOP");
@@ -57,6 +62,7 @@ test("after a kill what waits is refused, the log says so, and a new writer goes
   await expect(log.append(deny("z"))).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   await log.whenWritable(AbortSignal.timeout(20_000));
   expect(pidOf(log)).not.toBe(pid);
+  expect(told).toEqual(["the audit writer ended (SIGKILL)", "recovered"]);
   expect(log.heads()["acme"]?.sequence).toBeGreaterThanOrEqual(2);
   await log.append(result("a1"));
   expect(log.stats().failures).toBe(1);

@@ -9,6 +9,7 @@ import {
   CONFIG_NUMBERS,
   ConfigError,
   decodeProcessConfig,
+  decodePrograms,
   loadProcessConfig,
 } from "../../../runtime/config/index.ts";
 import type { ProcessConfig } from "../../../runtime/config/index.ts";
@@ -97,6 +98,32 @@ describe("gateway.json", () => {
     expect(() => decode(broken, { TOKEN: "from-env" })).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining("from-env") as string }) as Error,
     );
+  });
+
+  it("reads secret files relative to the configuration file", () => {
+    writeFileSync(join(directory, "relative-secret"), "beside\n");
+    const env = { TOKEN: "file:relative-secret" };
+    const file = join(directory, "with-secret.json");
+    writeFileSync(file, JSON.stringify({ ...minimal(), programs: { notes: { command: "node", env } } }));
+    expect(loadProcessConfig(file, {}).programs.get("notes")?.env).toEqual({ TOKEN: "beside" });
+  });
+
+  it("keeps references where the programs go into another file, and proves that they can be read", () => {
+    const options = {
+      file: "gateway.json",
+      baseDir: directory,
+      environment: { A: "a" },
+      secrets: "keep",
+    } as const;
+    const program = { command: "node", cwd: "work", env: { A: "env:A", B: "file:relative-secret", C: "c" } };
+    expect(decodePrograms({ notes: program }, options).get("notes")).toEqual({
+      command: "node",
+      args: [],
+      cwd: join(directory, "work"),
+      env: { A: "env:A", B: `file:${join(directory, "relative-secret")}`, C: "c" },
+    });
+    const missing = { notes: { command: "node", env: { A: "env:NOPE", B: "file:nope" } } };
+    expect(() => decodePrograms(missing, options)).toThrow(/NOPE is not set[\s\S]*nope cannot be read/);
   });
 
   it("treats inherited names as absent", () => {
