@@ -171,6 +171,7 @@ function leafOf(
       help,
     );
   }
+  const modern = group.find(({ eras }) => eras.includes("modern"));
   const definitions = group
     .map(({ eras, digest, definition }): DefinitionEntry => ({ eras: [...eras].sort(), digest, definition }))
     .sort((a, b) => ((a.eras[0] ?? "") < (b.eras[0] ?? "") ? -1 : 1));
@@ -180,7 +181,8 @@ function leafOf(
     name: first.name,
     definitions,
     argumentsProgram: lowered.program,
-    paramHeaders: first.kind === "tool" ? paramHeadersOf(first.definition["inputSchema"]) : [],
+    // Only the modern era mirrors arguments, so only its definition says which.
+    paramHeaders: modern?.kind === "tool" ? paramHeadersOf(modern.definition["inputSchema"]) : [],
   };
 }
 
