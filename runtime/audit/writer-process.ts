@@ -80,6 +80,8 @@ interface Supervisor {
   restartDelayMs: number;
   restartTimer: NodeJS.Timeout | undefined;
   watch: NodeJS.Timeout | undefined;
+  /** Id of the record that was overdue at the last look. */
+  late: number | undefined;
   /** True once the first writer was ready: from then on one that ends is replaced. */
   supervised: boolean;
   closing: Promise<void> | undefined;
@@ -274,10 +276,15 @@ function scheduleRestart(supervisor: Supervisor): void {
   supervisor.restartDelayMs = Math.min(supervisor.restartDelayMs * 2, supervisor.restartMaxDelayMs);
 }
 
+/**
+ * Ends a writer that hangs. Only at the second look: where it was this process that stood still, the answer lies
+ * unread, and is read before the next one.
+ */
 function watchPending(supervisor: Supervisor): void {
-  const oldest = supervisor.pending.values().next().value;
-  if (oldest === undefined || performance.now() - oldest.sinceMs < ACKNOWLEDGE_TIMEOUT_MS) return;
-  supervisor.child?.kill("SIGKILL");
+  const [id, oldest] = supervisor.pending.entries().next().value ?? [];
+  const isLate = oldest !== undefined && performance.now() - oldest.sinceMs >= ACKNOWLEDGE_TIMEOUT_MS;
+  if (isLate && supervisor.late === id) supervisor.child?.kill("SIGKILL");
+  supervisor.late = isLate ? id : undefined;
 }
 
 // ── appends ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -370,6 +377,7 @@ function createSupervisor(options: AuditProcessOptions): Supervisor {
     restartDelayMs: Math.min(RESTART_FIRST_DELAY_MS, restartMaxDelayMs),
     restartTimer: undefined,
     watch: undefined,
+    late: undefined,
     supervised: false,
     closing: undefined,
   };
