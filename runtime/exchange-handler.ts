@@ -44,15 +44,13 @@ export function createExchangeHandler(
       await refuseEarly(inbound, { code: "OVERLOADED", detail: `${inFlight} exchanges in flight` }, options);
       return;
     }
-    const lease = options.holder.acquire();
+    const lease = options.holder.acquire(() => control.cancel());
     if (lease === undefined) {
       await refuseEarly(inbound, { code: "NOT_READY", detail: "no active release" }, options);
       return;
     }
     inFlight += 1;
     const control = createControl(inbound.closed, options.admissionDeadlineMs);
-    const onGenerationEnd = (): void => control.cancel();
-    lease.signal.addEventListener("abort", onGenerationEnd, { once: true });
     try {
       const exchange: Exchange = {
         id: randomUUID(),
@@ -71,7 +69,6 @@ export function createExchangeHandler(
       };
       await serve(exchange, options);
     } finally {
-      lease.signal.removeEventListener("abort", onGenerationEnd);
       control.release();
       lease.release();
       inFlight -= 1;

@@ -11,8 +11,6 @@ export const DEFAULT_LEASE_MS = 60_000;
 /** The right of one exchange to one snapshot, from admission to reply. */
 export interface SnapshotLease<T> {
   readonly snapshot: T;
-  /** Aborts where the generation had to end before the exchange did. */
-  readonly signal: AbortSignal;
   /** Bounds the lease to `deadlineMs` from now: the deadline of the exchange. */
   readonly setDeadline: (deadlineMs: number) => void;
   /** Gives the lease back. Calling it twice is harmless. */
@@ -24,8 +22,11 @@ export type SwapListener<T> = (next: T | undefined, previous: T | undefined) => 
 export interface SnapshotHolder<T> {
   /** The active snapshot; undefined means not ready: every exchange is denied. */
   readonly current: () => T | undefined;
-  /** A lease on the active snapshot, or undefined where there is none. */
-  readonly acquire: () => SnapshotLease<T> | undefined;
+  /**
+   * A lease on the active snapshot, or undefined where there is none. `onEnd` is called where the generation has to end
+   * before the lease is given back.
+   */
+  readonly acquire: (onEnd?: () => void) => SnapshotLease<T> | undefined;
   /** Resolves once one more generation may live: at once, or when one has drained or its leases have run out. */
   readonly makeRoom: (signal: AbortSignal) => Promise<void>;
   /** Activates `next` in one assignment. Without room, the oldest generation ends now and its leases abort. */
@@ -46,10 +47,15 @@ export interface SnapshotHolderOptions<T> {
   readonly clock?: Clock;
 }
 
+// Not an abort signal shared by all leases: adding a listener to one takes as long as it has listeners.
+interface HeldLease {
+  endsAtMs: number;
+  readonly onEnd: (() => void) | undefined;
+}
+
 interface Generation<T> {
   readonly snapshot: T;
-  readonly leases: Set<{ endsAtMs: number }>;
-  readonly end: AbortController;
+  readonly leases: Set<HeldLease>;
   /** Settles when the generation is disposed. */
   readonly ended: Promise<void>;
   readonly markEnded: () => void;
@@ -74,7 +80,7 @@ export function createSnapshotHolder<T>(options: SnapshotHolderOptions<T>): Snap
     const index = live.indexOf(generation);
     if (index === -1) return;
     live.splice(index, 1);
-    generation.end.abort(new Error("the snapshot generation ended"));
+    for (const { onEnd } of generation.leases) if (onEnd !== undefined) guarded(onEnd);
     guarded(() => {
       dispose(generation.snapshot);
     });
@@ -100,7 +106,7 @@ export function createSnapshotHolder<T>(options: SnapshotHolderOptions<T>): Snap
 
   return {
     current: () => active?.snapshot,
-    acquire: () => (active === undefined ? undefined : lease(active, clock, endIfDrained)),
+    acquire: (onEnd) => (active === undefined ? undefined : lease(active, clock, endIfDrained, onEnd)),
     makeRoom: async (signal) => {
       while (live.length >= MAX_GENERATIONS) {
         const draining = live.filter((generation) => generation !== active);
@@ -132,19 +138,19 @@ function newGeneration<T>(snapshot: T): Generation<T> {
   const markEnded = (): void => {
     resolve(undefined);
   };
-  return { snapshot, leases: new Set(), end: new AbortController(), ended: promise, markEnded };
+  return { snapshot, leases: new Set(), ended: promise, markEnded };
 }
 
 function lease<T>(
   generation: Generation<T>,
   clock: Clock,
   endIfDrained: (generation: Generation<T>) => void,
+  onEnd: (() => void) | undefined,
 ): SnapshotLease<T> {
-  const held = { endsAtMs: clock.monotonicMs() + DEFAULT_LEASE_MS };
+  const held: HeldLease = { endsAtMs: clock.monotonicMs() + DEFAULT_LEASE_MS, onEnd };
   generation.leases.add(held);
   return {
     snapshot: generation.snapshot,
-    signal: generation.end.signal,
     setDeadline: (deadlineMs) => {
       held.endsAtMs = clock.monotonicMs() + deadlineMs;
     },
