@@ -199,6 +199,7 @@ function createRunner(
     clock,
     maxRequestBytes: config.limits.maxRequestBytes,
     onNotification: (method, relayed) => metrics.notification(method, relayed),
+    onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {

@@ -32,7 +32,8 @@ async function main(): Promise<number> {
   const logger = createLogger({ level: config.log.level });
   const gateway = await startGateway({ config, logger, metrics: createMetrics() });
   const { host, port, adminPort, firstRelease } = gateway;
-  logger.info("listening", { host, port, adminPort, release: firstRelease.kind });
+  const code = firstRelease.kind === "rejected" ? { code: firstRelease.code } : {};
+  logger.info("listening", { host, port, adminPort, release: firstRelease.kind, ...code });
   process.on("SIGHUP", () => void gateway.reload().then((outcome) => logger.info("reload", { outcome })));
   await new Promise<void>((resolve) => {
     process.once("SIGTERM", () => resolve());

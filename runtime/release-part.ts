@@ -21,6 +21,7 @@ import type { Snapshot } from "./snapshot/snapshot.ts";
 import { openStateStore } from "./snapshot/state-store.ts";
 import { createUpdater } from "./snapshot/updater.ts";
 import type { Updater } from "./snapshot/updater.ts";
+import { createReleaseRecorder } from "./release-recorder.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
 import { UpstreamBindings } from "./snapshot/bindings.ts";
 
@@ -74,7 +75,7 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     discard: (candidate) => candidate.dispose(),
     pollIntervalMs: config.release.pollIntervalMs,
     clock,
-    onStatus: createStatusRecorder(logger, metrics, record),
+    onStatus: createReleaseRecorder(logger, metrics, record),
   });
   return {
     holder,
@@ -169,29 +170,4 @@ function createBindings(
       }),
     onCloseFault: (cause) => logger.error("upstream close fault", { fault: String(cause) }),
   });
-}
-
-/** Every activation and every new rejection leaves a record. */
-function createStatusRecorder(
-  logger: Logger,
-  metrics: Metrics,
-  record: (event: "bundle", body: JsonObject) => void,
-): (status: ReturnType<Updater["status"]>) => void {
-  let seenSequence: number | undefined;
-  let seenRejectionMs: number | undefined;
-  return ({ active, lastRejection }) => {
-    if (active !== undefined && active.sequence !== seenSequence) {
-      seenSequence = active.sequence;
-      metrics.activeRelease(active.digest, active.sequence);
-      logger.info("release activated", { digest: active.digest, sequence: active.sequence });
-      const { digest, sequence, epoch, channel } = active;
-      record("bundle", { outcome: "activated", digest, sequence, epoch, channel });
-    }
-    if (lastRejection !== undefined && lastRejection.atMs !== seenRejectionMs) {
-      seenRejectionMs = lastRejection.atMs;
-      metrics.releaseRejected(lastRejection.code);
-      logger.error("release rejected", { ...lastRejection });
-      record("bundle", { outcome: "rejected", code: lastRejection.code, detail: lastRejection.detail });
-    }
-  };
 }

@@ -24,6 +24,8 @@ export interface ActiveRelease {
 export interface Rejection {
   readonly code: TrustCode;
   readonly detail: string;
+  /** sha-256 of the statement that was refused; absent where none was read. */
+  readonly statement?: string;
   /** Absent where the statement could not be read or trusted. */
   readonly digest?: string;
   readonly sequence?: number;

@@ -1,7 +1,14 @@
 // Brings releases to life: poll, verify completely, build completely, probe, swap, and only then remember. A failure
 // at any step keeps what is active. Attempts never overlap, so a slow older one cannot win over a newer.
 import { setTimeout as delay } from "node:timers/promises";
-import { MAX_ROOT_STEPS, advanceRoot, decodeBundleInTurns, requireFreshRoot, verifyRelease } from "#bundle";
+import {
+  MAX_ROOT_STEPS,
+  advanceRoot,
+  decodeBundleInTurns,
+  requireFreshRoot,
+  sha256Hex,
+  verifyRelease,
+} from "#bundle";
 import type { BundleContent, Ratchet, TrustedRoot, VerifiedRelease } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
 import type { TrustCode } from "#errors";
@@ -100,7 +107,7 @@ class ReleaseUpdater<T> implements Updater {
   #activeStatement: Uint8Array | undefined;
   #etag: string | undefined;
   /** The statement under examination, for the rejection record. */
-  #examined: { readonly digest: string; readonly sequence: number } | undefined;
+  #examined: Pick<Rejection, "statement" | "digest" | "sequence"> | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #waiting: Promise<UpdateOutcome> | undefined;
   #polling: Promise<void> | undefined;
@@ -279,6 +286,7 @@ class ReleaseUpdater<T> implements Updater {
 
   async #verify(statement: Uint8Array): Promise<VerifiedRelease> {
     const { channel, minSequence } = this.#options;
+    this.#examined = { statement: sha256Hex(statement) };
     const verified = await verifyRelease(statement, {
       root: this.#root,
       channel,
@@ -286,7 +294,7 @@ class ReleaseUpdater<T> implements Updater {
       ...(this.#ratchet === undefined ? {} : { ratchet: this.#ratchet }),
       ...(minSequence === undefined ? {} : { minSequence }),
       onStatement: ({ digest, sequence }) => {
-        this.#examined = { digest, sequence };
+        this.#examined = { ...this.#examined, digest, sequence };
       },
     });
     return verified;

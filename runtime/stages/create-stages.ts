@@ -30,10 +30,12 @@ export interface StageDependencies {
   readonly clock: Clock;
   readonly maxRequestBytes: number;
   readonly onNotification: (method: string, relayed: boolean) => void;
+  readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
 }
 
 export function createStages(dependencies: StageDependencies): Stages {
   const { transport, sessions, limiter, audit, clock, maxRequestBytes, onNotification } = dependencies;
+  const { onUpstream } = dependencies;
   return {
     listener: createListenerStage(transport, clock),
     endpoint: createEndpointStage(),
@@ -48,6 +50,8 @@ export function createStages(dependencies: StageDependencies): Stages {
     dispatch: createDispatchStage({
       answerLocally: createLocalAnswers(sessions),
       observe: createObserver({ audit, onNotification }),
+      onUpstream,
+      clock,
     }),
     checkResult: createCheckResultStage(),
     transformResponse: createTransformResponseStage(),

@@ -1,7 +1,7 @@
 // Stage 11, dispatch: one upstream call, or the gateway's own answer. Accepts nothing less than a recorded exchange.
 import type { Upstream, ChannelKey, ExchangeObserver, UpstreamReply } from "#upstream";
-import { AegisError } from "#errors";
-import type { JsonObject } from "#std";
+import { AegisError, isAegisError } from "#errors";
+import type { Clock, JsonObject } from "#std";
 import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -11,6 +11,9 @@ export interface DispatchOptions {
   readonly answerLocally: (exchange: Recorded, signal: AbortSignal) => Answer | Promise<Answer>;
   /** Governs what the upstream sends while a call is under way. */
   readonly observe: (exchange: Recorded) => ExchangeObserver;
+  /** Told how each upstream request ended: `result`, `error`, or the code of the fault. Must not throw. */
+  readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
+  readonly clock: Clock;
 }
 
 export function createDispatchStage(options: DispatchOptions): Stage<Recorded, Answered> {
@@ -20,7 +23,7 @@ export function createDispatchStage(options: DispatchOptions): Stage<Recorded, A
       const answer =
         exchange.outbound === undefined
           ? await options.answerLocally(exchange, signal)
-          : await send(exchange, exchange.route.server.binding.upstream, options.observe(exchange), signal);
+          : await send(exchange, exchange.route.server.binding.upstream, options, signal);
       return proceed({ ...exchange, answer, transformed: 0 });
     },
   };
@@ -29,14 +32,26 @@ export function createDispatchStage(options: DispatchOptions): Stage<Recorded, A
 async function send(
   exchange: Recorded,
   upstream: Upstream,
-  observer: ExchangeObserver,
+  options: DispatchOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
   const { outbound } = exchange;
   if (outbound === undefined) throw new AegisError("STAGE_FAULT", "nothing to send");
   const limits = { maxResponseBytes: exchange.route.entry.maxResponseBytes };
-  const reply = await upstream.request(channelOf(exchange), outbound, observer, limits, signal);
-  return toAnswer(reply);
+  const { clock, observe, onUpstream } = options;
+  const channel = channelOf(exchange);
+  const startedMs = clock.monotonicMs();
+  let outcome = "STAGE_FAULT";
+  try {
+    const reply = await upstream.request(channel, outbound, observe(exchange), limits, signal);
+    outcome = reply.kind;
+    return toAnswer(reply);
+  } catch (fault) {
+    if (isAegisError(fault)) outcome = fault.code;
+    throw fault;
+  } finally {
+    onUpstream(upstream.server, outcome, clock.monotonicMs() - startedMs);
+  }
 }
 
 export function channelOf(exchange: Recorded): ChannelKey {

@@ -245,6 +245,9 @@ describe("operators", () => {
     expect(metrics.status).toBe(200);
     expect(metrics.text).toMatch(/^# TYPE aegis_/m);
     expect(metrics.text).toContain("POLICY_DENIED");
+    expect(metrics.text).toMatch(
+      /aegis_upstream_duration_seconds_count\{server="sql-prod",outcome="result"\} \d/,
+    );
   });
 
   it("find no token, no argument and no redacted value in log or audit", async () => {

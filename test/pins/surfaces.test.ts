@@ -16,6 +16,7 @@ function anyStages(): Stages {
     clock: unused,
     maxRequestBytes: 1,
     onNotification: () => undefined,
+    onUpstream: () => undefined,
   });
 }
 
