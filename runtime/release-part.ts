@@ -69,7 +69,11 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     holder,
     root: options.root,
     channel: config.release.channel,
-    ...(config.release.minSequence === 0 ? {} : { minSequence: config.release.minSequence }),
+    // The configured sequence is one of the epoch it was written for: a raised epoch begins again at 1.
+    floor: {
+      epoch: config.release.minEpoch ?? options.root.document.epoch,
+      sequence: config.release.minSequence,
+    },
     build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier, onDifference }),
     probe: (candidate, content, signal) => replayVectors(candidate.evaluator, content, signal),
     discard: (candidate) => candidate.dispose(),

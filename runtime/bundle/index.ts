@@ -35,7 +35,13 @@ export {
 export type { FileSystem } from "./durable-file.ts";
 export { formatInstant } from "./instant.ts";
 export { CLOCK_SKEW_MS, RELEASE_CODES, decodeStatement, peekStatement, verifyRelease } from "./release.ts";
-export type { Ratchet, ReleaseExpectation, ReleaseStatement, VerifiedRelease } from "./release.ts";
+export type {
+  Ratchet,
+  ReleaseExpectation,
+  ReleaseFloor,
+  ReleaseStatement,
+  VerifiedRelease,
+} from "./release.ts";
 export {
   MAX_ROOT_STEPS,
   ROOT_CODES,

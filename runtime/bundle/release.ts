@@ -47,6 +47,9 @@ export interface VerifiedRelease {
   readonly hardExpiryMs: number;
 }
 
+/** A sequence counts within its epoch: a higher epoch is above every floor of a lower one. */
+export type ReleaseFloor = Pick<Ratchet, "epoch" | "sequence">;
+
 export interface ReleaseExpectation {
   readonly root: TrustedRoot;
   readonly channel: string;
@@ -54,8 +57,8 @@ export interface ReleaseExpectation {
   readonly nowMs: number;
   /** Absent only where nothing was ever activated. */
   readonly ratchet?: Ratchet;
-  /** Lowest sequence to accept, from process configuration: guards a gateway that lost its state. */
-  readonly minSequence?: number;
+  /** Lowest release to accept, from process configuration: guards a gateway that lost its state. */
+  readonly floor?: ReleaseFloor;
   /** Told what the signatures vouch for before it is judged, so that a refusal can name it. */
   readonly onStatement?: (statement: ReleaseStatement) => void;
 }
@@ -104,7 +107,7 @@ export async function verifyRelease(
   }
   // Step 8: epoch of the root, then the ratchet.
   checkEpoch(statement, root);
-  checkRatchet(statement, expected.ratchet, expected.minSequence ?? 1);
+  checkRatchet(statement, expected.ratchet, expected.floor);
   return { statement, keyIds, hardExpiryMs };
 }
 
@@ -137,25 +140,22 @@ function checkEpoch(statement: ReleaseStatement, root: TrustedRoot): void {
 }
 
 /**
- * Higher epoch: new floor. Higher sequence: accept. Same sequence and digest: accept (restart, re-signed).
+ * Nothing activated yet, or a higher epoch: accept from the configured floor on. Higher sequence: accept. Same sequence and digest: accept (restart, re-signed).
  * Same sequence, other digest: RELEASE_EQUIVOCATION. Lower: RELEASE_ROLLBACK.
  */
-function checkRatchet(statement: ReleaseStatement, ratchet: Ratchet | undefined, minSequence: number): void {
+function checkRatchet(
+  statement: ReleaseStatement,
+  ratchet: Ratchet | undefined,
+  floor: ReleaseFloor | undefined,
+): void {
   const { epoch, sequence } = statement;
-  if (ratchet === undefined || epoch > ratchet.epoch) {
-    if (sequence < minSequence) {
-      throw new TrustError(
-        "RELEASE_ROLLBACK",
-        `sequence ${String(sequence)} is below ${String(minSequence)}`,
-      );
-    }
-    return;
-  }
-  if (epoch < ratchet.epoch || sequence < ratchet.sequence) {
-    const held = `${String(ratchet.epoch)}/${String(ratchet.sequence)}`;
+  const isFirst = ratchet === undefined || epoch > ratchet.epoch;
+  const least = isFirst ? floor : ratchet;
+  if (least !== undefined && (epoch < least.epoch || (epoch === least.epoch && sequence < least.sequence))) {
+    const held = `${String(least.epoch)}/${String(least.sequence)}`;
     throw new TrustError("RELEASE_ROLLBACK", `${String(epoch)}/${String(sequence)} is below ${held}`);
   }
-  if (sequence === ratchet.sequence && statement.digest !== ratchet.digest) {
+  if (!isFirst && sequence === ratchet.sequence && statement.digest !== ratchet.digest) {
     throw new TrustError("RELEASE_EQUIVOCATION", `sequence ${String(sequence)} was ${ratchet.digest}`);
   }
 }

@@ -30,8 +30,10 @@ export interface ReleaseConfig {
   /** Channel, which is also the environment of the bundle. */
   readonly channel: string;
   readonly pollIntervalMs: number;
-  /** Lowest sequence accepted: guards a gateway whose state directory was lost. 0 = any. */
+  /** Lowest sequence accepted of `minEpoch`: guards a gateway whose state directory was lost. 0 = any. */
   readonly minSequence: number;
+  /** Lowest epoch accepted; absent = the epoch of the pinned root. */
+  readonly minEpoch?: number;
 }
 
 export interface TrustConfig {
@@ -83,6 +85,7 @@ export const CONFIG_NUMBERS = {
   "limits.maxInFlight": { min: 1, max: 100_000, fallback: 1_024 },
 } as const;
 
+const EPOCH_RANGE = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const auditModes = ["sync", "batch"] as const;
 const logLevels = ["silent", "error", "warn", "info", "debug"] as const;
 const maxConfigBytes = 1_048_576;
@@ -176,7 +179,7 @@ function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: Pat
   const release = reader.object(
     value,
     "$.release",
-    ["source", "channel", "pollIntervalMs", "minSequence"],
+    ["source", "channel", "pollIntervalMs", "minSequence", "minEpoch"],
     true,
   );
   const source = value === undefined ? "" : reader.string(release["source"], "$.release.source");
@@ -189,6 +192,9 @@ function readRelease(reader: ConfigReader, value: JsonValue | undefined, at: Pat
     channel,
     pollIntervalMs: number(reader, release["pollIntervalMs"], "release.pollIntervalMs"),
     minSequence: number(reader, release["minSequence"], "release.minSequence"),
+    ...(release["minEpoch"] === undefined
+      ? {}
+      : { minEpoch: reader.integer(release["minEpoch"], "$.release.minEpoch", EPOCH_RANGE) }),
   };
 }
 

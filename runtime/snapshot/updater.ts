@@ -9,7 +9,7 @@ import {
   sha256Hex,
   verifyRelease,
 } from "#bundle";
-import type { BundleContent, Ratchet, TrustedRoot, VerifiedRelease } from "#bundle";
+import type { BundleContent, Ratchet, ReleaseFloor, TrustedRoot, VerifiedRelease } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
 import type { TrustCode } from "#errors";
 import { systemClock } from "#std";
@@ -44,7 +44,7 @@ export interface UpdaterOptions<T> {
   readonly root: TrustedRoot;
   readonly channel: string;
   /** Guards a gateway whose state was lost; process configuration. */
-  readonly minSequence?: number;
+  readonly floor?: ReleaseFloor;
   /** Builds a snapshot aside; whatever it throws that is no TrustError is SNAPSHOT_FAULT. */
   readonly build: (content: BundleContent, meta: ReleaseMeta, signal: AbortSignal) => Promise<T>;
   /** Replays the golden vectors against the candidate. Throws BUNDLE_VECTOR_FAILED. */
@@ -285,14 +285,14 @@ class ReleaseUpdater<T> implements Updater {
   }
 
   async #verify(statement: Uint8Array): Promise<VerifiedRelease> {
-    const { channel, minSequence } = this.#options;
+    const { channel, floor } = this.#options;
     this.#examined = { statement: sha256Hex(statement) };
     const verified = await verifyRelease(statement, {
       root: this.#root,
       channel,
       nowMs: this.#clock.nowMs(),
       ...(this.#ratchet === undefined ? {} : { ratchet: this.#ratchet }),
-      ...(minSequence === undefined ? {} : { minSequence }),
+      ...(floor === undefined ? {} : { floor }),
       onStatement: ({ digest, sequence }) => {
         this.#examined = { ...this.#examined, digest, sequence };
       },

@@ -130,7 +130,7 @@ describe("restart", () => {
   it("takes minSequence as the floor where the state was lost", async () => {
     await freshWorld();
     await publish("a", 4);
-    const { updater } = gateway({ minSequence: 5 });
+    const { updater } = gateway({ floor: { epoch: 0, sequence: 5 } });
     expect(await updater.start()).toMatchObject({ kind: "rejected", code: "RELEASE_ROLLBACK" });
     await publish("a", 5);
     expect(await updater.reload()).toMatchObject({ kind: "activated" });
@@ -281,6 +281,34 @@ describe("roots", () => {
     await restarted.updater.stop();
     await rm(join(state, "roots/3.json"));
     await expect(gateway().updater.start()).rejects.toMatchObject({ code: "STATE_CORRUPT" });
+  });
+
+  it("lets a raised epoch start the sequence again whatever floor is set for the one before", async () => {
+    await freshWorld();
+    const raised = await rotateRoot(lab.root, { raiseEpoch: true }, [lab.keys["root-1"], lab.keys["root-2"]]);
+    await publish("a", 40);
+    const { updater } = gateway({ floor: { epoch: 0, sequence: 40 } });
+    expect(await updater.start()).toMatchObject({ kind: "activated", sequence: 40 });
+    await writeFile(join(channel, "roots/2.json"), raised.bytes);
+    await publish("b", 1, { epoch: 1 });
+    expect(await updater.reload()).toMatchObject({ kind: "activated", sequence: 1 });
+    await updater.stop();
+    await rm(state, { recursive: true });
+    const lost = gateway({ floor: { epoch: 1, sequence: 2 } });
+    expect(await lost.updater.start()).toMatchObject({ kind: "rejected", code: "RELEASE_ROLLBACK" });
+    await publish("b", 2, { epoch: 1 });
+    expect(await lost.updater.reload()).toMatchObject({ kind: "activated", sequence: 2 });
+  });
+
+  it("refuses an epoch below the floor, as a channel shows it that withholds the newer root", async () => {
+    await freshWorld();
+    await publish("a", 9_000_000);
+    const { updater } = gateway({ floor: { epoch: 1, sequence: 0 } });
+    expect(await updater.start()).toMatchObject({
+      kind: "rejected",
+      code: "RELEASE_ROLLBACK",
+      detail: "0/9000000 is below 1/0",
+    });
   });
 
   it("lets a raised epoch start the sequence again", async () => {
