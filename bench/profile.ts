@@ -1,6 +1,7 @@
 // Where a call's processor time goes: the loaded gateway at saturation under V8's sampling profiler, the samples counted
 // by the source file that asked for the work. Usage: node bench/profile.ts [--audit batch|sync] [--out FILE]
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+//   [--keep FILE]   where the .cpuprofile goes, for a viewer such as that of Chromium
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -40,7 +41,12 @@ interface Measured {
   readonly writerCpuMicrosPerCall: number;
 }
 
-async function measure(dir: string, entry: string, auditMode: string): Promise<Measured> {
+async function measure(
+  dir: string,
+  entry: string,
+  auditMode: string,
+  keep: string | undefined,
+): Promise<Measured> {
   const echo = await startEcho();
   try {
     const issuer = await createThrowawayIssuer();
@@ -74,6 +80,7 @@ async function measure(dir: string, entry: string, auditMode: string): Promise<M
       await gateway.stop();
     }
     const file = readdirSync(profiles).find((name) => name.endsWith(".cpuprofile")) ?? "";
+    if (keep !== undefined) copyFileSync(join(profiles, file), keep);
     return {
       profile: JSON.parse(readFileSync(join(profiles, file), "utf8")) as CpuProfile,
       bundle: readFileSync(entry, "utf8"),
@@ -192,14 +199,18 @@ ${lines.join("\n")}
 }
 
 const { values } = parseArgs({
-  options: { audit: { type: "string", default: "batch" }, out: { type: "string" } },
+  options: { audit: { type: "string", default: "batch" }, out: { type: "string" }, keep: { type: "string" } },
 });
 const outdir = join(import.meta.dirname, "..", "dist", "bench", "gateway");
 await buildGateway(outdir);
 const dir = mkdtempSync(join(tmpdir(), "aegis-profile-"));
 try {
   const before = loadAverage();
-  const text = render(await measure(dir, join(outdir, "gateway.js"), values.audit), values.audit, before);
+  const text = render(
+    await measure(dir, join(outdir, "gateway.js"), values.audit, values.keep),
+    values.audit,
+    before,
+  );
   if (values.out === undefined) process.stdout.write(text);
   else writeFileSync(values.out, text);
 } finally {
