@@ -1,9 +1,19 @@
 // aegis root init | rotate: the keys that vouch for releases, and how many of them it takes.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
-import { cosignRoot, initRoot, loadPublicKey, loadSigningKey, openTrustRoot, rotateRoot } from "#release";
+import type { RootDocument } from "#bundle";
+import {
+  cosignRoot,
+  initRoot,
+  loadPublicKey,
+  loadSigningKey,
+  openChannelDirectory,
+  openTrustRoot,
+  refusalUnder,
+  rotateRoot,
+} from "#release";
 import type { PublicKey, RootDraft } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
@@ -31,6 +41,8 @@ interface RotateOptions {
   readonly remove?: readonly string[];
   readonly revokeDigest?: readonly string[];
   readonly raiseEpoch?: boolean;
+  readonly threshold?: string;
+  readonly releaseThreshold?: string;
   readonly expires?: string;
   readonly output: string;
   readonly format: string;
@@ -69,6 +81,8 @@ export function registerRoot(program: Command, host: CommandHost): void {
     .addOption(repeatableOption("--remove <keyId>", "key to take out of every role"))
     .addOption(repeatableOption("--revoke-digest <sha256>", "bundle that must never run again"))
     .option("--raise-epoch", "void every sequence released so far: the cure for a leaked release key")
+    .option("--threshold <n>", "root signatures needed to change the root from now on")
+    .option("--release-threshold <n>", "release signatures needed from now on")
     .option("--expires <when>", "life of the new root")
     .requiredOption(
       "-o, --output <file.json>",
@@ -122,11 +136,53 @@ async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
       removeKeys: options.remove ?? [],
       revokeDigests: options.revokeDigest ?? [],
       raiseEpoch: options.raiseEpoch === true,
+      ...(options.threshold === undefined ? {} : { rootThreshold: parseThreshold(options.threshold) }),
+      ...(options.releaseThreshold === undefined
+        ? {}
+        : { releaseThreshold: parseThreshold(options.releaseThreshold) }),
       ...(options.expires === undefined ? {} : { expiresAtMs: parseExpiry(options.expires, Date.now()) }),
     },
     signers,
   );
-  return writeRoot(draft, path(options.output), options, host);
+  await writeRoot(draft, path(options.output), options, host);
+  await warnOfRelease(current.document, draft, path(options.output), host);
+  return EXIT.ok;
+}
+
+/** A root that lies in a channel is held against the release there; elsewhere it is only said what to look for. */
+async function warnOfRelease(
+  before: RootDocument,
+  draft: RootDraft,
+  file: string,
+  host: CommandHost,
+): Promise<void> {
+  const channel = basename(dirname(file)) === "roots" ? dirname(dirname(file)) : undefined;
+  const release = channel === undefined ? undefined : await openChannelDirectory(channel).readRelease();
+  if (channel !== undefined && release !== undefined) {
+    const refusal = await refusalUnder({ document: draft.document, bytes: draft.bytes }, release, Date.now());
+    if (refusal === undefined) return;
+    host.io.err(
+      `warning: gateways that follow this root refuse the release in ${channel}\n` +
+        `  ${refusal.code}: ${refusal.detail}\n` +
+        "  help: release again under this root; a gateway that restarts before that serves nothing\n",
+    );
+  } else if (!keepsReleases(before, draft.document)) {
+    host.io.err(
+      "note: releases signed only by removed keys, by fewer keys than needed now, of an earlier epoch or of a revoked\n" +
+        "  bundle stop verifying: release again where that is the current one\n",
+    );
+  }
+}
+
+/** True where every release that the old root vouches for verifies under the new one. */
+function keepsReleases(before: RootDocument, after: RootDocument): boolean {
+  const { keyids, threshold } = after.roles.release;
+  return (
+    before.epoch === after.epoch &&
+    threshold <= before.roles.release.threshold &&
+    before.roles.release.keyids.every((keyId) => keyids.includes(keyId)) &&
+    after.revokedDigests.length === before.revokedDigests.length
+  );
 }
 
 async function writeRoot(

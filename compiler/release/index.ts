@@ -12,5 +12,5 @@ export type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "./release.ts";
 export { cosignRoot, initRoot, rotateRoot } from "./root.ts";
 export type { RootChange, RootDraft, RootInit } from "./root.ts";
 export { cosignDocument, signDocument } from "./sign.ts";
-export { openTrustRoot, verifyChannel, verifyChannelDirectory } from "./verify.ts";
+export { openTrustRoot, refusalUnder, verifyChannel, verifyChannelDirectory } from "./verify.ts";
 export type { ChannelReader, VerifyReport, VerifyRequest } from "./verify.ts";

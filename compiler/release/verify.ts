@@ -9,7 +9,7 @@ import {
   verifyRelease,
 } from "#bundle";
 import type { Digest, ReleaseStatement, TrustedRoot } from "#bundle";
-import { TrustError } from "#errors";
+import { TrustError, isTrustError } from "#errors";
 import { openChannelDirectory } from "./channel-directory.ts";
 
 /** Where a channel is read from; a gateway's release source has this shape. */
@@ -60,6 +60,21 @@ export async function verifyChannel(reader: ChannelReader, request: VerifyReques
   }
   const { version, roles } = root.document;
   return { formatVersion: 1, statement, keyIds, rootVersion: version, threshold: roles.release.threshold };
+}
+
+/** Why gateways would refuse a release once they follow a root; undefined where they would not. */
+export async function refusalUnder(
+  root: TrustedRoot,
+  release: Uint8Array,
+  nowMs: number,
+): Promise<TrustError | undefined> {
+  try {
+    await verifyRelease(release, { root, channel: peekStatement(release).channel, nowMs });
+    return undefined;
+  } catch (fault) {
+    if (isTrustError(fault)) return fault;
+    throw fault;
+  }
 }
 
 async function newestRoot(reader: ChannelReader, trusted: TrustedRoot): Promise<TrustedRoot> {

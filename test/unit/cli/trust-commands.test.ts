@@ -136,6 +136,46 @@ describe("root", () => {
     expect(json((await rotate("k2.json")).out)).toMatchObject({ version: 2, epoch: 1, complete: true });
   });
 
+  it("changes thresholds, and warns where the release of the channel stops verifying", async () => {
+    const one = (await desk.ok("keys", "new", "r1.json")).out.trim();
+    const other = (await desk.ok("keys", "new", "r2.json")).out.trim();
+    const init = ["--key", "k.json", "--release-key", "r1.json", "--release-key", "r2.json"];
+    await desk.ok("root", "init", ...init, "-o", "warn/root.json");
+    const releaseArgs = ["--root", "warn/root.json", "--channel", "prod", "-o", "warn/ch"];
+    await desk.ok("release", "p.aegis", "--key", "r1.json", ...releaseArgs);
+    const rotate = (output: string, ...more: string[]) =>
+      desk.ok("root", "rotate", "--root", "warn/root.json", "--key", "k.json", "-o", output, ...more);
+    const two = await rotate("warn/two/roots/2.json", "--release-threshold", "2");
+    expect(two.err).toContain("note: releases signed only by removed keys, by fewer keys than needed now");
+    expect(rootPayload("warn/two/roots/2.json")).toMatchObject({ roles: { release: { threshold: 2 } } });
+    expect((await rotate("elsewhere.json", "--remove", one)).err).toContain("note: releases signed only by");
+    expect((await rotate("kept.json", "--expires", "2y")).err).not.toContain("note:");
+    const removed = await rotate("warn/ch/roots/2.json", "--remove", one);
+    expect(removed.err).toContain("refuse the release in");
+    expect(removed.err).toContain("RELEASE_SIGNATURE_INVALID: no signature is by a key of the role");
+    rmSync(desk.path("warn/ch/roots/2.json"));
+    const harmless = await rotate("warn/ch/roots/2.json", "--remove", other);
+    expect(harmless.err).not.toMatch(/warning:|note:/u);
+    const tooMany = await desk.run(
+      ...[
+        "root",
+        "rotate",
+        "--root",
+        "warn/root.json",
+        "--key",
+        "k.json",
+        "-o",
+        "x.json",
+        "--threshold",
+        "2",
+      ],
+    );
+    expect({ code: tooMany.code, err: tooMany.err }).toMatchObject({
+      code: 6,
+      err: expect.stringContaining("ROOT"),
+    });
+  });
+
   it.each([
     [["--threshold", "2"], 6, "ROOT_INVALID"],
     [["--threshold", "0"], 1, "a threshold is a number from 1 to 99"],
@@ -152,9 +192,12 @@ describe("root", () => {
   });
 });
 
-function rootPayload(file: string): { readonly keys: Readonly<Record<string, unknown>> } {
+function rootPayload(file: string): {
+  readonly keys: Readonly<Record<string, unknown>>;
+  readonly roles: Readonly<Record<string, unknown>>;
+} {
   const { payload } = json(read(file)) as { payload: string };
-  return JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as { keys: Record<string, unknown> };
+  return JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as ReturnType<typeof rootPayload>;
 }
 
 describe("release", () => {
