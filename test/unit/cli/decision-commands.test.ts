@@ -86,7 +86,7 @@ describe("aegis test", () => {
     });
     expect(await run("test", "--format", "yaml")).toMatchObject({
       exitCode: 1,
-      err: 'error: unknown format "yaml"\n  help: one of text, json, junit\n',
+      err: "error: option '--format <format>' argument 'yaml' is invalid. Allowed choices are text, json, junit.\n(add --help for usage)\n",
     });
     await rm(join(repo, "tests"), { recursive: true });
     const { exitCode, err } = await run("test");
