@@ -88,6 +88,9 @@ function openWorkspace(options: CompileOptions, sink: DiagnosticSink): Workspace
   }
 }
 
+/** Findings on what a principal has. */
+const ATTRIBUTE_CODES: ReadonlySet<string> = new Set(["CEDAR_UNKNOWN_ATTRIBUTE", "CEDAR_OPTIONAL_ATTRIBUTE"]);
+
 function compilePolicies(
   documents: Documents,
   registry: LoweredRegistry,
@@ -110,7 +113,11 @@ function compilePolicies(
       tenant: DEFAULT_TENANT,
     },
   });
-  for (const finding of cedar.findings) sink.add(finding);
+  for (const finding of cedar.findings) {
+    // What identity.yaml declares is not known where it has errors of its own.
+    if (!identity.isKnown && ATTRIBUTE_CODES.has(finding.code)) continue;
+    sink.add(finding);
+  }
   return cedar;
 }
 
@@ -129,7 +136,7 @@ function lower(
   const policies = lowerPolicies(documents, registry, names, sink);
   const transforms = lowerTransforms(documents, registry, names, sink);
   const cedar = compilePolicies(documents, registry, identity, policies, sink);
-  const suites = lowerSuites(documents, registry, identity.attributes, sink);
+  const suites = lowerSuites(documents, registry, identity, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
     registry: { servers: cedar.servers },

@@ -148,7 +148,6 @@ export interface TestShape {
 export interface TestSuiteShape extends TestDataShape {
   readonly name?: string;
   readonly description?: string;
-  readonly options?: { readonly now?: string };
   readonly tests: readonly TestShape[];
 }
 

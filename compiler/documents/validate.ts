@@ -76,6 +76,13 @@ function list(values: readonly unknown[]): string {
 function reportOne(source: YamlSource, error: ErrorObject, sink: DiagnosticSink): void {
   const path = pathOf(source, error.instancePath);
   const params = error.params as Readonly<Record<string, unknown>>;
+  // A rule that the name of a member breaks: the finding belongs to the key.
+  if (error.propertyName !== undefined) {
+    const name = JSON.stringify(error.propertyName);
+    const message = `${describe(path)}: the name ${name} ${error.message ?? "is invalid"}`;
+    sink.report("DOCUMENT_INVALID", source.atKey(...path, error.propertyName), message);
+    return;
+  }
   switch (error.keyword) {
     case "additionalProperties": {
       const key = String(params["additionalProperty"]);

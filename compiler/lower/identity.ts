@@ -29,6 +29,8 @@ export interface PrincipalAttribute {
 }
 
 export interface LoweredIdentity {
+  /** False where identity.yaml has errors of its own: what it declares is not known then. */
+  readonly isKnown: boolean;
   readonly attributes: readonly PrincipalAttribute[];
   /** Issuers of an environment, by `iss`, with where they are declared. */
   readonly issuersOf: (environment: string) => ReadonlyMap<string, DeclaredIssuer>;
@@ -196,6 +198,7 @@ export function lowerIdentity(
   const declared = declaredIssuers(documents, environments, workspace, sink);
   const mapping = declared[0]?.entry ?? DEFAULT_MAPPING;
   return {
+    isKnown: documents.identity.length > 0 || !workspace.list().includes("identity.yaml"),
     attributes: attributesOf(documents, sink),
     issuersOf: (environment) => {
       const issuers = new Map<string, DeclaredIssuer>();

@@ -12,13 +12,14 @@ import type {
 } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import type { CallExpectation, TestCall, TestCase, TestPrincipal, TestSuite } from "../model/test-suite.ts";
-import type { PrincipalAttribute } from "./identity.ts";
+import type { LoweredIdentity, PrincipalAttribute } from "./identity.ts";
 import { leafActionOf } from "./leaf-action.ts";
 import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
 
 interface SuiteWork {
   readonly registry: LoweredRegistry;
   readonly attributes: readonly PrincipalAttribute[];
+  readonly attributesAreKnown: boolean;
   readonly knownRoles: readonly string[] | undefined;
   readonly sink: DiagnosticSink;
 }
@@ -42,6 +43,7 @@ function hasType(value: unknown, type: PrincipalAttribute["type"]): boolean {
 }
 
 function checkAttributes(work: SuiteWork, shape: TestPrincipalShape, at: (name: string) => SourceSpan): void {
+  if (!work.attributesAreKnown) return;
   const known = work.attributes.map((item) => item.name);
   for (const [name, value] of Object.entries(shape.attrs ?? {})) {
     const attribute = work.attributes.find((item) => item.name === name);
@@ -303,30 +305,15 @@ function lowerTest(
     : transformTest(work, document, index, test, names);
 }
 
-function nowOf(document: SuiteDocument, sink: DiagnosticSink): number | undefined {
-  const written = document.shape.options?.now;
-  if (written === undefined) return undefined;
-  const nowMs = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/u.test(written)
-    ? Date.parse(written)
-    : Number.NaN;
-  if (Number.isNaN(nowMs)) {
-    sink.report(
-      "DOCUMENT_INVALID",
-      document.source.at("options", "now"),
-      "options.now must be an RFC 3339 instant",
-    );
-    return undefined;
-  }
-  return nowMs;
-}
-
 export function lowerSuites(
   documents: Documents,
   registry: LoweredRegistry,
-  attributes: readonly PrincipalAttribute[],
+  identity: LoweredIdentity,
   sink: DiagnosticSink,
 ): readonly TestSuite[] {
-  const work: SuiteWork = { registry, attributes, knownRoles: documents.project?.shape.roles, sink };
+  const { attributes, isKnown } = identity;
+  const knownRoles = documents.project?.shape.roles;
+  const work: SuiteWork = { registry, attributes, attributesAreKnown: isKnown, knownRoles, sink };
   const shared: Fixtures = { principals: new Map(), calls: new Map() };
   for (const document of documents.testData) addFixtures(work, document, shared, true);
   const declared = documents.testData.flatMap((document) => Object.keys(document.shape.calls ?? {}));
@@ -343,6 +330,6 @@ export function lowerSuites(
     );
     const { name, metadata } = document.shape;
     const { file } = document.source;
-    return { file, name: name ?? metadata?.name ?? file, nowMs: nowOf(document, sink), tests };
+    return { file, name: name ?? metadata?.name ?? file, tests };
   });
 }

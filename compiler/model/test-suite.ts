@@ -64,7 +64,5 @@ export type TestCase = MatrixTest | TransformTest;
 export interface TestSuite {
   readonly file: string;
   readonly name: string;
-  /** Instant at which the suite runs, milliseconds since the Unix epoch; undefined = not frozen. */
-  readonly nowMs: number | undefined;
   readonly tests: readonly TestCase[];
 }
