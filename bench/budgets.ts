@@ -48,11 +48,14 @@ function addedLatency(
   p50LimitMs: number,
   p99LimitMs: number,
 ): readonly BudgetOutcome[] {
-  const { addedP50Ms, addedP99Ms } = arm.halfLoad;
+  const { addedP50Ms, addedP99Ms, ratePerSecond } = arm.halfLoad;
+  const carried = Math.round(arm.perSecond.median);
+  const queues = carried < ratePerSecond;
+  const note = `carries ${carried} of ${ratePerSecond} calls/s, so it queues`;
   return [
     atMost(`added-p50-${mode}`, `added p50 at half load, audit ${mode}`, "ms", addedP50Ms.median, p50LimitMs),
     atMost(`added-p99-${mode}`, `added p99 at half load, audit ${mode}`, "ms", addedP99Ms.median, p99LimitMs),
-  ];
+  ].map((outcome) => (queues ? { ...outcome, note } : outcome));
 }
 
 function decisionBudgets({ decision = [] }: Measured): readonly BudgetOutcome[] {

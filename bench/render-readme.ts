@@ -17,9 +17,11 @@ export async function withNumbers(readme: string, path: string = README): Promis
   const end = readme.indexOf(END);
   if (start === -1 || end < start || readme.lastIndexOf(START) !== start || readme.lastIndexOf(END) !== end)
     throw new Error(`${path} must have ${START} and ${END} once each, in this order`);
-  const block = `${START}\n\n${renderMarkdown(readResults())}\n${END}`;
-  const text = readme.slice(0, start) + block + readme.slice(end + END.length);
-  return format(text, { ...(await resolveConfig(path)), parser: "markdown" });
+  const numbers = await format(renderMarkdown(readResults()), {
+    ...(await resolveConfig(path)),
+    parser: "markdown",
+  });
+  return `${readme.slice(0, start)}${START}\n\n${numbers}\n${readme.slice(end)}`;
 }
 
 if (import.meta.main) {

@@ -59,8 +59,9 @@ function amount(value: number): string {
   return Math.abs(value) >= 1_000 ? grouped(value) : value.toFixed(2).replace(/\.00$/, "");
 }
 
-function verdict({ value, limit, met, bound }: BudgetOutcome): string {
+function verdict({ value, limit, met, bound, note }: BudgetOutcome): string {
   if (met) return "met";
+  if (note !== undefined) return `missed: ${note}`;
   if (limit === 0) return `missed by ${amount(value)}`;
   const factor = bound === "at most" ? value / limit : limit / value;
   return `missed, ${factor.toFixed(1)} times ${bound === "at most" ? "over" : "under"}`;

@@ -44,6 +44,8 @@ export interface BudgetOutcome {
   readonly bound: "at least" | "at most";
   readonly limit: number;
   readonly met: boolean;
+  /** Why the value says less than it seems to. */
+  readonly note?: string;
 }
 
 /** Reads a committed result file. Throws where it is of another format. */
