@@ -50,6 +50,11 @@ async function verify(dir: string, options: AuditVerifyOptions, host: CommandHos
     ...(options.checkpoint === undefined ? {} : { checkpoint: path(options.checkpoint) }),
     ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
   });
+  if (options.tenant !== undefined && result.outcome === "clean" && !result.tenants.has(options.tenant)) {
+    throw new CliError(`the log has no records of tenant ${JSON.stringify(options.tenant)}`, {
+      help: "leave --tenant out to see which tenants it has",
+    });
+  }
   const { tenants, ...rest } = result;
   if (options.format === "json")
     host.io.out(jsonDocument({ formatVersion: 1, ...rest, tenants: Object.fromEntries(tenants) }));

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
+import { compile, gitWorkspace } from "#compiler";
 import { cosignRelease, loadSigningKey, openTrustRoot, releaseBundle, rollbackTo } from "#release";
 import type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "#release";
 import { CliError } from "../output/cli-error.ts";
@@ -54,8 +55,9 @@ export function registerRelease(program: Command, host: CommandHost): void {
       host.action(async (file: string | undefined, options: ReleaseOptions) => {
         const target = await openTarget(options, host);
         if (file === undefined) return report(await cosignRelease(target), options, host);
-        const terms = await readTerms(options, host);
-        return report(await releaseBundle(target, terms, await readInput(file, host.io.cwd)), options, host);
+        const bundle = await readInput(file, host.io.cwd);
+        const terms = await readTerms(options, sha256Hex(bundle), host);
+        return report(await releaseBundle(target, terms, bundle), options, host);
       }),
     );
   withReleaseOptions(
@@ -66,7 +68,8 @@ export function registerRelease(program: Command, host: CommandHost): void {
     .action(
       host.action(async (options: ReleaseOptions & { readonly to: string }) => {
         const target = await openTarget(options, host);
-        return report(await rollbackTo(target, await readTerms(options, host), options.to), options, host);
+        const terms = await readTerms(options, options.to, host);
+        return report(await rollbackTo(target, terms, options.to), options, host);
       }),
     );
 }
@@ -80,8 +83,8 @@ async function openTarget(options: ReleaseOptions, host: CommandHost): Promise<R
   return { directory: path(options.output), channel: options.channel, root, signers, nowMs: Date.now() };
 }
 
-async function readTerms(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTerms> {
-  const source = gitSource(host.io.cwd);
+async function readTerms(options: ReleaseOptions, digest: string, host: CommandHost): Promise<ReleaseTerms> {
+  const source = await provenSource(digest, host);
   return {
     expiresAtMs: parseExpiry(options.expires, Date.now()),
     graceSeconds: parseSeconds(options.grace),
@@ -105,6 +108,35 @@ async function readTestReport(file: string, cwd: string): Promise<NonNullable<Re
     throw new CliError(`${file} is not JSON`, { cause });
   }
   throw new CliError(`${file} has no counts`, { help: "make it with `aegis test --format json`" });
+}
+
+/**
+ * Repository and commit the bundle was built from. Recorded only where the commit really compiles to this bundle: a
+ * signed statement must not name a source that nobody checked.
+ */
+async function provenSource(
+  digest: string,
+  host: CommandHost,
+): Promise<{ repo: string; commit: string } | undefined> {
+  const { cwd } = host.io;
+  const source = gitSource(cwd);
+  if (source === undefined) return undefined;
+  const built = await buildCommit(cwd, source.commit);
+  if (built === digest) return source;
+  host.io.err(
+    `note: ${source.commit.slice(0, 12)} does not compile to this bundle; no source commit is recorded\n`,
+  );
+  return undefined;
+}
+
+/** Digest of what a commit compiles to; undefined where it does not compile or holds no policy repository. */
+async function buildCommit(cwd: string, commit: string): Promise<string | undefined> {
+  try {
+    const { bundle } = await compile({ dir: cwd, workspace: gitWorkspace(cwd, commit) });
+    return bundle?.digest;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Repository and commit of the working directory, where it is a Git work tree. */
@@ -131,7 +163,8 @@ function report(outcome: ReleaseOutcome, options: ReleaseOptions, host: CommandH
     host.io.out(jsonDocument({ formatVersion: 1, published, statement }));
     return EXIT.ok;
   }
-  host.io.out(`${statement.channel} sequence ${statement.sequence}  ${statement.digest}\n`);
+  const state = published ? "" : "pending ";
+  host.io.out(`${state}${statement.channel} sequence ${statement.sequence}  ${statement.digest}\n`);
   host.io.err(
     published
       ? `expires ${statement.expiresAt}\n`

@@ -73,6 +73,14 @@ export const RELEASE_CODES: DocumentCodes = {
   belowThreshold: "RELEASE_BELOW_THRESHOLD",
 };
 
+function isRunning(statement: ReleaseStatement, ratchet: Ratchet | undefined): boolean {
+  return (
+    ratchet?.epoch === statement.epoch &&
+    ratchet.sequence === statement.sequence &&
+    ratchet.digest === statement.digest
+  );
+}
+
 /**
  * Verifies a release statement. Throws TrustError ROOT_EXPIRED or a RELEASE_ code; the order of the checks is the
  * order of the steps below.
@@ -100,7 +108,9 @@ export async function verifyRelease(
   if (Date.parse(statement.issuedAt) > nowMs + CLOCK_SKEW_MS) {
     throw new TrustError("RELEASE_NOT_YET_VALID", `issued ${statement.issuedAt}`);
   }
-  if (nowMs >= hardExpiryMs) throw new TrustError("RELEASE_EXPIRED", `expired ${statement.expiresAt}`);
+  // Grace keeps what already runs here alive; it is no second chance for a release to arrive.
+  const endsMs = isRunning(statement, expected.ratchet) ? hardExpiryMs : Date.parse(statement.expiresAt);
+  if (nowMs >= endsMs) throw new TrustError("RELEASE_EXPIRED", `expired ${statement.expiresAt}`);
   // Step 7: the digest was not revoked.
   if (root.document.revokedDigests.includes(statement.digest)) {
     throw new TrustError("RELEASE_REVOKED", `the root revokes ${statement.digest}`);

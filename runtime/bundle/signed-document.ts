@@ -168,6 +168,8 @@ function parseText(bytes: Uint8Array, code: TrustCode): JsonValue {
   try {
     return parseCanonicalJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
-    throw new TrustError(code, error instanceof Error ? error.message : "unreadable", { cause: error });
+    // V8 quotes the text it could not parse; the file may not be the one it should be.
+    const reason = error instanceof SyntaxError || !(error instanceof Error) ? "is not JSON" : error.message;
+    throw new TrustError(code, reason, { cause: error });
   }
 }

@@ -37,7 +37,7 @@ export interface SessionLimits {
 
 export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   maxSessions: 10_000,
-  maxSessionsPerPrincipal: 64,
+  maxSessionsPerPrincipal: 16,
   idleMs: 30 * 60_000,
 };
 

@@ -12,7 +12,7 @@ export const UPSTREAM_CAPS = {
   /** Legacy channels of one upstream. */
   maxLegacyChannels: 1024,
   /** Child processes of all stdio upstreams together. */
-  maxProcesses: 64,
+  maxProcesses: 256,
   /** One line of a stdio upstream. */
   maxLineBytes: 16 * 1024 * 1024,
   /** Bytes queued for the stdin of one process. */

@@ -428,15 +428,15 @@ describe("verify", () => {
     expect(outcome.err).toContain(code);
   });
 
-  it("exits 6 once the expiry and the grace are over, and not before", async () => {
+  it("exits 6 once the expiry is over, whatever the grace, and not before", async () => {
     await desk.ok(...releaseWith("--expires", "12h", "--grace", "30m"));
     const minute = 60_000;
     const released = Date.now();
     vi.useFakeTimers({ toFake: ["Date"] });
     try {
       for (const [minutes, expected] of [
-        [12 * 60 + 29, 0],
-        [12 * 60 + 31, 6],
+        [12 * 60 - 1, 0],
+        [12 * 60 + 1, 6],
       ] as const) {
         vi.setSystemTime(released + minutes * minute);
         const { code, err } = await desk.run("verify", "ch", "--root", "root.json");
