@@ -2,6 +2,7 @@
 import type { SourcePosition } from "#bundle";
 import { DIAGNOSTIC_CODES } from "./codes.ts";
 import type { DiagnosticCode, Severity } from "./codes.ts";
+import { REMEDIES } from "./remedies.ts";
 
 /** A place in a source file; lines and columns count from 1, columns in UTF-16 units. */
 export interface SourceSpan extends SourcePosition {
@@ -38,7 +39,7 @@ export class DiagnosticSink {
     const { code, file, line, column, message } = diagnostic;
     const key = JSON.stringify([file, line, column, code, message]);
     if (this.#items.has(key)) return;
-    this.#items.set(key, diagnostic);
+    this.#items.set(key, withRemedy(diagnostic));
     if (diagnostic.severity === "error") this.#errorCount += 1;
   }
 
@@ -50,6 +51,16 @@ export class DiagnosticSink {
   sorted(): readonly Diagnostic[] {
     return [...this.#items.values()].sort(compareDiagnostics);
   }
+}
+
+/** Every diagnostic says what to do: where its place knows nothing particular, what its code knows. */
+function withRemedy(diagnostic: Diagnostic): Diagnostic {
+  if (diagnostic.help !== undefined || !isDiagnosticCode(diagnostic.code)) return diagnostic;
+  return { ...diagnostic, help: REMEDIES[diagnostic.code] };
+}
+
+function isDiagnosticCode(code: string): code is keyof typeof DIAGNOSTIC_CODES {
+  return Object.hasOwn(DIAGNOSTIC_CODES, code);
 }
 
 function spanOf(at: SourceSpan): SourceSpan {
