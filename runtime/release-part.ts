@@ -140,6 +140,7 @@ function createBindings(
   const mayLog = violationLogGate();
   const createUpstream = createUpstreamFactory({
     programs: config.programs,
+    credentials: config.credentials,
     events: createEventRouter({
       audit,
       sessions,

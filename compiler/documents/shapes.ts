@@ -50,8 +50,10 @@ export interface PolicyShape extends HeaderShape {
 export interface ServerShape extends HeaderShape {
   readonly metadata: MetadataShape & { readonly name: string };
   readonly transport: {
-    readonly type: "streamable-http" | "stdio";
+    readonly type: "streamable-http" | "sse" | "websocket" | "stdio";
     readonly url?: string;
+    readonly credential?: string;
+    readonly header?: string;
     readonly program?: string;
     readonly args?: readonly string[];
   };

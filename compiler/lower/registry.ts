@@ -30,6 +30,9 @@ import type { LoweredSchema } from "../json-schema/index.ts";
 import { leafActionOf } from "./leaf-action.ts";
 import { overlaidPinMaxAgeMs } from "./overlay.ts";
 import type { Overlay } from "./overlay.ts";
+import { transportsOf } from "./transports.ts";
+
+export { environmentNameOf } from "./transports.ts";
 
 const DEFAULT_PIN_MAX_AGE_MS = 60_000;
 
@@ -50,69 +53,6 @@ export interface LoweredRegistry {
   readonly section: RegistrySection;
   readonly servers: ReadonlyMap<string, LoweredServer>;
   readonly leaves: ReadonlyMap<LeafAction, PinnedLeaf>;
-}
-
-function isHttpUrl(text: string): boolean {
-  const url = URL.parse(text);
-  return (
-    url !== null &&
-    (url.protocol === "https:" || url.protocol === "http:") &&
-    url.username === "" &&
-    url.hash === ""
-  );
-}
-
-function baseTransport(document: Parsed<ServerShape>, sink: DiagnosticSink): TransportEntry | undefined {
-  const { type, url, program, args } = document.shape.transport;
-  const { source } = document;
-  const wrong = (member: string, message: string): undefined => {
-    sink.report("TRANSPORT_INVALID", source.at("transport", member), message);
-  };
-  if (type === "streamable-http") {
-    if (program !== undefined) return wrong("program", "streamable-http has no program");
-    if (args !== undefined) return wrong("args", "streamable-http has no args");
-    if (url === undefined) return wrong("type", "streamable-http needs a url");
-    if (!isHttpUrl(url)) return wrong("url", "expected an http or https URL without credentials or fragment");
-    return { type, url };
-  }
-  if (url !== undefined) return wrong("url", "stdio has no url");
-  if (program === undefined) return wrong("type", "stdio needs a program");
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/u.test(program)) {
-    return wrong("program", "a program is a logical name, not a path: gateway.json maps it to an executable");
-  }
-  return { type, program, args: args ?? [] };
-}
-
-function transportsOf(
-  document: Parsed<ServerShape>,
-  environments: readonly string[],
-  documents: Documents,
-  sink: DiagnosticSink,
-  overlay: Overlay | undefined,
-): Readonly<Record<string, TransportEntry>> {
-  const base = baseTransport(document, sink);
-  const id = document.shape.metadata.name;
-  const transports: Record<string, TransportEntry> = {};
-  for (const environment of environments) {
-    const values = documents.environments.find((item) => environmentNameOf(item.source.file) === environment);
-    const url = values?.shape.upstreams?.[id]?.url;
-    const laid = overlay?.environment === environment ? overlay.transports?.[id] : undefined;
-    if (laid !== undefined) transports[environment] = laid;
-    else if (url === undefined || values === undefined) {
-      if (base !== undefined) transports[environment] = base;
-    } else if (base?.type !== "streamable-http" || !isHttpUrl(url)) {
-      const at = values.source.at("upstreams", id, "url");
-      sink.report("TRANSPORT_INVALID", at, `a url needs a streamable-http server and must be http or https`);
-    } else {
-      transports[environment] = { type: "streamable-http", url };
-    }
-  }
-  return transports;
-}
-
-/** `prod` of `environments/prod.yaml` or `routes/prod.yaml`. */
-export function environmentNameOf(file: string): string {
-  return file.slice(file.indexOf("/") + 1).replace(/\.ya?ml$/u, "");
 }
 
 // MCP 2026-07-28: x-mcp-header stands only on chains of `properties`, and a name is an HTTP token.

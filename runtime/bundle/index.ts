@@ -1,5 +1,6 @@
 // Door #bundle: the bundle contract and its verification.
 export { DEFAULT_TENANT } from "./sections.ts";
+export { isCredentialHeader } from "./credential-header.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { parseCanonicalJson } from "./parse-canonical.ts";
 export { bundleDigest, definitionDigest, isDigest, sha256Hex } from "./digest.ts";
@@ -99,6 +100,7 @@ export type {
   PolicySource,
   PrincipalFacts,
   RegistrySection,
+  RemoteTransport,
   RouteEntry,
   RoutesSection,
   SchemaNode,

@@ -16,6 +16,7 @@ import type {
   PolicySource,
   PrincipalFacts,
   RegistrySection,
+  RemoteTransport,
   RouteEntry,
   RoutesSection,
   ServerEntry,
@@ -46,6 +47,7 @@ import {
 } from "./decoder.ts";
 import type { Decode } from "./decoder.ts";
 import type { JsonValue } from "#std";
+import { isCredentialHeader } from "./credential-header.ts";
 import { schemaProgram } from "./schema-decoder.ts";
 
 const texts = listOf(text);
@@ -53,11 +55,17 @@ const names = listOf(nonEmptyText);
 
 // ── registry.json ────────────────────────────────────────────────────────────────────────────────────────────
 
+function remoteTransport(
+  type: Decode<RemoteTransport["type"]>,
+  url: Decode<string>,
+): Decode<RemoteTransport> {
+  return closedObject<RemoteTransport>({ type, url }, { credential: nonEmptyText, header: credentialHeader });
+}
+
 const transport = taggedUnion<TransportEntry>("type", {
-  "streamable-http": closedObject<Extract<TransportEntry, { type: "streamable-http" }>>(
-    { type: oneOf("streamable-http"), url: httpUrl },
-    {},
-  ),
+  "streamable-http": remoteTransport(oneOf("streamable-http"), httpUrl),
+  sse: remoteTransport(oneOf("sse"), httpUrl),
+  websocket: remoteTransport(oneOf("websocket"), webSocketUrl),
   stdio: closedObject<Extract<TransportEntry, { type: "stdio" }>>(
     { type: oneOf("stdio"), program: nonEmptyText, args: texts },
     {},
@@ -308,6 +316,21 @@ const vector = closedObject<DecisionVector>(
 export const vectorsSection = closedObject<VectorsSection>({ vectors: listOf(vector) }, {});
 
 // ── shared leaves ────────────────────────────────────────────────────────────────────────────────────────────
+
+function webSocketUrl(value: unknown, at: string): string {
+  const url = typeof value === "string" ? URL.parse(value) : null;
+  if (url === null || (url.protocol !== "wss:" && url.protocol !== "ws:")) {
+    throw decodeFault(at, "expected a ws or wss URL");
+  }
+  return value as string;
+}
+
+function credentialHeader(value: unknown, at: string): string {
+  if (typeof value !== "string" || !isCredentialHeader(value)) {
+    throw decodeFault(at, "expected a header that may carry a credential");
+  }
+  return value;
+}
 
 function httpUrl(value: unknown, at: string): string {
   const url = typeof value === "string" ? URL.parse(value) : null;

@@ -22,8 +22,20 @@ export interface EntityRef {
 
 // ── registry.json ────────────────────────────────────────────────────────────────────────────────────────────
 
+/** A server reached over the network. */
+export interface RemoteTransport {
+  /** `sse` is HTTP+SSE of MCP 2024-11-05; `websocket` is one message per text frame, subprotocol `mcp`. */
+  readonly type: "streamable-http" | "sse" | "websocket";
+  /** http or https; ws or wss for `websocket`. */
+  readonly url: string;
+  /** Logical name; only gateway.json maps it to a secret. */
+  readonly credential?: string;
+  /** Lower-case header that carries the credential as it is; absent = `authorization: Bearer <credential>`. */
+  readonly header?: string;
+}
+
 export type TransportEntry =
-  | { readonly type: "streamable-http"; readonly url: string }
+  | RemoteTransport
   /** `program` is a logical name; only gateway.json maps it to an executable. */
   | { readonly type: "stdio"; readonly program: string; readonly args: readonly string[] };
 

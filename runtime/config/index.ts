@@ -1,6 +1,7 @@
 // Door #config: the configuration of a gateway process.
 export { CONFIG_NUMBERS, decodeProcessConfig, loadProcessConfig } from "./process-config.ts";
 export { ConfigError } from "./config-decoder.ts";
+export { decodeCredentials } from "./credentials.ts";
 export { decodePrograms } from "./programs.ts";
 export type { DecodeProgramsOptions, ProgramConfig } from "./programs.ts";
 export type {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { JsonValue } from "#std";
 import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
+import { readCredentials } from "./credentials.ts";
 import { pathsFrom, readPrograms } from "./programs.ts";
 import type { PathResolver, ProgramConfig } from "./programs.ts";
 import type { SecretSource } from "./secrets.ts";
@@ -69,6 +70,8 @@ export interface ProcessConfig {
   readonly audit: AuditConfig;
   /** By logical program name. */
   readonly programs: ReadonlyMap<string, ProgramConfig>;
+  /** Secrets of upstreams by the logical name that the registry gives them. */
+  readonly credentials: ReadonlyMap<string, string>;
   readonly limits: ProcessLimits;
   readonly log: { readonly level: LogLevel };
 }
@@ -129,6 +132,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "stateDir",
     "audit",
     "programs",
+    "credentials",
     "limits",
     "log",
   ];
@@ -143,6 +147,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     stateDir,
     audit: readAudit(reader, root["audit"], stateDir, at),
     programs: readPrograms(reader, root["programs"], options.environment, at),
+    credentials: readCredentials(reader, root["credentials"], options.environment, at),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
   };

@@ -1,14 +1,19 @@
 // From a registry entry to an upstream: the one place that knows which transports exist.
 import { AegisError } from "#errors";
-import type { Era, ServerId, TransportEntry } from "#bundle";
+import type { Era, RemoteTransport, ServerId, TransportEntry } from "#bundle";
 import { systemClock } from "#std";
+import { credentialHeaders } from "./credential.ts";
+import { createHttpPools } from "./http-pools.ts";
 import { createHttpUpstream } from "./http-upstream.ts";
+import { createProcessBudget, processWire } from "./process-wire.ts";
+import type { ProcessBudget } from "./process-wire.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
-import { createProcessBudget } from "./stdio-channel.ts";
-import type { ProcessBudget } from "./stdio-channel.ts";
+import { sseWire } from "./sse-wire.ts";
 import type { ProgramEntry } from "./stdio-process.ts";
-import { createStdioUpstream } from "./stdio-upstream.ts";
 import type { UpstreamEvents } from "./upstream.ts";
+import { webSocketWire } from "./websocket-wire.ts";
+import { createWireUpstream } from "./wire-upstream.ts";
+import type { WireUpstreamOptions } from "./wire-upstream.ts";
 
 export interface UpstreamTarget {
   readonly id: ServerId;
@@ -19,6 +24,8 @@ export interface UpstreamTarget {
 export interface UpstreamFactoryOptions {
   /** Logical program name to executable, from process configuration. */
   readonly programs: ReadonlyMap<string, ProgramEntry>;
+  /** Logical credential name to secret, from process configuration; absent = none. */
+  readonly credentials?: ReadonlyMap<string, string>;
   readonly events: UpstreamEvents;
   /** Text that a stdio server wrote to stderr. Untrusted. */
   readonly onStderr?: (server: ServerId, text: string) => void;
@@ -28,23 +35,50 @@ export interface UpstreamFactoryOptions {
 
 export type UpstreamFactory = (target: UpstreamTarget, transport: TransportEntry) => ServerUpstream;
 
+type Shared = Omit<WireUpstreamOptions, "open" | "dispose">;
+
 function erasOf(target: UpstreamTarget): Era[] {
   return (["legacy", "modern"] as const).filter((era) => target.eras[era] !== undefined);
 }
 
+function httpUrl(text: string): URL {
+  const url = new URL(text);
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw new TypeError(`not an http URL: ${text}`);
+  return url;
+}
+
+function remoteUpstream(
+  shared: Shared,
+  transport: RemoteTransport,
+  credentials: ReadonlyMap<string, string>,
+): ServerUpstream {
+  const headers = credentialHeaders(transport, credentials);
+  if (transport.type === "websocket")
+    return createWireUpstream({ ...shared, open: webSocketWire(transport.url, headers) });
+  const url = httpUrl(transport.url);
+  const pools = createHttpPools(url.origin, headers);
+  if (transport.type === "sse")
+    return createWireUpstream({ ...shared, open: sseWire(url, pools), dispose: pools.destroy });
+  const { server, eras, events } = shared;
+  return createHttpUpstream({ server, eras, events, url, pools });
+}
+
 /**
  * Makes the factory of one gateway: all stdio upstreams it creates share one process budget.
- * The factory throws {AegisError} UPSTREAM_UNAVAILABLE for a program that process configuration does not map, and
- * TypeError for a URL that is not http(s). Nothing is connected or started before the first use.
+ * The factory throws {AegisError} UPSTREAM_UNAVAILABLE for a program or a credential that process configuration does not
+ * map, and TypeError for a URL of another scheme. Nothing is connected or started before the first use.
  */
 export function createUpstreamFactory(options: UpstreamFactoryOptions): UpstreamFactory {
   const budget = options.budget ?? createProcessBudget();
   const { events, programs } = options;
+  const monotonicMs = options.monotonicMs ?? systemClock.monotonicMs;
   return (target, transport) => {
-    const shared = { server: target.id, eras: erasOf(target), events };
+    const shared = { server: target.id, eras: erasOf(target), events, monotonicMs };
     switch (transport.type) {
       case "streamable-http":
-        return createHttpUpstream({ ...shared, url: transport.url });
+      case "sse":
+      case "websocket":
+        return remoteUpstream(shared, transport, options.credentials ?? new Map());
       case "stdio": {
         const program = programs.get(transport.program);
         if (program === undefined) {
@@ -53,14 +87,9 @@ export function createUpstreamFactory(options: UpstreamFactoryOptions): Upstream
             `no executable is configured for program ${JSON.stringify(transport.program)}`,
           );
         }
-        return createStdioUpstream({
-          ...shared,
-          program,
-          args: transport.args,
-          budget,
-          onStderr: options.onStderr ?? ((): void => undefined),
-          monotonicMs: options.monotonicMs ?? systemClock.monotonicMs,
-        });
+        const { args } = transport;
+        const onStderr = (text: string): void => options.onStderr?.(target.id, text);
+        return createWireUpstream({ ...shared, open: processWire({ program, args, budget, onStderr }) });
       }
       default:
         throw new AegisError("UPSTREAM_UNAVAILABLE", "unknown transport type");

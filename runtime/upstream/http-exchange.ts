@@ -29,6 +29,8 @@ export interface HttpSink {
   readonly onMessage: (message: Uint8Array | string) => void;
   readonly onEventId?: (id: string) => void;
   readonly onRetry?: (delayMs: number) => void;
+  /** An event of another type than `message`; true where it is known. */
+  readonly onNamedEvent?: (type: string, data: string) => boolean;
   readonly onViolation: (detail: string) => void;
 }
 

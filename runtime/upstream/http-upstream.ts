@@ -1,6 +1,5 @@
 // An upstream over Streamable HTTP. Modern requests are stateless and share one correlator; each legacy channel is a
-// session. Only the headers written here leave: no header of the caller, no cookie, no credential.
-import { Pool } from "undici";
+// session. No header of the caller and no cookie leaves: only what is written here and the configured credential.
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { createCorrelator } from "./correlate.ts";
@@ -8,6 +7,7 @@ import type { Correlator } from "./correlate.ts";
 import { modernHeaders } from "./envelope.ts";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
 import { sendHttpRequest } from "./http-request.ts";
+import type { HttpPools } from "./http-pools.ts";
 import type { HttpEndpoint } from "./http-request.ts";
 import { createHttpSession } from "./http-session.ts";
 import type { HttpSession } from "./http-session.ts";
@@ -26,8 +26,10 @@ import type {
 export interface HttpUpstreamOptions {
   readonly server: ServerId;
   readonly eras: readonly Era[];
-  /** http or https URL of the MCP endpoint. */
-  readonly url: string;
+  /** The MCP endpoint. */
+  readonly url: URL;
+  /** For the origin of `url`; destroyed with the upstream. */
+  readonly pools: HttpPools;
   readonly events: UpstreamEvents;
 }
 
@@ -35,8 +37,6 @@ class HttpUpstream implements ServerUpstream {
   readonly server: ServerId;
   readonly #options: HttpUpstreamOptions;
   readonly #endpoint: HttpEndpoint;
-  readonly #calls: Pool;
-  readonly #streams: Pool;
   readonly #modern: Correlator;
   readonly #sessions = new Map<string, HttpSession>();
   #inFlight = 0;
@@ -46,18 +46,9 @@ class HttpUpstream implements ServerUpstream {
   constructor(options: HttpUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
-    const url = new URL(options.url);
-    if (url.protocol !== "http:" && url.protocol !== "https:")
-      throw new TypeError(`not an http URL: ${options.url}`);
-    const connection = {
-      pipelining: 1,
-      connect: { timeout: UPSTREAM_CAPS.connectTimeoutMs },
-      keepAliveTimeout: UPSTREAM_CAPS.keepAliveTimeoutMs,
-    };
-    this.#calls = new Pool(url.origin, { ...connection, connections: UPSTREAM_CAPS.maxConnectionsPerOrigin });
-    this.#streams = new Pool(url.origin, { ...connection, connections: UPSTREAM_CAPS.maxStreamsPerUpstream });
-    const { server } = options;
-    this.#endpoint = { server, path: url.pathname + url.search, calls: this.#calls, streams: this.#streams };
+    const { server, url, pools } = options;
+    const { calls, streams } = pools;
+    this.#endpoint = { server, path: url.pathname + url.search, calls, streams };
     const noServerRequests = (): Promise<void> => Promise.resolve();
     this.#modern = createCorrelator({
       server,
@@ -127,7 +118,7 @@ class HttpUpstream implements ServerUpstream {
     this.#sessions.clear();
     this.#modern.failAll(new UpstreamFault("EXCHANGE_ABORTED", "the upstream was closed"));
     await Promise.all(sessions.map((session) => session.release("the upstream was closed")));
-    await Promise.all([this.#calls.destroy(), this.#streams.destroy()]);
+    await this.#options.pools.destroy();
   };
 
   readonly describe = (): {
@@ -199,7 +190,7 @@ class HttpUpstream implements ServerUpstream {
   }
 }
 
-/** An upstream over Streamable HTTP. Connects on first use. @throws {TypeError} where the URL is not http(s). */
+/** An upstream over Streamable HTTP. Connects on first use. */
 export function createHttpUpstream(options: HttpUpstreamOptions): ServerUpstream {
   return new HttpUpstream(options);
 }

@@ -9,6 +9,8 @@ export interface SseSink {
   readonly onEventId?: (id: string) => void;
   /** The server's reconnection delay, in milliseconds. */
   readonly onRetry?: (delayMs: number) => void;
+  /** An event of another type than `message`; true where it is known. Absent = none is. */
+  readonly onNamedEvent?: (type: string, data: string) => boolean;
   readonly onIgnored: (detail: string) => void;
 }
 
@@ -28,7 +30,8 @@ export function createSseReader(sink: SseSink, maxEventBytes: number): SseReader
     onEvent: (event) => {
       if (event.id !== undefined && HEADER_SAFE_ID.test(event.id)) sink.onEventId?.(event.id);
       if (event.event !== undefined && event.event !== "message" && event.event !== "") {
-        sink.onIgnored("an event of another type than message");
+        const isKnown = sink.onNamedEvent?.(event.event, event.data) === true;
+        if (!isKnown) sink.onIgnored("an event of another type than message");
         return;
       }
       // An event with an id and no data only primes a stream for resuming (MCP 2025-11-25).

@@ -13,9 +13,9 @@ export const UPSTREAM_CAPS = {
   maxLegacyChannels: 1024,
   /** Child processes of all stdio upstreams together. */
   maxProcesses: 256,
-  /** One line of a stdio upstream. */
+  /** One message of a channel shared by all requests: a line, a WebSocket message, an event. */
   maxLineBytes: 16 * 1024 * 1024,
-  /** Bytes queued for the stdin of one process. */
+  /** Bytes queued for the stdin of one process, or for one WebSocket. */
   maxStdinQueueBytes: 8 * 1024 * 1024,
   /** Malformed lines after which a process is stopped. */
   maxMalformedLines: 32,
@@ -27,6 +27,13 @@ export const UPSTREAM_CAPS = {
   maxServerRequests: 16,
   /** Ids of cancelled requests whose late answer is no violation. */
   maxAbandonedIds: 1024,
+  /** HTTP+SSE: how long the POST of one message may take; the answer comes on the stream. */
+  postTimeoutMs: 30_000,
+  /** WebSocket: interval of pings, and how long the pong may take before the connection counts as dead. */
+  pingIntervalMs: 30_000,
+  pongTimeoutMs: 10_000,
+  /** Longest `endpoint` event of HTTP+SSE. */
+  maxEndpointChars: 4_096,
   /** TCP and TLS connect. */
   connectTimeoutMs: 2_000,
   /** `initialize` handshake of a legacy channel, process start included. */

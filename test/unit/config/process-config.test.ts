@@ -8,6 +8,7 @@ import type { JsonValue } from "#std";
 import {
   CONFIG_NUMBERS,
   ConfigError,
+  decodeCredentials,
   decodeProcessConfig,
   decodePrograms,
   loadProcessConfig,
@@ -82,6 +83,7 @@ describe("gateway.json", () => {
       stateDir: "/etc/aegis/state",
       audit: { dir: "/etc/aegis/state/audit", mode: "sync" },
       programs: new Map(),
+      credentials: new Map(),
       limits: { maxRequestBytes: 1_048_576, maxConnections: 4_096, maxSessions: 10_000, maxInFlight: 1_024 },
       log: { level: "info" },
     });
@@ -124,6 +126,37 @@ describe("gateway.json", () => {
     });
     const missing = { notes: { command: "node", env: { A: "env:NOPE", B: "file:nope" } } };
     expect(() => decodePrograms(missing, options)).toThrow(/NOPE is not set[\s\S]*nope cannot be read/);
+  });
+
+  it("reads credentials by reference only, and keeps their values out of messages", () => {
+    const credentials = { github: "env:GITHUB", wiki: "file:wiki-secret" };
+    writeFileSync(join(directory, "wiki-secret"), "from-file\n");
+    const options = { file: "gateway.json", baseDir: directory, environment: { GITHUB: "gh-value" } };
+    expect(decodeCredentials(credentials, { ...options, secrets: "resolve" })).toEqual(
+      new Map([
+        ["github", "gh-value"],
+        ["wiki", "from-file"],
+      ]),
+    );
+    expect(decodeCredentials(credentials, { ...options, secrets: "keep" })).toEqual(
+      new Map([
+        ["github", "env:GITHUB"],
+        ["wiki", `file:${join(directory, "wiki-secret")}`],
+      ]),
+    );
+    const broken = {
+      literal: "gh-literal",
+      "bad name": "env:GITHUB",
+      missing: "env:NOPE",
+      split: "env:SPLIT",
+    };
+    const environment = { GITHUB: "gh-value", SPLIT: "split-value\r\nx-admin: 1" };
+    const decodeBroken = (): unknown =>
+      decodeCredentials(broken, { ...options, environment, secrets: "resolve" });
+    expect(decodeBroken).toThrow(
+      /literal must be env:NAME[\s\S]*bad name[\s\S]*NOPE[\s\S]*split is not a value/,
+    );
+    expect(decodeBroken).not.toThrow(/gh-literal|split-value|gh-value/);
   });
 
   it("treats inherited names as absent", () => {

@@ -1,13 +1,10 @@
-// An upstream over stdio: one process shared by all modern callers, and one process for each legacy session, which is
-// never shared.
+// An upstream over wires (stdio, HTTP+SSE, WebSocket): one wire shared by all modern callers, and one for each legacy
+// session, which is never shared.
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
-import { createStdioChannel } from "./stdio-channel.ts";
-import type { ProcessBudget, StdioChannel } from "./stdio-channel.ts";
-import type { ProgramEntry } from "./stdio-process.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault, abortFault } from "./upstream-fault.ts";
 import type {
@@ -17,26 +14,27 @@ import type {
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
+import { createWireChannel } from "./wire-channel.ts";
+import type { WireChannel } from "./wire-channel.ts";
+import type { OpenWire } from "./wire.ts";
 
-export interface StdioUpstreamOptions {
+export interface WireUpstreamOptions {
   readonly server: ServerId;
   readonly eras: readonly Era[];
-  readonly program: ProgramEntry;
-  /** Arguments of the registry entry, after those of the program. */
-  readonly args: readonly string[];
+  readonly open: OpenWire;
   readonly events: UpstreamEvents;
-  readonly budget: ProcessBudget;
-  readonly onStderr: (server: ServerId, text: string) => void;
   readonly monotonicMs: () => number;
+  /** Gives back what all wires share, after the last of them closed. */
+  readonly dispose?: () => Promise<void>;
 }
 
-class StdioUpstream implements ServerUpstream {
+class WireUpstream implements ServerUpstream {
   readonly server: ServerId;
-  readonly #options: StdioUpstreamOptions;
-  readonly #channels = new Map<string, StdioChannel>();
+  readonly #options: WireUpstreamOptions;
+  readonly #channels = new Map<string, WireChannel>();
   #closed = false;
 
-  constructor(options: StdioUpstreamOptions) {
+  constructor(options: WireUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
   }
@@ -73,7 +71,7 @@ class StdioUpstream implements ServerUpstream {
   ): Promise<void> => {
     if (signal.aborted) throw abortFault(signal);
     // Modern clients have no notification to send but cancellations, which travel with their request.
-    if (channel.era === "legacy") this.#channels.get(channelId(channel))?.notify(notification);
+    if (channel.era === "legacy") await this.#channels.get(channelId(channel))?.notify(notification);
   };
 
   readonly release = async (channel: ChannelKey): Promise<void> => {
@@ -88,6 +86,7 @@ class StdioUpstream implements ServerUpstream {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     await Promise.all(channels.map((channel) => channel.release("the upstream was closed")));
+    await this.#options.dispose?.();
   };
 
   readonly describe = (): {
@@ -100,31 +99,21 @@ class StdioUpstream implements ServerUpstream {
     openChannels: [...this.#channels.values()].filter((channel) => channel.isOpen()).length,
   });
 
-  #channel(channel: ChannelKey): StdioChannel {
+  #channel(channel: ChannelKey): WireChannel {
     const key = channelId(channel);
     const known = this.#channels.get(key);
     if (known !== undefined) return known;
     if (this.#closed || this.#channels.size >= UPSTREAM_CAPS.maxLegacyChannels) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further channel can be opened", { unsent: true });
     }
-    const { server, program, args, events, budget, monotonicMs } = this.#options;
-    const onStderr = (text: string): void => this.#options.onStderr(server, text);
-    const opened = createStdioChannel({
-      server,
-      channel,
-      program,
-      args,
-      events,
-      budget,
-      onStderr,
-      monotonicMs,
-    });
+    const { server, open, events, monotonicMs } = this.#options;
+    const opened = createWireChannel({ server, channel, open, events, monotonicMs });
     this.#channels.set(key, opened);
     return opened;
   }
 }
 
-/** An upstream over stdio. Starts processes on first use. */
-export function createStdioUpstream(options: StdioUpstreamOptions): ServerUpstream {
-  return new StdioUpstream(options);
+/** An upstream over wires. Opens them on first use. */
+export function createWireUpstream(options: WireUpstreamOptions): ServerUpstream {
+  return new WireUpstream(options);
 }

@@ -1,0 +1,229 @@
+// MCP servers made with the SDK 1.x, over the two transports that SDK 2 dropped: HTTP+SSE (2024-11-05) and WebSocket.
+// They list what they are given and remember the headers they were reached with.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import {
+  CallToolRequestSchema,
+  GetPromptRequestSchema,
+  JSONRPCMessageSchema,
+  ListPromptsRequestSchema,
+  ListResourceTemplatesRequestSchema,
+  ListResourcesRequestSchema,
+  ListToolsRequestSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import type {
+  JSONRPCMessage,
+  Prompt,
+  Resource,
+  ResourceTemplate,
+  Tool,
+} from "@modelcontextprotocol/sdk/types.js";
+import { WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
+
+export interface Definitions {
+  readonly tools?: readonly Tool[];
+  readonly prompts?: readonly Prompt[];
+  readonly resources?: readonly Resource[];
+  readonly resourceTemplates?: readonly ResourceTemplate[];
+  readonly instructions?: string;
+  /** Items of one page; absent = everything at once. */
+  readonly pageSize?: number;
+}
+
+export interface SdkServer {
+  readonly url: string;
+  /** Of every HTTP request, upgrades included, in order. */
+  readonly headers: () => readonly IncomingHttpHeaders[];
+  /** Ends every connection, as a restart would. */
+  readonly drop: () => void;
+  readonly close: () => Promise<void>;
+}
+
+export const SAMPLE: Definitions = {
+  tools: [
+    {
+      name: "add",
+      description: "Adds two numbers.",
+      inputSchema: {
+        type: "object",
+        properties: { a: { type: "number" }, b: { type: "number" } },
+        required: ["a", "b"],
+      },
+    },
+    { name: "slow", description: "Answers after some time.", inputSchema: { type: "object" } },
+  ],
+  prompts: [{ name: "greet", description: "A greeting.", arguments: [{ name: "who", required: true }] }],
+  resources: [{ uri: "memo://today", name: "today", mimeType: "text/plain" }],
+  resourceTemplates: [{ uriTemplate: "memo://{day}", name: "memo", mimeType: "text/plain" }],
+  instructions: "Use add for sums.",
+};
+
+function page<T>(items: readonly T[], cursor: string | undefined, size: number | undefined): [T[], string?] {
+  const from = cursor === undefined ? 0 : Number(cursor);
+  const to = from + (size ?? items.length);
+  return to < items.length ? [items.slice(from, to), String(to)] : [items.slice(from)];
+}
+
+function sdkServer(definitions: Definitions): Server {
+  const { tools = [], prompts = [], resources = [], resourceTemplates = [], pageSize } = definitions;
+  const { instructions } = definitions;
+  const server = new Server(
+    { name: "sdk-one", version: "1.0.0" },
+    {
+      capabilities: { tools: {}, prompts: {}, resources: {} },
+      ...(instructions === undefined ? {} : { instructions }),
+    },
+  );
+  server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
+    const [items, nextCursor] = page(tools, params?.cursor, pageSize);
+    return { tools: items, nextCursor };
+  });
+  server.setRequestHandler(ListPromptsRequestSchema, ({ params }) => {
+    const [items, nextCursor] = page(prompts, params?.cursor, pageSize);
+    return { prompts: items, nextCursor };
+  });
+  server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: [...resources] }));
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
+    resourceTemplates: [...resourceTemplates],
+  }));
+  server.setRequestHandler(GetPromptRequestSchema, () => ({
+    messages: [{ role: "user", content: { type: "text", text: "hello" } }],
+  }));
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+    if (params.name === "slow") await once(extra.signal, "abort");
+    const { a, b } = params.arguments ?? {};
+    return { content: [{ type: "text", text: String(Number(a) + Number(b)) }] };
+  });
+  return server;
+}
+
+async function listen(server: HttpServer): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+/** HTTP+SSE: GET /sse, POST /messages?sessionId=…. */
+export async function startSseServer(definitions: Definitions = SAMPLE): Promise<SdkServer> {
+  const headers: IncomingHttpHeaders[] = [];
+  const transports = new Map<string, SSEServerTransport>();
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    headers.push(request.headers);
+    const url = new URL(request.url ?? "/", "http://localhost");
+    if (request.method === "GET" && url.pathname === "/sse") {
+      const transport = new SSEServerTransport("/messages", response);
+      transports.set(transport.sessionId, transport);
+      response.once("close", () => transports.delete(transport.sessionId));
+      await sdkServer(definitions).connect(transport);
+      return;
+    }
+    const transport = transports.get(url.searchParams.get("sessionId") ?? "");
+    if (request.method !== "POST" || transport === undefined) response.writeHead(404).end();
+    else await transport.handlePostMessage(request, response);
+  };
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.destroy());
+  });
+  const port = await listen(server);
+  return {
+    url: `http://127.0.0.1:${String(port)}/sse`,
+    headers: () => headers,
+    drop: () => server.closeAllConnections(),
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** The server side of what `WebSocketClientTransport` of the SDK 1.x speaks. */
+class SocketTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  start(): Promise<void> {
+    this.#socket.on("message", (data) => {
+      try {
+        this.onmessage?.(JSONRPCMessageSchema.parse(JSON.parse((data as Buffer).toString("utf8"))));
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
+    });
+    this.#socket.on("close", () => this.onclose?.());
+    return Promise.resolve();
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    this.#socket.send(JSON.stringify(message));
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#socket.close();
+    return Promise.resolve();
+  }
+}
+
+export interface SocketServerOptions {
+  /** What to do with each connection. */
+  readonly onConnection: (socket: WebSocket) => void;
+  /** HTTP status with which upgrades are refused. */
+  readonly refuseWith?: number;
+  readonly subprotocol?: string | false;
+}
+
+/** A bare WebSocket server on a free port. */
+export async function startSocketServer(options: SocketServerOptions): Promise<SdkServer> {
+  const headers: IncomingHttpHeaders[] = [];
+  const http = createServer();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: () => options.subprotocol ?? "mcp",
+  });
+  http.on("upgrade", (request, socket, head) => {
+    headers.push(request.headers);
+    if (options.refuseWith !== undefined) {
+      socket.end(`HTTP/1.1 ${String(options.refuseWith)} Refused\r\ncontent-length: 0\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, options.onConnection);
+  });
+  const port = await listen(http);
+  const drop = (): void => {
+    for (const client of sockets.clients) client.terminate();
+  };
+  return {
+    url: `ws://127.0.0.1:${String(port)}/mcp`,
+    headers: () => headers,
+    drop,
+    close: async () => {
+      drop();
+      http.closeAllConnections();
+      http.close();
+      await once(http, "close");
+    },
+  };
+}
+
+export function startWebSocketServer(definitions: Definitions = SAMPLE): Promise<SdkServer> {
+  return startSocketServer({
+    onConnection: (socket) => {
+      sdkServer(definitions)
+        .connect(new SocketTransport(socket))
+        .catch(() => socket.terminate());
+    },
+  });
+}
