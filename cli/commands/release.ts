@@ -5,18 +5,20 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
 import { compile, gitWorkspace } from "#compiler";
-import { cosignRelease, loadSigningKey, openTrustRoot, releaseBundle, rollbackTo } from "#release";
+import { cosignRelease, openTrustRoot, releaseBundle, rollbackTo } from "#release";
 import type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { readInput } from "../output/files.ts";
+import { openSigners, withSignerOptions } from "../output/signers.ts";
+import type { SignerOptions } from "../output/signers.ts";
+import { readBundleInput, readRootInput } from "../output/trust-files.ts";
 import { parseExpiry, parseSeconds } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
-import { formatOption, requiredRepeatableOption } from "../output/options.ts";
+import { formatOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
-interface ReleaseOptions {
-  readonly key: readonly string[];
+interface ReleaseOptions extends SignerOptions {
   readonly root: string;
   readonly channel: string;
   readonly expires: string;
@@ -28,8 +30,7 @@ interface ReleaseOptions {
 }
 
 function withReleaseOptions(command: Command): Command {
-  return command
-    .addOption(requiredRepeatableOption("--key <file>", "private release key, or env:NAME"))
+  return withSignerOptions(command, "release")
     .requiredOption("--root <root.json>", "root of trust that vouches for the keys")
     .requiredOption("--channel <name>", "channel, which is an environment of the bundle")
     .requiredOption("-o, --output <dir>", "channel directory")
@@ -55,7 +56,7 @@ export function registerRelease(program: Command, host: CommandHost): void {
       host.action(async (file: string | undefined, options: ReleaseOptions) => {
         const target = await openTarget(options, host);
         if (file === undefined) return report(await cosignRelease(target), options, host);
-        const bundle = await readInput(file, host.io.cwd);
+        const bundle = await readBundleInput(file, host.io.cwd);
         const terms = await readTerms(options, sha256Hex(bundle), host);
         return report(await releaseBundle(target, terms, bundle), options, host);
       }),
@@ -76,10 +77,8 @@ export function registerRelease(program: Command, host: CommandHost): void {
 
 async function openTarget(options: ReleaseOptions, host: CommandHost): Promise<ReleaseTarget> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  const root = await openTrustRoot(await readInput(options.root, host.io.cwd));
-  const signers = await Promise.all(
-    options.key.map((file) => loadSigningKey(file.startsWith("env:") ? file : path(file), host.io.env)),
-  );
+  const root = await openTrustRoot(await readRootInput(options.root, host.io.cwd));
+  const signers = await openSigners(options, host.io);
   return { directory: path(options.output), channel: options.channel, root, signers, nowMs: Date.now() };
 }
 

@@ -8,7 +8,6 @@ import {
   cosignRoot,
   initRoot,
   loadPublicKey,
-  loadSigningKey,
   openChannelDirectory,
   openTrustRoot,
   refusalUnder,
@@ -17,14 +16,15 @@ import {
 import type { PublicKey, RootDraft } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
-import { readInput } from "../output/files.ts";
+import { openSigners, withSignerOptions } from "../output/signers.ts";
+import type { SignerOptions } from "../output/signers.ts";
+import { readRootInput } from "../output/trust-files.ts";
 import { parseExpiry } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
-import { formatOption, repeatableOption, requiredRepeatableOption } from "../output/options.ts";
+import { formatOption, repeatableOption } from "../output/options.ts";
 import type { CommandHost } from "../program.ts";
 
-interface InitOptions {
-  readonly key: readonly string[];
+interface InitOptions extends SignerOptions {
   readonly releaseKey?: readonly string[];
   readonly threshold: string;
   readonly releaseThreshold: string;
@@ -33,9 +33,8 @@ interface InitOptions {
   readonly format: string;
 }
 
-interface RotateOptions {
+interface RotateOptions extends SignerOptions {
   readonly root: string;
-  readonly key: readonly string[];
   readonly addReleaseKey?: readonly string[];
   readonly addRootKey?: readonly string[];
   readonly remove?: readonly string[];
@@ -50,11 +49,9 @@ interface RotateOptions {
 
 export function registerRoot(program: Command, host: CommandHost): void {
   const root = program.command("root").description("Make and change the root of trust.").helpCommand(false);
-  root
-    .command("init")
+  withSignerOptions(root.command("init"), "root")
     .summary("Make the first root.")
     .description("Make root version 1 from key files and print its sha-256, which goes into gateway.json.")
-    .addOption(requiredRepeatableOption("--key <file>", "private root key, or env:NAME"))
     .addOption(
       repeatableOption(
         "--release-key <file>",
@@ -67,15 +64,13 @@ export function registerRoot(program: Command, host: CommandHost): void {
     .requiredOption("-o, --output <root.json>", "file to write; never overwritten")
     .addOption(formatOption("text", "json"))
     .action(host.action((options: InitOptions) => init(options, host)));
-  root
-    .command("rotate")
+  withSignerOptions(root.command("rotate"), "root")
     .summary("Make the next root from the current one.")
     .description(
       "Make the next root from the current one. It needs the thresholds of both: where signatures are missing,\n" +
         "run the same command again with the next --key.",
     )
     .requiredOption("--root <root.json>", "current root")
-    .addOption(requiredRepeatableOption("--key <file>", "private root key, or env:NAME"))
     .addOption(repeatableOption("--add-root-key <file>", "key to add to the root role"))
     .addOption(repeatableOption("--add-release-key <file>", "key to add to the release role"))
     .addOption(repeatableOption("--remove <keyId>", "key to take out of every role"))
@@ -94,9 +89,7 @@ export function registerRoot(program: Command, host: CommandHost): void {
 
 async function init(options: InitOptions, host: CommandHost): Promise<0> {
   const path = (file: string): string => resolve(host.io.cwd, file);
-  const signers = await Promise.all(
-    options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
-  );
+  const signers = await openSigners(options, host.io);
   const releaseKeys: readonly PublicKey[] =
     options.releaseKey === undefined
       ? signers
@@ -118,10 +111,8 @@ async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
   const path = (file: string): string => resolve(host.io.cwd, file);
   const load = (files: readonly string[] = []): Promise<PublicKey[]> =>
     Promise.all(files.map((file) => loadPublicKey(path(file))));
-  const current = await openTrustRoot(await readInput(options.root, host.io.cwd));
-  const signers = await Promise.all(
-    options.key.map((file) => loadSigningKey(keyReference(file, path), host.io.env)),
-  );
+  const current = await openTrustRoot(await readRootInput(options.root, host.io.cwd));
+  const signers = await openSigners(options, host.io);
   const existing = await readFile(path(options.output)).catch(() => undefined);
   // A second signer adds to the draft the first one left.
   if (existing !== undefined) {
@@ -206,11 +197,6 @@ async function writeRoot(
     host.io.err(`root version ${version}, epoch ${epoch}, ${state}\n`);
   }
   return EXIT.ok;
-}
-
-/** `env:NAME` stays as it is: CI keeps keys in its secrets. */
-function keyReference(file: string, path: (file: string) => string): string {
-  return file.startsWith("env:") ? file : path(file);
 }
 
 function parseThreshold(text: string): number {

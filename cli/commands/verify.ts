@@ -1,13 +1,14 @@
 // aegis verify: what a gateway would say of a channel directory, or of a bundle's integrity.
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { inspectBundle, openTrustRoot, verifyChannelDirectory } from "#release";
+import { TrustError } from "#errors";
+import { inspectBundle, openChannelDirectory, openTrustRoot, verifyChannelDirectory } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
-import { readInput } from "../output/files.ts";
 import { jsonDocument } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
+import { readBundleInput, readRootInput } from "../output/trust-files.ts";
 import type { CommandHost } from "../program.ts";
 
 interface VerifyOptions {
@@ -35,9 +36,8 @@ export function registerVerify(program: Command, host: CommandHost): void {
 
 async function verify(target: string, options: VerifyOptions, host: CommandHost): Promise<0> {
   const path = resolve(host.io.cwd, target);
-  const isDirectory = (await stat(path)).isDirectory();
-  if (!isDirectory) {
-    const report = inspectBundle(await readFile(path));
+  if (!(await stat(path)).isDirectory()) {
+    const report = inspectBundle(await readBundleInput(target, host.io.cwd));
     if (options.format === "json")
       host.io.out(jsonDocument({ formatVersion: 1, digest: report.digest, name: report.name }));
     else host.io.out(`${report.digest}  ${target}\n`);
@@ -45,11 +45,15 @@ async function verify(target: string, options: VerifyOptions, host: CommandHost)
     return EXIT.ok;
   }
   if (options.root === undefined) {
+    // A directory that is no channel is refused as what it is; a root would not help.
+    if ((await openChannelDirectory(path).readRelease()) === undefined) {
+      throw new TrustError("RELEASE_SOURCE_UNAVAILABLE", `${target} is a directory without release.json`);
+    }
     throw new CliError("--root is needed to verify a channel", {
       help: "name the root.json your gateways are pinned to",
     });
   }
-  const root = await openTrustRoot(await readInput(options.root, host.io.cwd), options.rootSha256);
+  const root = await openTrustRoot(await readRootInput(options.root, host.io.cwd), options.rootSha256);
   const report = await verifyChannelDirectory(path, {
     root,
     nowMs: Date.now(),

@@ -10,12 +10,12 @@ import {
   advanceRoot,
   bundleDigest,
   bundleFile,
-  readBounded,
   rootFile,
   writeDurably,
   writeNew,
 } from "#bundle";
 import type { TrustedRoot } from "#bundle";
+import { BUNDLE_READ, ROOT_READ, STATEMENT_READ, readTrusted } from "./read-trusted.ts";
 import { ReleaseToolError } from "./release-error.ts";
 
 /** A statement that lacks signatures waits here; gateways never read it. */
@@ -44,20 +44,20 @@ export interface ChannelDirectory {
 export function openChannelDirectory(path: string): ChannelDirectory {
   const at = (name: string): string => join(path, name);
   const readRelease = (): Promise<Uint8Array | undefined> =>
-    readBounded(at(RELEASE_FILE), MAX_DOCUMENT_BYTES);
+    readTrusted(at(RELEASE_FILE), MAX_DOCUMENT_BYTES, STATEMENT_READ);
   const readRoot = (version: number): Promise<Uint8Array | undefined> =>
-    readBounded(at(rootFile(version)), MAX_DOCUMENT_BYTES);
+    readTrusted(at(rootFile(version)), MAX_DOCUMENT_BYTES, ROOT_READ);
   return {
     path,
     readRelease,
-    readPending: () => readBounded(at(PENDING_FILE), MAX_DOCUMENT_BYTES),
-    readBundle: (digest) => readBounded(at(bundleFile(digest)), MAX_BUNDLE_BYTES),
+    readPending: () => readTrusted(at(PENDING_FILE), MAX_DOCUMENT_BYTES, STATEMENT_READ),
+    readBundle: (digest) => readTrusted(at(bundleFile(digest)), MAX_BUNDLE_BYTES, BUNDLE_READ),
     readRoot,
     rootChain: (trusted) => followChain(trusted, readRoot),
     addRoot: async (root) => {
       const name = rootFile(root.document.version);
       await mkdir(at("roots"), { recursive: true, mode: DIRECTORY_MODE });
-      const present = await readBounded(at(name), MAX_DOCUMENT_BYTES);
+      const present = await readRoot(root.document.version);
       if (present === undefined) await writeDurably(at(name), root.bytes, { mode: PUBLIC_FILE_MODE });
       else if (Buffer.compare(present, root.bytes) !== 0) {
         throw new ReleaseToolError("CHANNEL_CONFLICT", `${at(name)} is another root`);

@@ -1,11 +1,13 @@
 // Signing keys: private JWK files that only their owner can read. The private part is never printed or logged.
 import { exportJWK, generateKeyPair, importJWK } from "jose";
 import type { CryptoKey, JWK } from "jose";
+import { createPublicKey } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
 import { PRIVATE_FILE_MODE, PUBLIC_FILE_MODE, canonicalJson, keyIdOf, readBounded, writeNew } from "#bundle";
 import type { PublicJwk, SignatureAlgorithm, TrustedKey } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import type { ExternalKey, ExternalProgram } from "./external-signer.ts";
 import { ReleaseToolError } from "./release-error.ts";
 
 /** A public key with its id, the RFC 7638 thumbprint. */
@@ -31,7 +33,7 @@ export async function createKey(
   const pair = await generateKeyPair(alg, { extractable: true });
   const publicJwk = publicPart(await exportJWK(pair.publicKey), path);
   const privateJwk = { ...(await exportJWK(pair.privateKey)), alg };
-  const publicPath = `${path.replace(/\.json$/, "")}.pub.json`;
+  const publicPath = publicPathOf(path);
   await writeKeyFile(path, privateJwk, PRIVATE_FILE_MODE);
   try {
     await writeKeyFile(publicPath, { ...publicJwk, alg }, PUBLIC_FILE_MODE);
@@ -43,9 +45,53 @@ export async function createKey(
   return { key: { keyId: keyIdOf(publicJwk), alg, jwk: publicJwk }, publicPath };
 }
 
-/** Reads a public key, also out of a private key file. Throws KEY_INVALID. */
+/**
+ * Registers a key whose private half is elsewhere: the public JWK at `<path without .json>.pub.json`, nothing else.
+ * `source` is a public key, PEM (SubjectPublicKeyInfo) or JWK. Throws KEY_EXISTS, KEY_INVALID; KEY_UNSAFE where the
+ * source holds a private key, which has no business here.
+ */
+export async function registerPublicKey(
+  path: string,
+  source: string,
+): Promise<{ readonly key: PublicKey; readonly publicPath: string }> {
+  const text = await readKeyFile(source);
+  if (isPrivatePem(text) || (!isPem(text) && "d" in parseKey(text, source))) {
+    throw new ReleaseToolError("KEY_UNSAFE", `${source} holds a private key: name the public one`);
+  }
+  const key = parsePublicKey(text, source);
+  const publicPath = publicPathOf(path);
+  await writeKeyFile(publicPath, { ...key.jwk, alg: key.alg }, PUBLIC_FILE_MODE);
+  return { key, publicPath };
+}
+
+/** Reads a public key, JWK or PEM, also out of a private JWK file. Throws KEY_INVALID. */
 export async function loadPublicKey(path: string): Promise<PublicKey> {
-  return publicKeyOf(parseKey(await readKeyFile(path), path), path);
+  return parsePublicKey(await readKeyFile(path), path);
+}
+
+/**
+ * Opens what is to sign: a private key, or a public one for which `program` signs. Throws what `loadSigningKey` throws,
+ * and KEY_INVALID for a public key without a program.
+ */
+export async function loadSigner(
+  reference: string,
+  options: {
+    readonly environment?: Readonly<Record<string, string | undefined>>;
+    readonly program?: ExternalProgram;
+  } = {},
+): Promise<SigningKey | ExternalKey> {
+  const { environment, program } = options;
+  if (!reference.startsWith("env:")) {
+    const text = await readKeyFile(reference);
+    const isPublic = isPem(text) ? !isPrivatePem(text) : !("d" in parseKey(text, reference));
+    if (isPublic) {
+      const key = parsePublicKey(text, reference);
+      if (program !== undefined) return { ...key, program };
+      const remedy = "name the private key, or the program that reaches it: --signer '<command>'";
+      throw new ReleaseToolError("KEY_INVALID", `${reference} is a public key: ${remedy}`);
+    }
+  }
+  return loadSigningKey(reference, environment);
 }
 
 /**
@@ -94,7 +140,36 @@ async function readKeyFile(path: string): Promise<string> {
   return new TextDecoder().decode(bytes);
 }
 
+function isPem(text: string): boolean {
+  return text.trimStart().startsWith("-----BEGIN");
+}
+
+function isPrivatePem(text: string): boolean {
+  return isPem(text) && text.includes("PRIVATE KEY-----");
+}
+
+function parsePublicKey(text: string, label: string): PublicKey {
+  if (!isPem(text)) return publicKeyOf(parseKey(text, label), label);
+  if (isPrivatePem(text)) throw privatePem(label);
+  try {
+    return publicKeyOf({ ...createPublicKey(text).export({ format: "jwk" }) } as JsonObject, label);
+  } catch (error) {
+    if (error instanceof ReleaseToolError) throw error;
+    throw new ReleaseToolError("KEY_INVALID", `${label} is no PEM public key`, { cause: error });
+  }
+}
+
+function privatePem(label: string): ReleaseToolError {
+  const remedy = "Aegis reads private keys as JWK (`aegis keys new`), or signs through --signer";
+  return new ReleaseToolError("KEY_INVALID", `${label} is a private key in PEM: ${remedy}`);
+}
+
+function publicPathOf(path: string): string {
+  return `${path.replace(/(?:\.pub)?\.json$/, "")}.pub.json`;
+}
+
 function parseKey(text: string, label: string): JsonObject {
+  if (isPrivatePem(text)) throw privatePem(label);
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;

@@ -7,6 +7,7 @@ export const RELEASE_TOOL_CODES = {
   KEY_INVALID: "the file is not a usable signing or public key",
   KEY_UNSAFE: "the private key is readable by others",
   RELEASE_INPUT_INVALID: "the release cannot be made from this input",
+  SIGNER_FAILED: "the external signer gave no valid signature",
 } as const;
 
 export type ReleaseToolCode = keyof typeof RELEASE_TOOL_CODES;

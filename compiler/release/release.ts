@@ -16,7 +16,7 @@ import { openChannelDirectory } from "./channel-directory.ts";
 import type { ChannelDirectory } from "./channel-directory.ts";
 import { ReleaseToolError } from "./release-error.ts";
 import { cosignDocument, signDocument } from "./sign.ts";
-import type { SigningKey } from "./keys.ts";
+import type { Signer } from "./sign.ts";
 
 export interface ReleaseTarget {
   /** The channel directory; created where it does not exist. */
@@ -24,7 +24,7 @@ export interface ReleaseTarget {
   readonly channel: string;
   /** The root the operator trusts; later roots are followed from the directory. */
   readonly root: TrustedRoot;
-  readonly signers: readonly SigningKey[];
+  readonly signers: readonly Signer[];
   readonly nowMs: number;
 }
 

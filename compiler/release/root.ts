@@ -12,7 +12,8 @@ import { isTrustError } from "#errors";
 import type { JsonValue } from "#std";
 import { ReleaseToolError } from "./release-error.ts";
 import { cosignDocument, signDocument } from "./sign.ts";
-import type { PublicKey, SigningKey } from "./keys.ts";
+import type { Signer } from "./sign.ts";
+import type { PublicKey } from "./keys.ts";
 
 export interface RootInit {
   readonly rootKeys: readonly PublicKey[];
@@ -46,7 +47,7 @@ export interface RootDraft {
 }
 
 /** Root version 1. Throws TrustError ROOT_INVALID where roles and keys make no sense. */
-export async function initRoot(init: RootInit, signers: readonly SigningKey[]): Promise<RootDraft> {
+export async function initRoot(init: RootInit, signers: readonly Signer[]): Promise<RootDraft> {
   const document: RootDocument = {
     formatVersion: 1,
     version: 1,
@@ -66,7 +67,7 @@ export async function initRoot(init: RootInit, signers: readonly SigningKey[]): 
 export async function rotateRoot(
   current: TrustedRoot,
   change: RootChange,
-  signers: readonly SigningKey[],
+  signers: readonly Signer[],
 ): Promise<RootDraft> {
   return draftRoot(current, await signRoot(changedRoot(current.document, change), signers));
 }
@@ -75,12 +76,12 @@ export async function rotateRoot(
 export async function cosignRoot(
   current: TrustedRoot | undefined,
   bytes: Uint8Array,
-  signers: readonly SigningKey[],
+  signers: readonly Signer[],
 ): Promise<RootDraft> {
   return draftRoot(current, await cosignDocument("aegis-root", bytes, signers, ROOT_CODES));
 }
 
-async function signRoot(document: RootDocument, signers: readonly SigningKey[]): Promise<Uint8Array> {
+async function signRoot(document: RootDocument, signers: readonly Signer[]): Promise<Uint8Array> {
   decodeRootPayload(JSON.parse(JSON.stringify(document)) as JsonValue);
   return signDocument("aegis-root", document, signers);
 }

@@ -282,7 +282,7 @@ describe("release", () => {
       "RELEASE_SIGNATURE_INVALID",
     ],
     ["a key others can read", ["release", "p.aegis", "--key", "loose.json"], 1, "chmod 600"],
-    ["a public key", ["release", "p.aegis", "--key", "k.pub.json"], 1, "KEY_UNSAFE"],
+    ["a public key without a signer", ["release", "p.aegis", "--key", "k.pub.json"], 1, "--signer"],
     ["a key that is not JSON", ["release", "p.aegis", "--key", "garbage.json"], 1, "KEY_INVALID"],
     ["a missing bundle", ["release", "missing.aegis", "--key", "k.json"], 1, "no such file"],
     ["a truncated bundle", ["release", "short.aegis", "--key", "k.json"], 6, "BUNDLE_"],
