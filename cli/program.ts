@@ -5,6 +5,7 @@ import { registerAudit } from "./commands/audit.ts";
 import { registerBuild } from "./commands/build.ts";
 import { registerCheck } from "./commands/check.ts";
 import { registerDev } from "./commands/dev.ts";
+import { registerDiff } from "./commands/diff.ts";
 import { registerExplain } from "./commands/explain.ts";
 import { registerFmt } from "./commands/fmt.ts";
 import { registerGateway } from "./commands/gateway.ts";
@@ -48,7 +49,7 @@ const GROUPS = [
   ],
   [
     "Release it:",
-    [registerBuild, registerKeys, registerRoot, registerRelease, registerVerify, registerInspect],
+    [registerBuild, registerKeys, registerRoot, registerRelease, registerVerify, registerInspect, registerDiff],
   ],
   ["Run it:", [registerGateway, registerAudit]],
 ] as const;

@@ -24,6 +24,7 @@ import { lowerSuites } from "./lower/suites.ts";
 import { lowerTransforms } from "./lower/transforms.ts";
 import { buildVectors } from "./lower/vectors.ts";
 import type { TestSuite } from "./model/test-suite.ts";
+import { withoutPinConsequences } from "./registry/pin-consequences.ts";
 import { WorkspaceError, directoryWorkspace } from "./workspace/index.ts";
 import type { Workspace } from "./workspace/index.ts";
 
@@ -219,5 +220,5 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     textOf: (file) => documents.texts.get(file),
   };
   const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered, sink);
-  return { diagnostics: sink.sorted(), model, ...emitted };
+  return { diagnostics: withoutPinConsequences(sink.sorted()), model, ...emitted };
 }

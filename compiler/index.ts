@@ -27,7 +27,6 @@ export {
 export type { Workspace } from "./workspace/index.ts";
 export type { Overlay, OverlayIssuer } from "./lower/overlay.ts";
 export type { PrincipalAttribute } from "./lower/identity.ts";
-export { leafActionOf } from "./lower/leaf-action.ts";
 export type {
   CallExpectation,
   MatrixTest,

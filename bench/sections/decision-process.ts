@@ -1,9 +1,9 @@
 // Measures decisions over one repository. Usage: node decision-process.ts <policies> <decisions>; JSON on stdout.
 // The measured tool always has the same ten policies; all others belong to up to 500 other tools.
-import { DEFAULT_TENANT } from "#bundle";
+import { DEFAULT_TENANT, leafActionOf } from "#bundle";
 import type { PrincipalFacts } from "#bundle";
-import { compile, leafActionOf, memoryWorkspace } from "#compiler";
-import { createEvaluator } from "#pdp";
+import { compile, memoryWorkspace } from "#compiler";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { ECHO_SERVER, ECHO_TOOL, MAX_OWN_POLICIES, benchRepo } from "../repo/bench-repo.ts";
 import { quantile } from "../statistics.ts";
 import type { DecisionSample } from "./decision.ts";
@@ -31,7 +31,7 @@ const files = benchRepo({
 const { content } = await compile({ dir: "", workspace: memoryWorkspace(files) });
 if (content === undefined) throw new Error("the bench repository does not compile");
 const evaluator = await createEvaluator(content);
-const action = leafActionOf(ECHO_SERVER, "tool", ECHO_TOOL);
+const action = leafActionOf("tools/call", ECHO_SERVER, ECHO_TOOL);
 const signal = new AbortController().signal;
 const principals = [true, false].map((isExternal, index): PrincipalFacts => ({
   tenant: DEFAULT_TENANT,
@@ -50,7 +50,14 @@ for (let index = -WARM_UP; index < decisions; index++) {
   const text = `${TEXTS[Math.abs(index) % TEXTS.length] ?? ""} ${String(index)}`;
   if (principal === undefined) throw new Error("no principal");
   const startMs = performance.now();
-  const prepared = await evaluator.prepare(DEFAULT_TENANT, action, { text }, principal, signal);
+  const prepared = await evaluator.prepare({
+    tenant: DEFAULT_TENANT,
+    action,
+    arguments: { text },
+    principal,
+    request: UNKNOWN_REQUEST,
+    signal,
+  });
   const preparedMs = performance.now();
   if (!prepared.ok) throw new Error(prepared.detail);
   const decision = evaluator.decide(prepared.query);

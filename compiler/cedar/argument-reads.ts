@@ -5,23 +5,46 @@ import type { ArgumentReads } from "../json-schema/index.ts";
 import { bodyOf, childrenOf, isVar, open, operand, pathOf } from "./est.ts";
 import type { Expr, PolicyEst } from "./est.ts";
 
-/** What one residual reads. A context that is read other than through an attribute path counts as read whole. */
-function readsOf(residual: PolicyEst): ArgumentReads {
+/** Attribute paths that one residual reads the value or the presence of. */
+interface PathReads {
+  readonly values: readonly (readonly string[])[];
+  readonly presences: readonly (readonly string[])[];
+}
+
+/** A variable that is read other than through an attribute path counts as read whole. */
+function pathReads(residual: PolicyEst): PathReads {
   const values: (readonly string[])[] = [];
   const presences: (readonly string[])[] = [];
   const walk = (expr: Expr): void => {
     const [operator] = open(expr);
     if (operator === ".") {
       const path = pathOf(expr);
-      if (path !== undefined) return addPath(values, path);
+      if (path !== undefined) return void values.push(path);
     } else if (operator === "has") {
       const path = pathOf(operand(bodyOf(expr), "left"));
-      if (path !== undefined) return addPath(presences, [...path, ...attributesOf(bodyOf(expr))]);
-    } else if (isVar(expr, "context")) addPath(values, ["context"]);
+      if (path !== undefined) return void presences.push([...path, ...attributesOf(bodyOf(expr))]);
+    } else if (isVar(expr, "context")) values.push(["context"]);
     for (const child of childrenOf(expr)) walk(child);
   };
   for (const clause of residual.conditions) walk(clause.body);
   return { values, presences };
+}
+
+/** What one residual reads of the arguments. */
+function readsOf(residual: PolicyEst): ArgumentReads {
+  const { values, presences } = pathReads(residual);
+  return { values: values.flatMap(argumentPath), presences: presences.flatMap(argumentPath) };
+}
+
+/** Which of `members` of the context one residual reads. */
+export function contextMembersOf<Member extends string>(
+  residual: PolicyEst,
+  members: readonly Member[],
+): ReadonlySet<Member> {
+  const { values, presences } = pathReads(residual);
+  const paths = [...values, ...presences].filter(([root]) => root === "context");
+  if (paths.some((path) => path.length === 1)) return new Set(members);
+  return new Set(members.filter((member) => paths.some((path) => path[1] === member)));
 }
 
 /** What a derived fact reads, by its path from the root of the context. */
@@ -57,8 +80,8 @@ export function unionOfReads(reads: Iterable<ArgumentReads>): ArgumentReads {
   return { values: [...values.values()], presences: [...presences.values()] };
 }
 
-function addPath(paths: (readonly string[])[], [root, group, ...names]: readonly string[]): void {
-  if (root === "context" && (group === undefined || group === "arguments")) paths.push(names);
+function argumentPath([root, group, ...names]: readonly string[]): readonly (readonly string[])[] {
+  return root === "context" && (group === undefined || group === "arguments") ? [names] : [];
 }
 
 /** `has a` and `has a.b`. */

@@ -15,7 +15,7 @@ import type {
 } from "#bundle";
 import { pruneProjection } from "../json-schema/index.ts";
 import type { ArgumentReads } from "../json-schema/index.ts";
-import { ReadsTable, readOfDerivation, unionOfReads } from "./argument-reads.ts";
+import { contextMembersOf, ReadsTable, readOfDerivation, unionOfReads } from "./argument-reads.ts";
 import { pathOf, visitExprs } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 import { finding, sortedFindings } from "./finding.ts";
@@ -29,7 +29,8 @@ import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
 import { searchPattern } from "./regex-lints.ts";
 import { ResidualValidator } from "./residual-validator.ts";
 import type { LeafResidual } from "./residual-validator.ts";
-import { leafSchema } from "./schema.ts";
+import { leafSchema, OPTIONAL_MEMBERS } from "./schema.ts";
+import type { OptionalMember } from "./schema.ts";
 import { policySection, residualTable, schemaTable, sortedDerivations } from "./slices.ts";
 import { specialise } from "./specialise.ts";
 import type { Complaint } from "./messages.ts";
@@ -110,7 +111,7 @@ interface LeafPolicy extends LeafResidual {
 }
 
 /** A slice before it is known what the slices of the other tenants read of the same leaf. */
-type OpenSlice = Omit<Slice, "schema">;
+type OpenSlice = Omit<Slice, "schema"> & { readonly members: readonly OptionalMember[] };
 
 /** The tables of one run. */
 class Compilation {
@@ -121,6 +122,7 @@ class Compilation {
   readonly #argumentReads = new Map<LeafAction, Set<ArgumentReads>>();
   readonly #book: ComplaintBook;
   readonly #validator: ResidualValidator;
+  readonly #members = new WeakMap<PolicyEst, ReadonlySet<OptionalMember>>();
   readonly #derivedNames = new WeakMap<PolicyEst, ReadonlySet<string>>();
   readonly #reads = new ReadsTable();
   readonly #visibility = new WeakMap<PolicyEst, { readonly residual: PolicyEst | undefined }>();
@@ -166,7 +168,10 @@ class Compilation {
   /** Slices without policies: they deny every call. */
   nothing(): Pick<CedarOutput, "policies" | "servers"> {
     const { servers } = this.#model;
-    const denied = this.#slices.map((slice) => ({ ...slice, call: [], visibility: [], derivations: [] }));
+    const denied = this.#slices.map((slice) => ({
+      ...slice,
+      ...{ call: [], visibility: [], shadow: [], derivations: [], members: [] },
+    }));
     return { policies: this.#section(residualTable(), denied, servers), servers };
   }
 
@@ -182,8 +187,9 @@ class Compilation {
     const slices = open.flatMap((slice): readonly Slice[] => {
       const leaf = leaves.get(slice.action);
       if (leaf === undefined) return [];
-      const schema = leafSchema(leaf, this.#model.attributes, slice.derivations);
-      return [{ ...slice, schema: schemas.keep(schema) }];
+      const { members, ...rest } = slice;
+      const schema = leafSchema(leaf, this.#model.attributes, slice.derivations, members);
+      return [{ ...rest, schema: schemas.keep(schema) }];
     });
     return policySection(residuals, schemas, slices);
   }
@@ -219,7 +225,18 @@ class Compilation {
       const shown = failed ? widestVisibility(visible) : visible;
       if (shown !== undefined) visibility.push({ id: policy.id, residual: this.#residuals.keep(shown) });
     }
-    this.#slices.push({ tenant, action: leaf.action, call, visibility, derivations: needed });
+    const members = OPTIONAL_MEMBERS.filter((name) =>
+      applying.some((item) => this.#membersOf(item.call).has(name)),
+    );
+    this.#slices.push({
+      tenant,
+      action: leaf.action,
+      call,
+      visibility,
+      shadow: [],
+      derivations: needed,
+      members,
+    });
     this.#noteReads(leaf.action, applying, needed);
   }
 
@@ -245,6 +262,12 @@ class Compilation {
       }
     }
     return sortedDerivations(needed.values());
+  }
+
+  #membersOf(residual: PolicyEst): ReadonlySet<OptionalMember> {
+    const known = this.#members.get(residual) ?? contextMembersOf(residual, OPTIONAL_MEMBERS);
+    this.#members.set(residual, known);
+    return known;
   }
 
   #visibilityOf(call: PolicyEst): PolicyEst | undefined {
@@ -274,8 +297,8 @@ function derivationsOf(policies: readonly ParsedPolicy[]): ReadonlyMap<string, D
 /** True for a pattern on what a leaf may fix, which is then decided here: the gateway derives nothing for it. */
 function isOnFixedPath(derivation: Derivation): boolean {
   if (derivation.kind !== "matches") return false;
-  const [root] = derivation.path;
-  return root === "resource" || derivation.path.length === 1;
+  const [root, name] = derivation.path;
+  return root === "resource" || derivation.path.length === 1 || (root === "arguments" && name === "uri");
 }
 
 function withDerivedConstants(facts: LeafFacts, derivations: readonly Derivation[]): LeafFacts {

@@ -1,5 +1,6 @@
 // Folds what a leaf fixes into a policy: primitive, target, server, action, resource. Left to right only: `false && X`
 // folds, `X && false` must not, because `X` may error and an error denies.
+import { annotationsOf, methodOfAction, primitiveOf } from "#bundle";
 import type { LeafEntry, ServerEntry } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
 import {
@@ -15,7 +16,6 @@ import {
   TRUE,
 } from "./est.ts";
 import type { Expr } from "./est.ts";
-import { methodOf, primitiveOf } from "./schema.ts";
 
 /** What is known about every request on one leaf before it arrives. */
 export interface LeafFacts {
@@ -34,6 +34,11 @@ export function leafFacts(server: ServerEntry, leaf: LeafEntry): LeafFacts {
     [pathKey(["context", "target"]), leaf.name],
     [pathKey(["context", "server"]), server.id],
     [pathKey(["resource", "tier"]), server.tier],
+    ...Object.entries(annotationsOf(leaf) ?? {}).map(
+      ([name, value]) => [pathKey(["context", "annotations", name]), value as boolean] as const,
+    ),
+    // The one URI of a pinned resource; a template or rule covers many.
+    ...(leaf.kind === "resource" ? [[pathKey(["context", "arguments", "uri"]), leaf.name] as const] : []),
   ]);
   return { leaf, server, constants, derived: new Map() };
 }
@@ -170,7 +175,7 @@ function optional(value: boolean | undefined, expr: Expr): Expr {
 
 /** True where `id` is the leaf's own action or its method, which is the group of the leaf. */
 function isActionOf(facts: LeafFacts, id: string): boolean {
-  return id === facts.leaf.action || id === methodOf(facts.leaf.kind);
+  return id === facts.leaf.action || id === methodOfAction(facts.leaf.action);
 }
 
 function foldEquality(left: Expr, right: Expr, facts: LeafFacts): boolean | undefined {

@@ -7,4 +7,3 @@ export { formatCedar, tryFormatCedar } from "./format.ts";
 export type { FormatOutcome } from "./format.ts";
 export { matchesName } from "./lower-matches.ts";
 export type { CedarSource, GeneratedPolicy } from "./parse.ts";
-export { methodOf, primitiveOf } from "./schema.ts";

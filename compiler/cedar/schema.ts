@@ -1,40 +1,18 @@
 // The Cedar schema of one pinned leaf, in Cedar's JSON schema form. It types exactly what the gateway projects.
 // https://docs.cedarpolicy.com/schema/json-schema.html
-import type {
-  AttributeMapping,
-  ClaimType,
-  Derivation,
-  LeafAction,
-  LeafEntry,
-  LeafKind,
-  SchemaProgram,
-} from "#bundle";
+import { METHODS_OF_KIND, methodOfAction } from "#bundle";
+import type { AttributeMapping, ClaimType, Derivation, LeafAction, LeafEntry, SchemaProgram } from "#bundle";
+import { REQUEST_MEMBERS } from "#pdp";
+import type { RequestMember } from "#pdp";
 import type { JsonObject } from "#std";
 import { describeProjection } from "../json-schema/index.ts";
 import type { ProjectedRecord, ProjectedType } from "../json-schema/index.ts";
 
-/** The MCP method that uses a leaf; it is the action group of the leaf. */
-export function methodOf(kind: LeafKind): string {
-  return METHODS[kind];
-}
-
-/** `context.primitive` of a leaf. */
-export function primitiveOf(kind: LeafKind): "tool" | "resource" | "prompt" {
-  return kind === "resource-template" ? "resource" : kind;
-}
-
-const METHODS: Readonly<Record<LeafKind, string>> = {
-  tool: "tools/call",
-  resource: "resources/read",
-  "resource-template": "resources/read",
-  prompt: "prompts/get",
-};
-
 /** Every action group that a policy may name. */
-export const METHOD_ACTIONS: readonly string[] = [...new Set(Object.values(METHODS))];
+export const METHOD_ACTIONS: readonly string[] = [...new Set(Object.values(METHODS_OF_KIND).flat())].sort();
 
 /** Entity types of every schema. */
-export const ENTITY_TYPES: readonly string[] = ["User", "Role", "Group", "Server"];
+export const ENTITY_TYPES: readonly string[] = ["User", "Agent", "Role", "Group", "Tenant", "Server"];
 
 /** The action that stands for every leaf in a schema that no leaf owns. */
 const ANY_ACTION: LeafAction = "any";
@@ -48,61 +26,145 @@ const CLAIM_TYPES: Readonly<Record<ClaimType, JsonObject>> = {
   Long: { type: "Long" },
   StringSet: STRING_SET,
 };
-const SQL_FACTS: JsonObject = record([
-  ["ok", BOOLEAN],
-  ["operations", STRING_SET],
-  ["tables", STRING_SET],
-  ["functions", STRING_SET],
+const LONG: JsonObject = CLAIM_TYPES.Long;
+/** Type of `context._d.<name>` by the kind of the derivation; `runtime/facts` computes the values. */
+const FACT_TYPES: Readonly<Record<Exclude<Derivation["kind"], "matches">, JsonObject>> = {
+  sql: record([
+    ["ok", BOOLEAN],
+    ["operations", STRING_SET],
+    ["tables", STRING_SET],
+    ["functions", STRING_SET],
+  ]),
+  url: record([
+    ["ok", BOOLEAN],
+    ["scheme", STRING],
+    ["host", STRING],
+    ["port", LONG],
+    ["path", STRING],
+    ["isPrivate", BOOLEAN],
+  ]),
+  path: record([
+    ["ok", BOOLEAN],
+    ["normalized", STRING],
+    ["isAbsolute", BOOLEAN],
+    ["extension", STRING],
+  ]),
+  email: record([
+    ["ok", BOOLEAN],
+    ["local", STRING],
+    ["domain", STRING],
+  ]),
+  length: LONG,
+  count: LONG,
+  lower: STRING,
+};
+
+function extension(name: string): JsonObject {
+  return { type: "Extension", name };
+}
+
+function optional(type: JsonObject): JsonObject {
+  return { ...type, required: false };
+}
+
+/** Members of the context that describe the request, as `requestContext` builds them. */
+const REQUEST_TYPES: Readonly<Record<RequestMember, JsonObject>> = {
+  auth: record([
+    ["issuer", STRING],
+    ["amr", STRING_SET],
+    ["mfa", BOOLEAN],
+    ["acr", optional(STRING)],
+    ["scopes", STRING_SET],
+    ["tokenAge", extension("duration")],
+    ["authAge", optional(extension("duration"))],
+  ]),
+  client: record([
+    ["id", optional(STRING)],
+    ["name", optional(STRING)],
+    ["version", optional(STRING)],
+  ]),
+  now: extension("datetime"),
+  protocol: record([
+    ["era", STRING],
+    ["version", STRING],
+  ]),
+  sourceIp: optional(extension("ipaddr")),
+};
+
+/** `context.annotations` of a tool. */
+const ANNOTATIONS: JsonObject = record([
+  ["readOnlyHint", BOOLEAN],
+  ["destructiveHint", BOOLEAN],
+  ["idempotentHint", BOOLEAN],
+  ["openWorldHint", BOOLEAN],
 ]);
 
-/** Cedar schema of one leaf. `derivations`: the facts its slice reads, typed under `_m` and `_d`. */
+/** Members of the context that a schema has only where a policy reads them. */
+export type OptionalMember = RequestMember | "annotations";
+export const OPTIONAL_MEMBERS: readonly OptionalMember[] = ["annotations", ...REQUEST_MEMBERS];
+
+/**
+ * Cedar schema of one leaf. `derivations`: the facts its slice reads, typed under `_m` and `_d`. `members`: what it
+ * reads of the request; all of it where absent, as validation needs.
+ */
 export function leafSchema(
   leaf: LeafEntry,
   attributes: readonly AttributeMapping[],
   derivations: readonly Derivation[],
+  members: readonly OptionalMember[] = OPTIONAL_MEMBERS,
 ): JsonObject {
-  return schemaOf(
-    leaf.action,
-    methodOf(leaf.kind),
-    attributes,
-    argumentsType(leaf.argumentsProgram),
-    derivations,
+  const context = record([
+    ["primitive", STRING],
+    ["target", STRING],
+    ["server", STRING],
+    ["arguments", argumentsType(leaf.argumentsProgram)],
+    ["extra", STRING_SET],
+    ["_m", matchFacts(derivations)],
+    ["_d", derivedFacts(derivations)],
+    ...members.flatMap((name) => optionalMember(leaf, name)),
+  ]);
+  return schemaOf(leaf.action, methodOfAction(leaf.action), attributes, context);
+}
+
+/** Only a tool has annotations. */
+function optionalMember(leaf: LeafEntry, name: OptionalMember): readonly (readonly [string, JsonObject])[] {
+  if (name === "annotations") return leaf.kind === "tool" ? [[name, ANNOTATIONS]] : [];
+  return [[name, REQUEST_TYPES[name]]];
+}
+
+function matchFacts(derivations: readonly Derivation[]): JsonObject {
+  return record(derivations.filter(({ kind }) => kind === "matches").map(({ name }) => [name, BOOLEAN]));
+}
+
+function derivedFacts(derivations: readonly Derivation[]): JsonObject {
+  return record(
+    derivations.flatMap(({ kind, name }) => (kind === "matches" ? [] : [[name, FACT_TYPES[kind]] as const])),
   );
 }
 
 /** Cedar schema for policies that read nothing of the context, so that one validation serves every leaf. */
 export function leafIndependentSchema(attributes: readonly AttributeMapping[]): JsonObject {
-  return schemaOf(ANY_ACTION, METHODS.tool, attributes, record([]), []);
+  return schemaOf(ANY_ACTION, METHODS_OF_KIND.tool[0], attributes, record([]));
 }
 
 function schemaOf(
   action: LeafAction,
   method: string,
   attributes: readonly AttributeMapping[],
-  argumentsRecord: JsonObject,
-  derivations: readonly Derivation[],
+  context: JsonObject,
 ): JsonObject {
-  const facts = (kind: Derivation["kind"], type: JsonObject): JsonObject =>
-    record(derivations.filter((item) => item.kind === kind).map((item) => [item.name, type]));
-  const context = record([
-    ["primitive", STRING],
-    ["target", STRING],
-    ["server", STRING],
-    ["arguments", argumentsRecord],
-    ["extra", STRING_SET],
-    ["_m", facts("matches", BOOLEAN)],
-    ["_d", facts("sql", SQL_FACTS)],
-  ]);
   const leafAction: JsonObject = {
     memberOf: [{ id: method }],
-    appliesTo: { principalTypes: ["User"], resourceTypes: ["Server"], context },
+    appliesTo: { principalTypes: ["Agent", "User"], resourceTypes: ["Server"], context },
   };
   return {
     "": {
       entityTypes: {
         Role: {},
         Group: {},
-        User: { memberOfTypes: ["Role", "Group"], shape: userShape(attributes) },
+        Tenant: {},
+        User: { memberOfTypes: ["Role", "Group", "Tenant"], shape: principalShape(attributes) },
+        Agent: { memberOfTypes: ["Role", "Group", "Tenant"], shape: principalShape(attributes) },
         Server: {
           shape: record([
             ["tier", STRING],
@@ -119,7 +181,7 @@ function schemaOf(
 }
 
 /** Mappings of several issuers: an attribute is required only where every mapping of it says so. */
-function userShape(attributes: readonly AttributeMapping[]): JsonObject {
+function principalShape(attributes: readonly AttributeMapping[]): JsonObject {
   const members = new Map<string, JsonObject>();
   for (const mapping of attributes) {
     const optional = attributes.some((other) => other.attribute === mapping.attribute && !other.required);

@@ -1,10 +1,10 @@
 // Specialises one policy for one leaf: what the leaf fixes is folded away, and a policy that cannot apply is dropped.
+import { methodOfAction } from "#bundle";
 import type { JsonObject } from "#std";
 import { ALL, balanceChains, booleanLiteral, scopeEntities } from "./est.ts";
 import type { Clause, PolicyEst } from "./est.ts";
 import { fold } from "./fold.ts";
 import type { LeafFacts } from "./fold.ts";
-import { methodOf } from "./schema.ts";
 
 /** A policy with what is asked of its scope for every leaf. */
 export interface ScopedPolicy {
@@ -60,7 +60,7 @@ export function specialise(policy: ScopedPolicy, facts: LeafFacts): PolicyEst | 
 }
 
 function isInActions(actions: ReadonlySet<string>, facts: LeafFacts): boolean {
-  return actions.has(facts.leaf.action) || actions.has(methodOf(facts.leaf.kind));
+  return actions.has(facts.leaf.action) || actions.has(methodOfAction(facts.leaf.action));
 }
 
 /** Conditions hold together, in order. A false one drops the policy only where nothing before it can still error. */

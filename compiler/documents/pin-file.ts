@@ -1,6 +1,6 @@
 // registry/pins/<id>.json: approved definitions, written by `aegis pin` and reviewed like code.
 import { definitionDigest } from "#bundle";
-import type { Digest, Era, EraEntry, LeafKind } from "#bundle";
+import type { Digest, Era, EraEntry, PinnedKind } from "#bundle";
 import { isAegisError } from "#errors";
 import { parseStrictText } from "#mcp";
 import { isJsonObject } from "#std";
@@ -15,7 +15,7 @@ export const PIN_FORMAT_VERSION = 1;
 const PIN_TEXT_LIMITS = { maxBytes: WORKSPACE_LIMITS.maxFileBytes, maxDepth: 128, maxMembers: 2_000_000 };
 
 export interface PinnedDefinition {
-  readonly kind: LeafKind;
+  readonly kind: PinnedKind;
   /** Tool or prompt name, resource URI, or URI template. */
   readonly name: string;
   readonly eras: readonly Era[];
@@ -29,25 +29,34 @@ export interface PinFile {
   readonly server: string;
   readonly eras: Readonly<Partial<Record<Era, EraEntry>>>;
   readonly definitions: readonly PinnedDefinition[];
+  /** What `aegis pin` was told to accept although it has hidden characters: labels as `definitionLabel` gives them. */
+  readonly acceptedHidden: readonly string[];
 }
 
-interface Group {
+/** `tool sql.query`, the name of a definition in `acceptedHidden` and in messages. */
+export function definitionLabel(kind: PinnedKind, name: string): string {
+  return `${kind} ${name}`;
+}
+
+export interface PinGroup {
   readonly member: string;
-  readonly kind: LeafKind;
+  readonly kind: PinnedKind;
   readonly nameMember: string;
 }
 
-const GROUPS: readonly Group[] = [
-  { member: "tools", kind: "tool", nameMember: "name" },
-  { member: "resources", kind: "resource", nameMember: "uri" },
-  { member: "resourceTemplates", kind: "resource-template", nameMember: "uriTemplate" },
+/** The lists of a pin file, in the order in which they are written. */
+export const PIN_GROUPS: readonly PinGroup[] = [
   { member: "prompts", kind: "prompt", nameMember: "name" },
+  { member: "resourceTemplates", kind: "resource-template", nameMember: "uriTemplate" },
+  { member: "resources", kind: "resource", nameMember: "uri" },
+  { member: "tools", kind: "tool", nameMember: "name" },
 ];
 const MEMBERS: readonly string[] = [
   "formatVersion",
   "server",
   "eras",
-  ...GROUPS.map((group) => group.member),
+  "acceptedHidden",
+  ...PIN_GROUPS.map((group) => group.member),
 ];
 
 interface Reading {
@@ -97,7 +106,7 @@ function readEras(reading: Reading, value: JsonValue | undefined): PinFile["eras
   return eras;
 }
 
-function readDefinition(reading: Reading, group: Group, item: JsonValue): PinnedDefinition | undefined {
+function readDefinition(reading: Reading, group: PinGroup, item: JsonValue): PinnedDefinition | undefined {
   const members = isJsonObject(item) ? item : {};
   const { eras, digest, definition } = members;
   const name = members[group.nameMember];
@@ -128,10 +137,24 @@ function readDefinition(reading: Reading, group: Group, item: JsonValue): Pinned
   return { kind: group.kind, name, eras: eras.filter(isEra), digest, definition, at };
 }
 
-/** Parses one pin file; undefined after a finding about the file as a whole. */
+function readAccepted(reading: Reading, value: JsonValue | undefined): readonly string[] {
+  if (value === undefined) return [];
+  const items: readonly JsonValue[] = Array.isArray(value) ? value : [null];
+  if (!items.every((item) => typeof item === "string")) {
+    const at = place(reading, "acceptedHidden");
+    reading.sink.report("PIN_INVALID", at, "acceptedHidden must be a list of texts");
+  }
+  return items.filter((item) => typeof item === "string");
+}
+
+/** Parses one pin file of a repository; undefined after a finding about the file as a whole. */
 export function parsePinFile(workspace: Workspace, file: string, sink: DiagnosticSink): PinFile | undefined {
   const text = readText(workspace, file, WORKSPACE_LIMITS.maxFileBytes, sink);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parsePinText(file, text, sink);
+}
+
+/** Parses the text of a pin file; undefined after a finding about the file as a whole. */
+export function parsePinText(file: string, text: string, sink: DiagnosticSink): PinFile | undefined {
   let value: JsonValue;
   try {
     value = parseStrictText(text, PIN_TEXT_LIMITS);
@@ -160,13 +183,14 @@ export function parsePinFile(workspace: Workspace, file: string, sink: Diagnosti
     server: value["server"],
     eras: readEras(reading, value["eras"]),
     definitions: readDefinitions(reading, value),
+    acceptedHidden: readAccepted(reading, value["acceptedHidden"]),
   };
 }
 
 function readDefinitions(reading: Reading, value: JsonObject): readonly PinnedDefinition[] {
   const definitions: PinnedDefinition[] = [];
   const seen = new Set<string>();
-  for (const group of GROUPS) {
+  for (const group of PIN_GROUPS) {
     const items = value[group.member] ?? [];
     if (!Array.isArray(items)) {
       reading.sink.report("PIN_INVALID", place(reading, group.member), `${group.member} must be a list`);

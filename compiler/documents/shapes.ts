@@ -1,6 +1,6 @@
 // The TypeScript side of compiler/schema/*.schema.json: what a validated document is.
-import type { ClaimType, LimitKey } from "#bundle";
-import type { JsonObject } from "#std";
+import type { ClaimType, DetectorName, Era, LimitKey, PrincipalType } from "#bundle";
+import type { JsonObject, JsonValue } from "#std";
 
 export interface HeaderShape {
   readonly apiVersion?: "aegis.dev/v1";
@@ -22,29 +22,83 @@ export interface ProjectShape extends HeaderShape {
 }
 
 export type TargetGroup = "tools" | "resources" | "prompts";
-export type TargetsShape = Readonly<Partial<Record<TargetGroup, readonly string[]>>>;
+/** What a server asks of the client: granted or denied by server name. */
+export type AskGroup = "sampling" | "elicitation" | "roots";
+/** What follows from a permitted definition and can only be denied, by server name. */
+export type ImpliedGroup = "completion" | "logging" | "subscriptions" | "tasks";
+export type AllowShape = Readonly<Partial<Record<TargetGroup | AskGroup, readonly string[]>>>;
+export type DenyShape = Readonly<Partial<Record<TargetGroup | AskGroup | ImpliedGroup, readonly string[]>>>;
 
 export interface ArgumentConstraintShape {
   readonly max?: number;
   readonly min?: number;
   readonly enum?: readonly (string | number | boolean)[];
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
+  readonly prefix?: readonly string[];
+  readonly host?: readonly string[];
+  readonly schemes?: readonly string[];
+  readonly within?: readonly string[];
+  readonly emailDomain?: readonly string[];
 }
 
 export interface ConstraintShape {
   readonly operations?: readonly string[];
+  readonly tables?: readonly string[];
+  readonly functions?: readonly string[];
   readonly arguments?: Readonly<Record<string, ArgumentConstraintShape>>;
+}
+
+export interface TransformShape {
+  readonly redact?: readonly string[];
+  readonly remove?: readonly string[];
+  readonly hash?: readonly string[];
+  readonly truncate?: readonly { readonly path: string; readonly length: number }[];
+  readonly replace?: readonly { readonly path: string; readonly value: JsonValue }[];
+  readonly detect?: readonly { readonly path: string; readonly detectors: readonly DetectorName[] }[];
+}
+
+export interface SamplingShape {
+  readonly maxTokens?: number;
+  readonly models?: readonly string[];
+  readonly tools?: readonly string[];
+  readonly includeContext?: readonly string[];
+}
+
+export interface ElicitationShape {
+  readonly modes?: readonly ("form" | "url")[];
+  readonly fields?: readonly string[];
+  readonly forbiddenFields?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
+export interface RootsShape {
+  readonly schemes?: readonly string[];
+  readonly within?: readonly string[];
 }
 
 export interface PolicyShape extends HeaderShape {
   readonly scope?: {
     readonly servers?: readonly string[];
+    readonly labels?: readonly string[];
+    readonly tiers?: readonly string[];
     readonly principals?: string | { readonly in?: readonly string[] };
   };
-  readonly policy?: { readonly evaluator?: string; readonly failMode?: string };
-  readonly deny?: TargetsShape;
-  readonly allow?: TargetsShape;
+  readonly policy?: {
+    readonly evaluator?: string;
+    readonly failMode?: string;
+    readonly mode?: "enforce" | "shadow";
+  };
+  readonly deny?: DenyShape;
+  readonly allow?: AllowShape;
   readonly constraints?: Readonly<Record<string, ConstraintShape>>;
-  readonly transforms?: Readonly<Record<string, { readonly redact?: readonly string[] }>>;
+  readonly sampling?: Readonly<Record<string, SamplingShape>>;
+  readonly elicitation?: Readonly<Record<string, ElicitationShape>>;
+  readonly roots?: Readonly<Record<string, RootsShape>>;
+  readonly transforms?: Readonly<Record<string, TransformShape>>;
 }
 
 export interface ServerShape extends HeaderShape {
@@ -91,6 +145,7 @@ export interface IssuerShape {
   readonly id?: string;
   readonly roles?: { readonly claim: string; readonly map?: Readonly<Record<string, string>> };
   readonly groups?: { readonly claim: string };
+  readonly agents?: { readonly claim: string; readonly values: readonly string[] };
   readonly attributes?: Readonly<
     Record<string, { readonly claim?: string; readonly type: ClaimType; readonly required?: boolean }>
   >;
@@ -110,11 +165,28 @@ export interface LimitsShape extends HeaderShape {
   }[];
 }
 
+export interface TestRequestShape {
+  /** RFC 3339. */
+  readonly now?: string;
+  readonly sourceIp?: string;
+  readonly client?: { readonly id?: string; readonly name?: string; readonly version?: string };
+  readonly protocol?: { readonly era?: Era; readonly version?: string };
+  readonly auth?: {
+    readonly issuer?: string;
+    readonly amr?: readonly string[];
+    readonly acr?: string;
+    readonly scopes?: readonly string[];
+    readonly tokenAge?: string;
+    readonly authAge?: string;
+  };
+}
+
 export interface TestPrincipalShape {
-  readonly type?: "User";
+  readonly type?: PrincipalType;
   readonly id: string;
   readonly roles?: readonly string[];
   readonly groups?: readonly string[];
+  readonly request?: TestRequestShape;
   readonly attrs?: Readonly<Record<string, string | boolean | number | readonly string[]>>;
 }
 
@@ -123,6 +195,15 @@ export interface TestCallShape {
   readonly tool?: string;
   readonly resource?: string;
   readonly prompt?: string;
+  readonly sampling?: JsonObject;
+  readonly elicitation?: JsonObject;
+  readonly completion?: JsonObject;
+  /** URI of a root. */
+  readonly root?: string;
+  /** URI of `resources/subscribe`. */
+  readonly subscribe?: string;
+  readonly logging?: string;
+  readonly task?: "cancel" | "get" | "list" | "result" | "update";
   readonly arguments?: JsonObject;
   readonly invalid?: boolean;
 }
@@ -150,6 +231,7 @@ export interface TestShape {
 export interface TestSuiteShape extends TestDataShape {
   readonly name?: string;
   readonly description?: string;
+  readonly options?: { readonly now?: string };
   readonly tests: readonly TestShape[];
 }
 

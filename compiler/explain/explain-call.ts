@@ -62,11 +62,19 @@ function factOf(derivation: Derivation, query: DecisionQuery): ExplainedFact {
   const group = derivation.kind === "matches" ? "_m" : "_d";
   const facts = query.context[group];
   const value: JsonValue = isJsonObject(facts) && Object.hasOwn(facts, name) ? (facts[name] ?? null) : null;
-  const what =
-    derivation.kind === "matches"
-      ? `matches ${JSON.stringify(derivation.pattern)}`
-      : `sql (${derivation.dialect})`;
+  const what = describeDerivation(derivation);
   return { name: `${group}.${name}`, path: contextPath(path), what, value };
+}
+
+function describeDerivation(derivation: Derivation): string {
+  switch (derivation.kind) {
+    case "matches":
+      return `matches ${JSON.stringify(derivation.pattern)}`;
+    case "sql":
+      return `sql (${derivation.dialect})`;
+    default:
+      return derivation.kind;
+  }
 }
 
 function transformsOf(content: BundleContent, action: LeafAction): readonly ExplainedTransform[] {

@@ -1,7 +1,6 @@
 // From what a person types to a caller and a call: names of the tests, names of the registry, JSON.
-import { DEFAULT_TENANT } from "#bundle";
+import { DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
 import type { BundleContent, LeafAction, LeafKind, PrincipalFacts } from "#bundle";
-import { leafActionOf } from "#compiler";
 import type { PrincipalAttribute, TestCall, TestPrincipal, TestSuite } from "#compiler";
 import type { Caller } from "#policy-test";
 import { closestName, isJsonObject } from "#std";
@@ -175,7 +174,7 @@ export function findAction(content: BundleContent, { server, kind, name }: LeafN
     const ids = servers.map(({ id }) => id);
     throw new AskError(`no server is named ${JSON.stringify(server)}`, suggestion(server, ids, "server"));
   }
-  const action = leafActionOf(server, kind, name);
+  const action = leafActionOf(METHODS_OF_KIND[kind][0], server, name);
   if (entry.leaves.some((leaf) => leaf.action === action)) return action;
   const known = entry.leaves
     .filter((leaf) => leaf.kind === kind || (kind === "resource" && leaf.kind === "resource-template"))

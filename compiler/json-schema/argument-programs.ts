@@ -1,4 +1,4 @@
-// Argument programs of leaves that have no JSON Schema: prompts, resource templates, and leaves without arguments.
+// Argument programs of leaves that have no JSON Schema: prompts and resources.
 import type { SchemaNode, SchemaProgram } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -43,8 +43,8 @@ export function lowerPromptArguments(definition: JsonObject): LoweredSchema {
   return { program: { nodes: [root, STRING], root: 0 }, findings: [] };
 }
 
-/** A resource template is called with the one URI that was matched against it. */
-export function lowerTemplateArguments(_definition: JsonObject): LoweredSchema {
+/** A resource is read by its URI, which stands as the one argument: of a template, the URI that matched it. */
+export function uriArguments(): SchemaProgram {
   const root: SchemaNode = {
     types: ["object"],
     properties: { uri: 1 },
@@ -52,10 +52,5 @@ export function lowerTemplateArguments(_definition: JsonObject): LoweredSchema {
     additionalProperties: 2,
     projection: "Record",
   };
-  return { program: { nodes: [root, STRING, NOTHING], root: 0 }, findings: [] };
-}
-
-/** Accepts the empty object only. */
-export function emptyArguments(): SchemaProgram {
-  return { nodes: [{ types: ["object"], additionalProperties: 1, projection: "Record" }, NOTHING], root: 0 };
+  return { nodes: [root, STRING, NOTHING], root: 0 };
 }

@@ -3,7 +3,7 @@ export { lowerOutputSchema, lowerSchema } from "./lower.ts";
 export type { LoweredSchema } from "./lower.ts";
 export { SCHEMA_FINDINGS } from "./findings.ts";
 export type { SchemaFinding, SchemaFindingCode } from "./findings.ts";
-export { emptyArguments, lowerPromptArguments, lowerTemplateArguments } from "./argument-programs.ts";
+export { lowerPromptArguments, uriArguments } from "./argument-programs.ts";
 export { describeProjection, projectedPaths, projectedTypeAt } from "./describe-projection.ts";
 export type {
   ProjectedAttribute,

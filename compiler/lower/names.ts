@@ -1,11 +1,12 @@
 // Names that people write in documents → pinned definitions.
+import type { PinnedKind } from "#bundle";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
 import type { TargetGroup } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
 
 /** Group of documents in which a leaf of each kind is named. */
-const GROUP_OF_KIND: Readonly<Record<PinnedLeaf["leaf"]["kind"], TargetGroup>> = {
+const GROUP_OF_KIND: Readonly<Record<PinnedKind, TargetGroup>> = {
   tool: "tools",
   resource: "resources",
   "resource-template": "resources",

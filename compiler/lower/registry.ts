@@ -1,11 +1,11 @@
 // Servers and their pins → registry.json.
-import { canonicalJson } from "#bundle";
+import { canonicalJson, leafActionOf, METHODS_OF_KIND } from "#bundle";
 import type {
   DefinitionEntry,
   LeafAction,
   LeafEntry,
-  LeafKind,
   ParamHeader,
+  PinnedKind,
   RegistrySection,
   ServerEntry,
   TransportEntry,
@@ -20,14 +20,8 @@ import type { PinFile, PinnedDefinition } from "../documents/pin-file.ts";
 import type { ServerShape } from "../documents/shapes.ts";
 import { parseDurationMs } from "../documents/units.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
-import {
-  emptyArguments,
-  lowerPromptArguments,
-  lowerSchema,
-  lowerTemplateArguments,
-} from "../json-schema/index.ts";
+import { lowerPromptArguments, lowerSchema, uriArguments } from "../json-schema/index.ts";
 import type { LoweredSchema } from "../json-schema/index.ts";
-import { leafActionOf } from "./leaf-action.ts";
 import { overlaidPinMaxAgeMs } from "./overlay.ts";
 import type { Overlay } from "./overlay.ts";
 import { transportsOf } from "./transports.ts";
@@ -43,9 +37,12 @@ export interface LoweredServer {
   readonly at: SourceSpan;
 }
 
+/** A leaf that a server listed and a pin approved. */
+export type PinnedLeafEntry = LeafEntry & { readonly kind: PinnedKind };
+
 export interface PinnedLeaf {
   readonly server: LoweredServer;
-  readonly leaf: LeafEntry;
+  readonly leaf: PinnedLeafEntry;
   readonly at: SourceSpan;
 }
 
@@ -66,14 +63,13 @@ function paramHeadersOf(schema: unknown, path: readonly string[] = []): ParamHea
   });
 }
 
-function argumentsOf(kind: LeafKind, definition: JsonObject): LoweredSchema {
+function argumentsOf(kind: PinnedKind, definition: JsonObject): LoweredSchema {
   switch (kind) {
     case "resource":
-      return { program: emptyArguments(), findings: [] };
+    case "resource-template":
+      return { program: uriArguments(), findings: [] };
     case "prompt":
       return lowerPromptArguments(definition);
-    case "resource-template":
-      return lowerTemplateArguments(definition);
     case "tool":
       return lowerSchema(definition["inputSchema"] ?? {});
   }
@@ -95,7 +91,7 @@ function leafOf(
   server: string,
   group: readonly PinnedDefinition[],
   sink: DiagnosticSink,
-): LeafEntry | undefined {
+): PinnedLeafEntry | undefined {
   const [first, ...others] = group;
   if (first === undefined) return undefined;
   const lowered = argumentsOf(first.kind, first.definition);
@@ -116,7 +112,7 @@ function leafOf(
     .map(({ eras, digest, definition }): DefinitionEntry => ({ eras: [...eras].sort(), digest, definition }))
     .sort((a, b) => ((a.eras[0] ?? "") < (b.eras[0] ?? "") ? -1 : 1));
   return {
-    action: leafActionOf(server, first.kind, first.name),
+    action: leafActionOf(METHODS_OF_KIND[first.kind][0], server, first.name),
     kind: first.kind,
     name: first.name,
     definitions,
@@ -129,10 +125,10 @@ function leafOf(
 function leavesOf(
   pins: PinFile,
   sink: DiagnosticSink,
-): { readonly leaf: LeafEntry; readonly at: SourceSpan }[] {
+): { readonly leaf: PinnedLeafEntry; readonly at: SourceSpan }[] {
   const groups = new Map<LeafAction, PinnedDefinition[]>();
   for (const definition of pins.definitions) {
-    const action = leafActionOf(pins.server, definition.kind, definition.name);
+    const action = leafActionOf(METHODS_OF_KIND[definition.kind][0], pins.server, definition.name);
     const group = groups.get(action) ?? [];
     if (group[0] !== undefined && group[0].kind !== definition.kind) {
       sink.report(
@@ -202,7 +198,7 @@ function lowerServer(
   overlay: Overlay | undefined,
 ): {
   readonly server: LoweredServer;
-  readonly leaves: readonly { readonly leaf: LeafEntry; readonly at: SourceSpan }[];
+  readonly leaves: readonly { readonly leaf: PinnedLeafEntry; readonly at: SourceSpan }[];
 } {
   const { shape, source } = document;
   const pinMaxAgeMs =

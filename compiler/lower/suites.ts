@@ -1,5 +1,6 @@
 // tests/ → test suites with every name resolved.
-import { DEFAULT_TENANT } from "#bundle";
+import { DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
+import { UNKNOWN_REQUEST } from "#pdp";
 import type { LeafKind } from "#bundle";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
 import type { Documents, Parsed } from "../documents/load.ts";
@@ -13,7 +14,6 @@ import type {
 import { didYouMean } from "../documents/yaml-source.ts";
 import type { CallExpectation, TestCall, TestCase, TestPrincipal, TestSuite } from "../model/test-suite.ts";
 import type { LoweredIdentity, PrincipalAttribute } from "./identity.ts";
-import { leafActionOf } from "./leaf-action.ts";
 import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
 
 interface SuiteWork {
@@ -85,6 +85,7 @@ function principalOf(
       groups: [...(shape.groups ?? [])].sort(),
       attributes,
     },
+    request: UNKNOWN_REQUEST,
     missingAttributes: work.attributes
       .filter((item) => item.required && !Object.hasOwn(attributes, item.name))
       .map((item) => item.name),
@@ -112,7 +113,9 @@ function callOf(work: SuiteWork, name: string, shape: TestCallShape, at: SourceS
     return undefined;
   }
   // A template and a resource have the same method, so their actions are one name space.
-  const pinned = work.registry.leaves.get(leafActionOf(shape.server, ...target));
+  const pinned = work.registry.leaves.get(
+    leafActionOf(METHODS_OF_KIND[target[0]][0], shape.server, target[1]),
+  );
   if (pinned === undefined) {
     const message = `${shape.server} has no pinned ${target[0]} named ${JSON.stringify(target[1])}`;
     work.sink.report("NAME_UNKNOWN", at, message, didYouMean(target[1], namesOn(work, shape.server)));

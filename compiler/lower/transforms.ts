@@ -1,4 +1,5 @@
 // transforms.<tool>.redact → transforms.json.
+import { DEFAULT_TENANT } from "#bundle";
 import type {
   DefinitionEntry,
   LeafAction,
@@ -80,7 +81,7 @@ function addOperations(
 
 function entryOf(action: LeafAction, draft: EntryDraft): TransformEntry {
   const { request, response, publicNames } = draft;
-  return { action, request, response, publicNames: [...publicNames].sort() };
+  return { tenant: DEFAULT_TENANT, action, request, response, publicNames: [...publicNames].sort() };
 }
 
 export function lowerTransforms(

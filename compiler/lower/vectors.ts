@@ -41,13 +41,17 @@ async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector>
   const { name, principal, call } = cell;
   const { facts } = principal;
   const signal = AbortSignal.timeout(CELL_TIMEOUT_MS);
-  const prepared = await evaluator.prepare(facts.tenant, call.action, call.arguments, facts, signal);
+  const { action, arguments: args } = call;
+  const { request } = principal;
+  const input = { tenant: facts.tenant, action, arguments: args, principal: facts, request, signal };
+  const prepared = await evaluator.prepare(input);
   const decision = prepared.ok ? evaluator.decide(prepared.query) : { effect: "deny" as const, reasons: [] };
   return {
     name,
-    action: call.action,
+    action,
     principal: facts,
-    arguments: call.arguments,
+    request,
+    arguments: args,
     expect: { effect: decision.effect, reasons: [...decision.reasons].sort() },
   };
 }

@@ -1,11 +1,13 @@
 // Test suites as the test runner sees them: names resolved, fixtures merged, positions kept.
-import type { LeafAction, PrincipalFacts, ServerId } from "#bundle";
+import type { LeafAction, PrincipalFacts, RequestFacts, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import type { SourceSpan } from "../diagnostics/index.ts";
 
 export interface TestPrincipal {
   readonly name: string;
   readonly facts: PrincipalFacts;
+  /** How, when and from where the principal calls. */
+  readonly request: RequestFacts;
   /** Required attributes that the fixture leaves out; any entry denies every call, as at the gateway. */
   readonly missingAttributes: readonly string[];
   readonly at: SourceSpan;

@@ -1,5 +1,6 @@
 // One call, decided as the gateway decides it: arguments, then the caller's attributes, then the policies.
-import type { LeafAction, PolicyId, PrincipalFacts } from "#bundle";
+import type { LeafAction, PolicyId, PrincipalFacts, RequestFacts } from "#bundle";
+import { UNKNOWN_REQUEST } from "#pdp";
 import type { DecisionQuery, Evaluator, PolicyEvaluationError } from "#pdp";
 import type { JsonObject } from "#std";
 
@@ -32,6 +33,8 @@ export interface CallVerdict {
 export interface Caller {
   readonly facts: PrincipalFacts;
   readonly missingAttributes: readonly string[];
+  /** How, when and from where the call comes; `UNKNOWN_REQUEST` where absent. */
+  readonly request?: RequestFacts;
 }
 
 function refused(code: CallRefusal["code"], detail: string, query?: DecisionQuery): CallVerdict {
@@ -47,9 +50,10 @@ export async function decideCall(
   signal?: AbortSignal,
 ): Promise<CallVerdict> {
   signal?.throwIfAborted();
-  const { facts, missingAttributes } = caller;
+  const { facts, missingAttributes, request = UNKNOWN_REQUEST } = caller;
   const bound = signal ?? AbortSignal.timeout(CALL_TIMEOUT_MS);
-  const answer = evaluator.prepare(facts.tenant, action, args, facts, bound);
+  const call = { tenant: facts.tenant, action, arguments: args, principal: facts, request, signal: bound };
+  const answer = evaluator.prepare(call);
   const prepared = answer instanceof Promise ? await answer : answer;
   if (!prepared.ok) return refused(prepared.code, prepared.detail);
   if (missingAttributes.length > 0) {

@@ -1,6 +1,6 @@
 // What changed between two readings of a server, in terms a reviewer of `aegis pin --check` decides on.
 import { canonicalJson } from "#bundle";
-import type { Era, EraEntry, LeafKind } from "#bundle";
+import type { Era, EraEntry, PinnedKind } from "#bundle";
 import type { JsonValue } from "#std";
 import type { PinContent, PinEntry } from "./pin-content.ts";
 import { showHidden } from "./pin-content.ts";
@@ -12,7 +12,7 @@ export interface PinChange {
   readonly what: "added" | "removed" | "changed";
   readonly aspect: PinAspect;
   /** The leaf; absent for a change of the server's own announcement. */
-  readonly leaf?: { readonly kind: LeafKind; readonly name: string };
+  readonly leaf?: { readonly kind: PinnedKind; readonly name: string };
   /** Changed member, e.g. `description` or `inputSchema`; absent where a whole leaf or era came or went. */
   readonly member?: string;
   readonly eras: readonly Era[];

@@ -1,16 +1,17 @@
 // The content of registry/pins/<id>.json and its one text form: sorted, indented for review, and with every character
 // that a reviewer could not see written as an escape.
-import type { Digest, Era, EraEntry, LeafKind } from "#bundle";
-import { parseStrictText } from "#mcp";
+import type { Digest, Era, EraEntry, PinnedKind } from "#bundle";
 import type { LiveListing } from "#upstream";
 import { isJsonObject, isRawNumber } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { DiagnosticSink } from "../diagnostics/index.ts";
+import { PIN_FORMAT_VERSION, PIN_GROUPS, parsePinText } from "../documents/pin-file.ts";
 
-export const PIN_FORMAT_VERSION = 1;
+export { PIN_FORMAT_VERSION } from "../documents/pin-file.ts";
 
 /** One definition as it stands in a pin file, under the name member of its group. */
 export interface PinEntry {
-  readonly kind: LeafKind;
+  readonly kind: PinnedKind;
   /** Tool or prompt name, resource URI, or URI template. */
   readonly name: string;
   readonly eras: readonly Era[];
@@ -24,20 +25,9 @@ export interface PinContent {
   readonly eras: Readonly<Partial<Record<Era, EraEntry>>>;
   /** Sorted by kind, name and digest. */
   readonly entries: readonly PinEntry[];
+  /** Labels of definitions whose hidden characters a reviewer accepted; absent = none. */
+  readonly acceptedHidden?: readonly string[];
 }
-
-interface Group {
-  readonly member: string;
-  readonly kind: LeafKind;
-  readonly nameMember: string;
-}
-
-const GROUPS: readonly Group[] = [
-  { member: "prompts", kind: "prompt", nameMember: "name" },
-  { member: "resourceTemplates", kind: "resource-template", nameMember: "uriTemplate" },
-  { member: "resources", kind: "resource", nameMember: "uri" },
-  { member: "tools", kind: "tool", nameMember: "name" },
-];
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -95,7 +85,9 @@ export function formatPins(content: PinContent): string {
     server: content.server,
     eras: sorted(content.eras as unknown as JsonObject),
   };
-  for (const group of GROUPS) {
+  if (content.acceptedHidden !== undefined && content.acceptedHidden.length > 0)
+    file["acceptedHidden"] = [...content.acceptedHidden].sort(compareText);
+  for (const group of PIN_GROUPS) {
     file[group.member] = content.entries
       .filter((entry) => entry.kind === group.kind)
       .map(({ name, eras, digest, definition }) => ({
@@ -109,37 +101,16 @@ export function formatPins(content: PinContent): string {
   return `${lines.map(showHidden).join("\n")}\n`;
 }
 
-function readEntry(group: Group, item: JsonValue): PinEntry {
-  const members = isJsonObject(item) ? item : {};
-  const { eras, digest, definition } = members;
-  const name = members[group.nameMember];
-  if (
-    typeof name !== "string" ||
-    typeof digest !== "string" ||
-    !isJsonObject(definition) ||
-    !Array.isArray(eras)
-  ) {
-    throw new TypeError(`an entry of ${group.member} is malformed`);
-  }
-  const known = eras.filter((era): era is Era => era === "legacy" || era === "modern");
-  return { kind: group.kind, name, eras: known, digest, definition };
-}
+/** Codes that make a pin file useless for comparison; a digest edited by hand is what a comparison is to show. */
+const UNREADABLE: ReadonlySet<string> = new Set(["PIN_INVALID", "PIN_DUPLICATE"]);
 
-/** Reads the text of a pin file for comparison. @throws {TypeError | AegisError} where it is not one. */
+/** Reads the text of a pin file for comparison. @throws {TypeError} where it is not one. */
 export function readPins(text: string): PinContent {
-  const file = parseStrictText(text, { maxBytes: 64 * 1024 * 1024, maxDepth: 64, maxMembers: 2_000_000 });
-  if (
-    !isJsonObject(file) ||
-    file["formatVersion"] !== PIN_FORMAT_VERSION ||
-    typeof file["server"] !== "string"
-  ) {
-    throw new TypeError(`not a pin file of format ${String(PIN_FORMAT_VERSION)}`);
-  }
-  const eras = isJsonObject(file["eras"]) ? file["eras"] : {};
-  const entries = GROUPS.flatMap((group) => {
-    const items = file[group.member] ?? [];
-    if (!Array.isArray(items)) throw new TypeError(`${group.member} is not a list`);
-    return (items as readonly JsonValue[]).map((item) => readEntry(group, item));
-  });
-  return { server: file["server"], eras: eras as PinContent["eras"], entries };
+  const sink = new DiagnosticSink();
+  const file = parsePinText("pins", text, sink);
+  const fault = sink.sorted().find(({ code }) => UNREADABLE.has(code));
+  if (file === undefined || fault !== undefined) throw new TypeError(fault?.message ?? "not a pin file");
+  const entries = file.definitions.map(({ at: _at, ...entry }): PinEntry => entry);
+  const { server, eras, acceptedHidden } = file;
+  return { server, eras, entries, ...(acceptedHidden.length === 0 ? {} : { acceptedHidden }) };
 }

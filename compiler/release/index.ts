@@ -1,6 +1,9 @@
 // The release tools: keys, roots, releases, and their verification by hand.
 export { openChannelDirectory } from "./channel-directory.ts";
 export type { ChannelDirectory } from "./channel-directory.ts";
+export { DIFF_FORMAT_VERSION, DIFF_SECTIONS, diffBundles, diffSide } from "./diff-bundles.ts";
+export type { BundleDiff, DiffSide } from "./diff-bundles.ts";
+export type { BundleChange, DiffSection, MemberChange, ResidualChange } from "./diff-tables.ts";
 export { inspectBundle } from "./inspect.ts";
 export type { BundleReport } from "./inspect.ts";
 export { splitCommand } from "./command-words.ts";

@@ -1,6 +1,13 @@
 // Verified claims to a principal. Strict about types: a claim of the wrong type is refused, never read as empty.
 import { createHash } from "node:crypto";
-import type { AttributeMapping, IssuerEntry, PrincipalFacts } from "#bundle";
+import type {
+  AttributeMapping,
+  AuthFacts,
+  IssuerEntry,
+  PrincipalFacts,
+  PrincipalType,
+  TenantId,
+} from "#bundle";
 import { AegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -11,6 +18,9 @@ import type { Principal } from "./principal.ts";
 const maxListed = 500;
 /** UTF-16 code units of one claim value. */
 const maxClaimLength = 2_048;
+
+/** The end of year 9999, seconds since the epoch: what a date in text can say. */
+const MAX_INSTANT_S = 253_402_300_799;
 
 type AttributeValue = PrincipalFacts["attributes"][string];
 
@@ -23,23 +33,77 @@ export function principalFromClaims(claims: JsonObject, issuer: IssuerEntry): Pr
   const id = identifier(claimAt(claims, issuer.idClaim), issuer.idClaim);
   refuseOverage(claims, issuer);
   const mapped = mapAttributes(claims, issuer.attributes);
-  const clientId = optionalIdentifier(claims, "client_id") ?? optionalIdentifier(claims, "azp");
+  const clientId =
+    optionalIdentifier(claims, "client_id") ??
+    optionalIdentifier(claims, "azp") ??
+    optionalIdentifier(claims, "cid");
+  const tenant = tenantOf(claims, issuer);
   return {
     facts: {
-      type: "User",
+      type: typeOf(claims, issuer, subject, clientId),
       id,
-      tenant: issuer.tenant,
+      tenant,
       roles: roleNames(namesOf(claims, issuer.rolesClaim), issuer.roleMap),
       groups: namesOf(claims, issuer.groupsClaim),
       attributes: mapped.attributes,
     },
+    auth: authFacts(claims, issuer),
     issuer: issuer.issuer,
     subject,
     clientId,
     missingAttributes: mapped.missing,
     expiresAtMs: expiryMs(claims),
-    bindingKey: bindingKey([issuer.issuer, subject, issuer.tenant, clientId ?? null]),
+    bindingKey: bindingKey([issuer.issuer, subject, tenant, clientId ?? null]),
   };
+}
+
+/** A value that the map does not list belongs to no tenant: the token is refused, never taken for the default. */
+function tenantOf(claims: JsonObject, issuer: IssuerEntry): TenantId {
+  if (issuer.tenantOf === undefined) return issuer.tenant;
+  const { claim, map } = issuer.tenantOf;
+  const value = claimAt(claims, claim);
+  if (typeof value === "string" && Object.hasOwn(map, value)) return map[value] ?? issuer.tenant;
+  throw new AegisError("AUTHN_TOKEN_INVALID", `the claim ${claim} names no tenant`);
+}
+
+/** RFC 9068, 2.2: the subject of a client that acts for itself is the client. */
+function typeOf(
+  claims: JsonObject,
+  issuer: IssuerEntry,
+  subject: string,
+  clientId: string | undefined,
+): PrincipalType {
+  if (issuer.agents === undefined) return subject === clientId ? "Agent" : "User";
+  const value = claimAt(claims, issuer.agents.claim);
+  return typeof value === "string" && issuer.agents.values.includes(value) ? "Agent" : "User";
+}
+
+/** RFC 9068, 2.2.1 and 2.2.3; RFC 8176. `scp` is what Entra ID and Okta call `scope`. */
+function authFacts(claims: JsonObject, issuer: IssuerEntry): AuthFacts {
+  const amr = ownClaim(claims, "amr");
+  const acr = ownClaim(claims, "acr");
+  const authenticatedAt = instantMs(claims, "auth_time");
+  return {
+    issuer: issuer.issuer,
+    amr: amr === undefined || amr === null ? [] : stringList(amr, "amr"),
+    ...(typeof acr === "string" && isText(acr) ? { acr } : {}),
+    scopes: scopesOf(ownClaim(claims, "scope") ?? ownClaim(claims, "scp")),
+    issuedAtMs: instantMs(claims, "iat") ?? 0,
+    ...(authenticatedAt === undefined ? {} : { authenticatedAtMs: authenticatedAt }),
+  };
+}
+
+function scopesOf(value: JsonValue | undefined): readonly string[] {
+  if (value === undefined || value === null) return [];
+  const text = typeof value === "string" ? value.split(" ").filter((scope) => scope !== "") : value;
+  return stringList(text, "scope");
+}
+
+function instantMs(claims: JsonObject, claim: string): number | undefined {
+  const value = ownClaim(claims, claim);
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 && value <= MAX_INSTANT_S
+    ? Math.floor(value * 1_000)
+    : undefined;
 }
 
 interface MappedAttributes {

@@ -1,8 +1,9 @@
 // The authenticated caller.
-import type { PrincipalFacts } from "#bundle";
+import type { AuthFacts, PrincipalFacts } from "#bundle";
 
 export interface Principal {
   readonly facts: PrincipalFacts;
+  readonly auth: AuthFacts;
   readonly issuer: string;
   readonly subject: string;
   /** `client_id` or `azp`, where the token has it. */

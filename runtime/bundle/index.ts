@@ -1,5 +1,15 @@
 // Door #bundle: the bundle contract and its verification.
 export { DEFAULT_TENANT } from "./sections.ts";
+export {
+  METHODS_OF_KIND,
+  METHOD_KINDS,
+  annotationsOf,
+  isMethodKind,
+  leafActionOf,
+  methodOfAction,
+  primitiveOf,
+} from "./leaf.ts";
+export type { Primitive, ToolAnnotations } from "./leaf.ts";
 export { isCredentialHeader } from "./credential-header.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { parseCanonicalJson } from "./parse-canonical.ts";
@@ -74,12 +84,15 @@ export type {
 } from "./signed-document.ts";
 export type {
   AttributeMapping,
+  AuthFacts,
   BundleContent,
   CedarProjection,
   ClaimType,
   DecisionVector,
   DefinitionEntry,
   Derivation,
+  DetectorName,
+  DetectOperation,
   Digest,
   EntityRef,
   EnvironmentEntry,
@@ -93,14 +106,20 @@ export type {
   LimitEntry,
   LimitKey,
   LimitsSection,
+  MethodKind,
   ParamHeader,
   PathSegment,
+  PinnedKind,
+  PlainOperation,
   PolicyId,
   PolicySection,
   PolicySource,
   PrincipalFacts,
+  PrincipalType,
   RegistrySection,
   RemoteTransport,
+  ReplaceOperation,
+  RequestFacts,
   RouteEntry,
   RoutesSection,
   SchemaNode,
@@ -112,9 +131,11 @@ export type {
   SourcePosition,
   SourcesSection,
   TenantId,
+  TextDerivation,
   TransformEntry,
   TransformOperation,
   TransformsSection,
   TransportEntry,
+  TruncateOperation,
   VectorsSection,
 } from "./sections.ts";

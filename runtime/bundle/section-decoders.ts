@@ -1,9 +1,11 @@
 // Shape of each section file, checked member by member. Mirrors sections.ts; the types keep both in step.
 import type {
   AttributeMapping,
+  AuthFacts,
   DecisionVector,
   DefinitionEntry,
   Derivation,
+  DetectOperation,
   EnvironmentEntry,
   EraEntry,
   IssuerEntry,
@@ -12,21 +14,26 @@ import type {
   LimitsSection,
   ParamHeader,
   PathSegment,
+  PlainOperation,
   PolicySection,
   PolicySource,
   PrincipalFacts,
   RegistrySection,
   RemoteTransport,
+  ReplaceOperation,
+  RequestFacts,
   RouteEntry,
   RoutesSection,
   ServerEntry,
   Slice,
   SlicePolicy,
   SourcesSection,
+  TextDerivation,
   TransformEntry,
   TransformOperation,
   TransformsSection,
   TransportEntry,
+  TruncateOperation,
   VectorsSection,
 } from "./sections.ts";
 import {
@@ -88,7 +95,10 @@ const paramHeader = closedObject<ParamHeader>({ header: nonEmptyText, path: name
 const leaf = closedObject<LeafEntry>(
   {
     action: nonEmptyText,
-    kind: oneOf("tool", "resource", "resource-template", "prompt"),
+    kind: oneOf(
+      ...(["tool", "resource", "resource-template", "prompt", "resource-rule"] as const),
+      ...(["completion", "elicitation", "logging", "roots", "sampling", "subscription", "task"] as const),
+    ),
     name: text,
     definitions: listOf(definition),
     argumentsProgram: schemaProgram,
@@ -126,6 +136,11 @@ const registryOutline = closedObject<{ readonly servers: readonly JsonValue[] }>
 
 // ── policies.json ────────────────────────────────────────────────────────────────────────────────────────────
 
+const textDerivation = closedObject<TextDerivation>(
+  { kind: oneOf("url", "path", "email", "length", "count", "lower"), name: nonEmptyText, path: names },
+  {},
+);
+
 const derivation = taggedUnion<Derivation>("kind", {
   matches: closedObject<Extract<Derivation, { kind: "matches" }>>(
     { kind: oneOf("matches"), name: nonEmptyText, path: names, pattern: text },
@@ -135,6 +150,12 @@ const derivation = taggedUnion<Derivation>("kind", {
     { kind: oneOf("sql"), name: nonEmptyText, path: names, dialect: oneOf("postgresql") },
     {},
   ),
+  url: textDerivation,
+  path: textDerivation,
+  email: textDerivation,
+  length: textDerivation,
+  count: textDerivation,
+  lower: textDerivation,
 });
 
 const slicePolicy = closedObject<SlicePolicy>({ id: nonEmptyText, residual: digest }, {});
@@ -146,6 +167,7 @@ const slice = closedObject<Slice>(
     schema: digest,
     call: listOf(slicePolicy),
     visibility: listOf(slicePolicy),
+    shadow: listOf(slicePolicy),
     derivations: listOf(derivation),
   },
   {},
@@ -228,6 +250,11 @@ const issuer = closedObject<IssuerEntry>(
     rolesClaim: nonEmptyText,
     roleMap: mapOf(nonEmptyText),
     groupsClaim: nonEmptyText,
+    tenantOf: closedObject<NonNullable<IssuerEntry["tenantOf"]>>(
+      { claim: nonEmptyText, map: mapOf(nonEmptyText) },
+      {},
+    ),
+    agents: closedObject<NonNullable<IssuerEntry["agents"]>>({ claim: nonEmptyText, values: names }, {}),
   },
 );
 
@@ -247,7 +274,7 @@ const limit = closedObject<LimitEntry>(
     limit: wholeNumber(0),
     windowMs: wholeNumber(1),
   },
-  { actions: names },
+  { actions: names, tenant: nonEmptyText },
 );
 
 export const limitsSection = closedObject<LimitsSection>({ limits: listOf(limit) }, {});
@@ -261,13 +288,34 @@ const pathSegment = taggedUnion<PathSegment>("kind", {
   wildcard: closedObject<Extract<PathSegment, { kind: "wildcard" }>>({ kind: oneOf("wildcard") }, {}),
 });
 
-const transformOperation = closedObject<TransformOperation>(
-  { policy: nonEmptyText, verb: oneOf("redact"), paths: listOf(listOf(pathSegment)) },
+const operationBase = { policy: nonEmptyText, paths: listOf(listOf(pathSegment)) } as const;
+const plainOperation = closedObject<PlainOperation>(
+  { ...operationBase, verb: oneOf("redact", "remove", "hash") },
   {},
 );
 
+const transformOperation = taggedUnion<TransformOperation>("verb", {
+  redact: plainOperation,
+  remove: plainOperation,
+  hash: plainOperation,
+  truncate: closedObject<TruncateOperation>(
+    { ...operationBase, verb: oneOf("truncate"), length: wholeNumber(0) },
+    {},
+  ),
+  replace: closedObject<ReplaceOperation>({ ...operationBase, verb: oneOf("replace"), value: jsonValue }, {}),
+  detect: closedObject<DetectOperation>(
+    { ...operationBase, verb: oneOf("detect"), detectors: listOf(oneOf("email", "card", "key")) },
+    {},
+  ),
+});
+
 const transform = closedObject<TransformEntry>(
-  { action: nonEmptyText, request: listOf(transformOperation), response: listOf(transformOperation) },
+  {
+    tenant: nonEmptyText,
+    action: nonEmptyText,
+    request: listOf(transformOperation),
+    response: listOf(transformOperation),
+  },
   { publicNames: texts },
 );
 
@@ -292,7 +340,7 @@ const attributeValue: Decode<PrincipalFacts["attributes"][string]> = (value, at)
 
 const principal = closedObject<PrincipalFacts>(
   {
-    type: oneOf("User"),
+    type: oneOf("User", "Agent"),
     id: nonEmptyText,
     tenant: nonEmptyText,
     roles: texts,
@@ -302,11 +350,25 @@ const principal = closedObject<PrincipalFacts>(
   {},
 );
 
+const requestFacts = closedObject<RequestFacts>(
+  {
+    nowMs: wholeNumber(0),
+    client: closedObject<RequestFacts["client"]>({}, { id: text, name: text, version: text }),
+    protocol: closedObject<RequestFacts["protocol"]>({ era: eraName, version: text }, {}),
+    auth: closedObject<AuthFacts>(
+      { issuer: text, amr: texts, scopes: texts, issuedAtMs: wholeNumber(0) },
+      { acr: text, authenticatedAtMs: wholeNumber(0) },
+    ),
+  },
+  { sourceIp: nonEmptyText },
+);
+
 const vector = closedObject<DecisionVector>(
   {
     name: nonEmptyText,
     action: nonEmptyText,
     principal,
+    request: requestFacts,
     arguments: jsonObject,
     expect: closedObject<DecisionVector["expect"]>({ effect: oneOf("allow", "deny"), reasons: texts }, {}),
   },

@@ -48,7 +48,13 @@ export interface EraEntry {
   readonly instructions?: string;
 }
 
-export type LeafKind = "tool" | "resource" | "resource-template" | "prompt";
+/** What a server lists and a pin approves. */
+export type PinnedKind = "tool" | "resource" | "resource-template" | "prompt";
+/** A method of one server that no definition stands for; the name of such a leaf is empty. */
+export type MethodKind =
+  "completion" | "elicitation" | "logging" | "roots" | "sampling" | "subscription" | "task";
+/** `resource-rule`: resource URIs that are not pinned, by pattern; `name` is the pattern. */
+export type LeafKind = PinnedKind | "resource-rule" | MethodKind;
 
 /** One approved definition. A server may describe the same leaf differently in each era. */
 export interface DefinitionEntry {
@@ -68,8 +74,9 @@ export interface ParamHeader {
 export interface LeafEntry {
   readonly action: LeafAction;
   readonly kind: LeafKind;
-  /** Tool or prompt name, resource URI, or URI template. */
+  /** Tool or prompt name, resource URI, URI template or pattern; empty for a method. */
   readonly name: string;
+  /** Empty for what is not pinned. */
   readonly definitions: readonly DefinitionEntry[];
   /** Program that validates and projects the arguments. */
   readonly argumentsProgram: SchemaProgram;
@@ -168,7 +175,21 @@ export type Derivation =
       readonly name: string;
       readonly path: readonly string[];
       readonly dialect: "postgresql";
-    };
+    }
+  | TextDerivation;
+
+/**
+ * Writes `context._d.<name>` from the value at `path`; an absent value yields the fact of an empty one.
+ * - `url`, `path`, `email`: a record, see `runtime/facts`
+ * - `length`: Long, Unicode code points of a String
+ * - `count`: Long, elements of an array, duplicates counted
+ * - `lower`: String, in lower case by the Unicode default mapping
+ */
+export interface TextDerivation {
+  readonly kind: "url" | "path" | "email" | "length" | "count" | "lower";
+  readonly name: string;
+  readonly path: readonly string[];
+}
 
 export interface SlicePolicy {
   readonly id: PolicyId;
@@ -185,6 +206,8 @@ export interface Slice {
   readonly call: readonly SlicePolicy[];
   /** Decides visibility: an over-approximation in which some arguments could be allowed. */
   readonly visibility: readonly SlicePolicy[];
+  /** Policies of documents in shadow mode: decided together with `call` and recorded, never enforced. */
+  readonly shadow: readonly SlicePolicy[];
   readonly derivations: readonly Derivation[];
 }
 
@@ -241,7 +264,12 @@ export interface IssuerEntry {
   readonly algorithms: readonly string[];
   /** Accepted `typ` header, e.g. `at+jwt`; absent = any but an ID token. */
   readonly tokenType?: string;
+  /** Tenant of every caller of this issuer, where `tenantOf` is absent. */
   readonly tenant: TenantId;
+  /** The tenant of a caller by a claim of its token; a value that is not listed is refused. */
+  readonly tenantOf?: { readonly claim: string; readonly map: Readonly<Record<string, TenantId>> };
+  /** A token whose `claim` has one of `values` belongs to an Agent. Absent = where `sub` is the client (RFC 9068, 2.2). */
+  readonly agents?: { readonly claim: string; readonly values: readonly string[] };
   /** Claim that identifies the user, default `sub`. */
   readonly idClaim: string;
   readonly rolesClaim?: string;
@@ -255,6 +283,8 @@ export type LimitKey = "principal" | "tenant" | "server" | "tool";
 
 export interface LimitEntry {
   readonly id: string;
+  /** Callers this limit counts; absent = those of every tenant. */
+  readonly tenant?: TenantId;
   /** Leaves this limit applies to; absent = every leaf. */
   readonly actions?: readonly LeafAction[];
   /** One counter for each combination of these. */
@@ -273,14 +303,41 @@ export type PathSegment =
   | { readonly kind: "index"; readonly index: number }
   | { readonly kind: "wildcard" };
 
-export interface TransformOperation {
+/** Kinds of values that are found by their form, wherever they stand. */
+export type DetectorName = "email" | "card" | "key";
+
+interface TransformBase {
   readonly policy: PolicyId;
-  readonly verb: "redact";
   /** Candidate readings of the written path; all are applied (`$.response` is ambiguous without an outputSchema). */
   readonly paths: readonly (readonly PathSegment[])[];
 }
 
+export interface PlainOperation extends TransformBase {
+  readonly verb: "redact" | "remove" | "hash";
+}
+
+export interface TruncateOperation extends TransformBase {
+  readonly verb: "truncate";
+  /** Unicode code points that stay. */
+  readonly length: number;
+}
+
+export interface ReplaceOperation extends TransformBase {
+  readonly verb: "replace";
+  readonly value: JsonValue;
+}
+
+/** Replaces what the detectors find in all text at and below `paths`. */
+export interface DetectOperation extends TransformBase {
+  readonly verb: "detect";
+  readonly detectors: readonly DetectorName[];
+}
+
+export type TransformOperation = PlainOperation | TruncateOperation | ReplaceOperation | DetectOperation;
+
 export interface TransformEntry {
+  /** Callers whose exchanges are transformed; a tenant's entry holds the platform's operations too. */
+  readonly tenant: TenantId;
   readonly action: LeafAction;
   /** Applied to the arguments before dispatch. */
   readonly request: readonly TransformOperation[];
@@ -310,9 +367,12 @@ export interface SourcesSection {
   readonly policies: Readonly<Record<PolicyId, PolicySource>>;
 }
 
+/** `Agent`: an OAuth client that acts for itself. */
+export type PrincipalType = "User" | "Agent";
+
 /** The facts about a caller that a decision may read. */
 export interface PrincipalFacts {
-  readonly type: "User";
+  readonly type: PrincipalType;
   readonly id: string;
   readonly tenant: TenantId;
   readonly roles: readonly string[];
@@ -320,11 +380,39 @@ export interface PrincipalFacts {
   readonly attributes: Readonly<Record<string, string | boolean | number | readonly string[]>>;
 }
 
+/** The facts about a request, beside its arguments, that a decision may read: members of the Cedar context. */
+export interface RequestFacts {
+  /** Milliseconds since the epoch: `context.now`. */
+  readonly nowMs: number;
+  /** IPv4 or IPv6 address in text; absent where there is none, as over stdio: `context.sourceIp`. */
+  readonly sourceIp?: string;
+  /** `context.client`: `id` is authenticated by the token, `name` and `version` are what the client says of itself. */
+  readonly client: { readonly id?: string; readonly name?: string; readonly version?: string };
+  /** `context.protocol`. */
+  readonly protocol: { readonly era: Era; readonly version: string };
+  readonly auth: AuthFacts;
+}
+
+/** How the caller authenticated: `context.auth`. */
+export interface AuthFacts {
+  readonly issuer: string;
+  /** Authentication methods (RFC 8176), sorted. `context.auth.mfa` is true where it contains `mfa`. */
+  readonly amr: readonly string[];
+  readonly acr?: string;
+  /** Granted scopes, sorted. */
+  readonly scopes: readonly string[];
+  /** Milliseconds since the epoch: `context.auth.tokenAge` counts from here. */
+  readonly issuedAtMs: number;
+  /** Milliseconds since the epoch (`auth_time`): `context.auth.authAge` counts from here. */
+  readonly authenticatedAtMs?: number;
+}
+
 /** A decision that every gateway must reproduce before it activates the bundle. */
 export interface DecisionVector {
   readonly name: string;
   readonly action: LeafAction;
   readonly principal: PrincipalFacts;
+  readonly request: RequestFacts;
   readonly arguments: JsonObject;
   readonly expect: {
     readonly effect: "allow" | "deny";

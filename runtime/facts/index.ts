@@ -7,5 +7,6 @@ export { MAX_SQL_BYTES, isJudgeable, loadSqlParser, readSql } from "./sql-parse.
 export { createSqlReader } from "./sql-reader.ts";
 export type { SqlReader, SqlReaderOptions } from "./sql-reader.ts";
 export { PURE_SQL_FUNCTIONS } from "./sql-functions.ts";
+export { PURE_SQL_OPERATORS, PURE_SQL_TYPES } from "./sql-names.ts";
 export { UNKNOWN_SQL } from "./sql-walk.ts";
 export type { SqlFacts } from "./sql-walk.ts";

@@ -6,6 +6,7 @@ import type { AttributeRefs } from "./sql-attributes.ts";
 import { isObject, nameParts } from "./sql-tree.ts";
 import type { TreeObject } from "./sql-tree.ts";
 import { PURE_SAMPLE_METHODS, PURE_SQL_FUNCTIONS } from "./sql-functions.ts";
+import { PURE_SQL_OPERATORS, PURE_SQL_TYPES } from "./sql-names.ts";
 
 /** What a policy learns of a statement, as `context._d.<name>`. Lists are sorted and free of duplicates. */
 export interface SqlFacts {
@@ -149,6 +150,9 @@ function judgeNode(type: string, node: TreeObject, scope: Scope, into: Collected
     case "SortBy":
       judgeOperator(nameParts(node["useOp"]), into);
       return;
+    case "TypeName":
+      judgeType(nameParts(node["names"]), into);
+      return;
     default:
       return;
   }
@@ -164,17 +168,30 @@ function judgeRelation(node: TreeObject, scope: Scope, into: Collected): void {
 }
 
 function judgeFunction(parts: readonly string[], pure: ReadonlySet<string>, into: Collected): void {
-  const bare = parts[0] === "pg_catalog" && parts.length === 2 ? parts.slice(1) : parts;
+  const bare = withoutCatalog(parts);
   const name = qualifiedName(bare);
   into.functions.add(name);
   if (bare.length !== 1 || !pure.has(bare[0] ?? "")) into.operations.add(`FUNCTION:${name}`);
 }
 
-// A qualified operator may be anybody's function.
+// Absent where the node has no operator of its own.
 function judgeOperator(parts: readonly string[], into: Collected): void {
-  if (parts.length > 1 && !(parts.length === 2 && parts[0] === "pg_catalog")) {
-    into.operations.add(`OPERATOR:${parts.join(".")}`);
+  const bare = withoutCatalog(parts);
+  const [name] = bare;
+  if (name === undefined || (bare.length === 1 && PURE_SQL_OPERATORS.has(name))) return;
+  into.operations.add(`OPERATOR:${parts.join(".")}`);
+}
+
+// The check of a domain, and a composite type that has one among its columns, call what they like.
+function judgeType(parts: readonly string[], into: Collected): void {
+  const bare = withoutCatalog(parts);
+  if (bare.length !== 1 || !PURE_SQL_TYPES.has(bare[0] ?? "")) {
+    into.operations.add(`TYPE:${qualifiedName(bare)}`);
   }
+}
+
+function withoutCatalog(parts: readonly string[]): readonly string[] {
+  return parts[0] === "pg_catalog" && parts.length === 2 ? parts.slice(1) : parts;
 }
 
 /** `a.b`, with quotes around a part that is not a plain lower-case identifier, so that two names never look alike. */

@@ -68,7 +68,8 @@ export async function createCedarPdp(
   const slices = await indexSlices(policies, registry, turn);
   const pdp = new CedarPdp(policies, slices, createInstance);
   for (const slice of slices.values()) {
-    for (const mode of ["call", "visibility"] as const) {
+    for (const mode of ["call", "visibility", "shadow"] as const) {
+      if (slice.sets[mode].policies.length === 0 && mode === "shadow") continue;
       await turn.pause();
       pdp.prepare(slice, mode);
     }
@@ -238,7 +239,11 @@ async function indexSlices(
 }
 
 function policySets(slice: Slice): PreparedSlice["sets"] {
-  return { call: policySet(slice.call), visibility: policySet(slice.visibility) };
+  return {
+    call: policySet(slice.call),
+    visibility: policySet(slice.visibility),
+    shadow: policySet(slice.shadow.length === 0 ? [] : [...slice.call, ...slice.shadow]),
+  };
 }
 
 function policySet(policies: readonly SlicePolicy[]): PolicySet {

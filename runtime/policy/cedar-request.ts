@@ -32,7 +32,8 @@ export function principalEntity(facts: PrincipalFacts, schema: SchemaView): Ceda
   if (facts.roles.length + facts.groups.length > maxParents) return undefined;
   const shape = schema.entity(facts.type);
   const attrs = Object.entries(facts.attributes).filter(([name]) => shape?.attributes.has(name) === true);
-  const parents: EntityRef[] = [];
+  const parents: EntityRef[] =
+    shape?.parentTypes.has("Tenant") === true ? [{ type: "Tenant", id: facts.tenant }] : [];
   for (const [type, names] of [["Role", facts.roles] as const, ["Group", facts.groups] as const]) {
     if (shape?.parentTypes.has(type) !== true) continue;
     const known = schema.entity(type)?.enumeration;

@@ -1,12 +1,13 @@
 // The Cedar context of a decision. Arguments stand in it only as projected through the approved schema.
-import type { LeafEntry, LeafKind, ServerId } from "#bundle";
+import { primitiveOf } from "#bundle";
+import type { LeafEntry, Primitive, ServerId } from "#bundle";
 import type { DerivedFacts } from "#facts";
 import type { JsonObject } from "#std";
 
 /** A context whose derived facts are still to be computed. */
 export interface BareContext extends JsonObject {
-  readonly primitive: "tool" | "resource" | "prompt";
-  /** Tool or prompt name, resource URI or URI template, as pinned. */
+  readonly primitive: Primitive;
+  /** Tool or prompt name, resource URI, URI template or pattern; empty for a method. */
   readonly target: string;
   readonly server: ServerId;
   readonly arguments: JsonObject;
@@ -31,8 +32,8 @@ export function bareContext(leaf: LeafEntry, server: ServerId, projection: Proje
 }
 
 /** The complete context; `_m` and `_d` are always present. */
-export function buildContext(bare: BareContext, facts: DerivedFacts): JsonObject {
-  return { ...bare, _m: facts._m, _d: facts._d };
+export function buildContext(bare: BareContext, request: JsonObject, facts: DerivedFacts): JsonObject {
+  return { ...bare, ...request, _m: facts._m, _d: facts._d };
 }
 
 /**
@@ -41,8 +42,4 @@ export function buildContext(bare: BareContext, facts: DerivedFacts): JsonObject
  */
 export function visibilityContext(leaf: LeafEntry, server: ServerId, witness: JsonObject): JsonObject {
   return { ...witness, primitive: primitiveOf(leaf.kind), target: leaf.name, server };
-}
-
-function primitiveOf(kind: LeafKind): BareContext["primitive"] {
-  return kind === "resource-template" ? "resource" : kind;
 }

@@ -1,5 +1,15 @@
 // From a named call to a decision. The gateway, policy tests, plan, explain and golden vectors all decide here.
-import type { BundleContent, LeafAction, LeafEntry, PrincipalFacts, ServerId, TenantId } from "#bundle";
+import { annotationsOf } from "#bundle";
+import type {
+  BundleContent,
+  LeafAction,
+  LeafEntry,
+  PrincipalFacts,
+  RequestFacts,
+  ServerId,
+  TenantId,
+  ToolAnnotations,
+} from "#bundle";
 import { TrustError } from "#errors";
 import { createFactProgram, createSqlReader } from "#facts";
 import type { DerivedOutcome, FactProgram, Matcher, SqlReader } from "#facts";
@@ -11,6 +21,8 @@ import { bareContext, buildContext, visibilityContext } from "./context.ts";
 import type { BareContext } from "./context.ts";
 import { createInterpretedPdp } from "./interpreted-engine.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
+import { REQUEST_MEMBERS, requestContext } from "./request-context.ts";
+import type { RequestMember } from "./request-context.ts";
 import { viewSchema } from "./schema-view.ts";
 import { Turn } from "./turn.ts";
 
@@ -23,16 +35,20 @@ export type PreparedCall =
       readonly detail: string;
     };
 
+/** One call as it arrived. */
+export interface CallInput {
+  readonly tenant: TenantId;
+  readonly action: LeafAction;
+  readonly arguments: JsonObject;
+  readonly principal: PrincipalFacts;
+  readonly request: RequestFacts;
+  readonly signal: AbortSignal;
+}
+
 export interface Evaluator {
   readonly leaf: (action: LeafAction) => LeafEntry | undefined;
   /** Validates and projects the arguments and derives facts. Never throws or rejects; async only for long SQL. */
-  readonly prepare: (
-    tenant: TenantId,
-    action: LeafAction,
-    args: JsonObject,
-    principal: PrincipalFacts,
-    signal: AbortSignal,
-  ) => PreparedCall | Promise<PreparedCall>;
+  readonly prepare: (call: CallInput) => PreparedCall | Promise<PreparedCall>;
   readonly decide: (query: DecisionQuery) => Decision;
   /** True where some arguments could be allowed: an over-approximation, for lists. */
   readonly visible: (tenant: TenantId, action: LeafAction, principal: PrincipalFacts) => boolean;
@@ -56,6 +72,10 @@ interface CompiledLeaf {
 
 interface CompiledSlice {
   readonly facts: FactProgram;
+  /** What the policies of the slice read of the request itself. */
+  readonly request: readonly RequestMember[];
+  readonly annotations: ToolAnnotations | undefined;
+  readonly hasShadow: boolean;
   readonly visibility: JsonObject | undefined;
 }
 
@@ -99,17 +119,21 @@ function evaluator(
   const visibility = new Visibility(leaves, slices, pdp);
   return {
     leaf: (action) => leaves.get(action)?.entry,
-    prepare: (tenant, action, args, principal, signal) => {
-      const leaf = leaves.get(action);
+    prepare: (call) => {
+      const leaf = leaves.get(call.action);
       if (leaf === undefined)
         return { ok: false, code: "TARGET_UNKNOWN", detail: "no such approved definition" };
       try {
-        return prepareCall(leaf, slices.get(sliceKey(tenant, action)), { tenant, args, principal, signal });
+        return prepareCall(leaf, slices.get(sliceKey(call.tenant, call.action)), call);
       } catch {
         return { ok: false, code: "POLICY_ERROR", detail: "the call could not be prepared for the decision" };
       }
     },
-    decide: (query) => pdp.decide(query),
+    decide: (query) => {
+      const decision = pdp.decide(query);
+      if (slices.get(sliceKey(query.tenant, query.action))?.hasShadow !== true) return decision;
+      return { ...decision, shadow: pdp.decide({ ...query, mode: "shadow" }) };
+    },
     visible: (tenant, action, principal) => visibility.visible(tenant, action, principal),
     dispose: () => {
       visibility.dispose();
@@ -161,34 +185,36 @@ class Visibility {
   }
 }
 
-interface Call {
-  readonly tenant: TenantId;
-  readonly args: JsonObject;
-  readonly principal: PrincipalFacts;
-  readonly signal: AbortSignal;
-}
-
 function prepareCall(
   leaf: CompiledLeaf,
   slice: CompiledSlice | undefined,
-  call: Call,
+  call: CallInput,
 ): PreparedCall | Promise<PreparedCall> {
-  const projection = validateAndProject(leaf.program, call.args);
+  const projection = validateAndProject(leaf.program, call.arguments);
   if (!projection.ok) {
     const { code, path, message } = projection;
     return { ok: false, code, detail: path === "" ? message : `${path} ${message}` };
   }
   const bare = bareContext(leaf.entry, leaf.server, projection);
+  const request = {
+    ...requestContext(slice?.request ?? [], call.request),
+    ...(slice?.annotations === undefined ? {} : { annotations: { ...slice.annotations } }),
+  };
   const none: DerivedOutcome = { ok: true, facts: { _m: {}, _d: {} } };
   const derived = slice === undefined ? none : slice.facts.derive(bare, call.principal, call.signal);
-  if (!(derived instanceof Promise)) return withFacts(leaf, call, bare, derived);
-  return derived.then((outcome) => withFacts(leaf, call, bare, outcome));
+  if (!(derived instanceof Promise)) return withFacts(leaf, call, { bare, request }, derived);
+  return derived.then((outcome) => withFacts(leaf, call, { bare, request }, outcome));
 }
 
-function withFacts(leaf: CompiledLeaf, call: Call, bare: BareContext, derived: DerivedOutcome): PreparedCall {
+function withFacts(
+  leaf: CompiledLeaf,
+  call: CallInput,
+  known: { readonly bare: BareContext; readonly request: JsonObject },
+  derived: DerivedOutcome,
+): PreparedCall {
   if (!derived.ok) return { ok: false, code: "ARGUMENTS_NOT_REPRESENTABLE", detail: derived.detail };
   const { tenant, principal } = call;
-  const context = buildContext(bare, derived.facts);
+  const context = buildContext(known.bare, known.request, derived.facts);
   const query = {
     mode: "call",
     tenant,
@@ -227,7 +253,7 @@ async function compileSlices(
 ): Promise<ReadonlyMap<string, CompiledSlice>> {
   const matchers = new Map<string, Matcher>();
   const slices = new Map<string, CompiledSlice>();
-  for (const { tenant, action, schema, derivations } of content.policies.slices) {
+  for (const { tenant, action, schema, shadow, derivations } of content.policies.slices) {
     const leaf = leaves.get(action);
     const schemaJson = Object.hasOwn(content.policies.schemas, schema)
       ? content.policies.schemas[schema]
@@ -235,12 +261,21 @@ async function compileSlices(
     const facts = compiledOrInvalid(`derivations of ${action}`, () =>
       createFactProgram(derivations, { sql, matchers }),
     );
-    const witness = schemaJson === undefined ? undefined : viewSchema(schemaJson).witnessContext(action);
+    const view = schemaJson === undefined ? undefined : viewSchema(schemaJson);
+    const declared = view?.contextMembers(action) ?? new Set<string>();
+    const request = REQUEST_MEMBERS.filter((name) => declared.has(name));
+    const witness = view?.witnessContext(action);
     const visibility =
       leaf === undefined || witness === undefined
         ? undefined
         : visibilityContext(leaf.entry, leaf.server, witness);
-    slices.set(sliceKey(tenant, action), { facts, visibility });
+    slices.set(sliceKey(tenant, action), {
+      facts,
+      request,
+      annotations: declared.has("annotations") && leaf !== undefined ? annotationsOf(leaf.entry) : undefined,
+      hasShadow: shadow.length > 0,
+      visibility,
+    });
     await turn.pause();
   }
   return slices;

@@ -9,4 +9,6 @@ export type { DecisionDifference, InterpretedPdp, InterpretedPdpOptions } from "
 export { qualifiedId } from "./cedar-request.ts";
 export { ENGINE_FAULT } from "./decisions.ts";
 export { createEvaluator } from "./evaluator.ts";
-export type { Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";
+export type { CallInput, Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";
+export { REQUEST_MEMBERS, UNKNOWN_REQUEST, requestContext } from "./request-context.ts";
+export type { RequestMember } from "./request-context.ts";

@@ -10,7 +10,7 @@ import { principalEntity, serverEntity } from "./cedar-request.ts";
 import { engineFault } from "./decisions.ts";
 import { compileSlice } from "./interpreter/compile-slice.ts";
 import type { CompiledSlice } from "./interpreter/compile-slice.ts";
-import { UnsupportedConstruct } from "./interpreter/unsupported.ts";
+import { ReferenceOnly, UnsupportedConstruct } from "./interpreter/unsupported.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
 import { Turn } from "./turn.ts";
@@ -58,6 +58,7 @@ export async function createInterpretedPdp(
       const slice = slices.get(key);
       if (slice === undefined) return reference.decide(query);
       const decision = interpret(slice, query);
+      if (decision === undefined) return reference.decide(query);
       countdown -= 1;
       if (countdown !== 0) return decision;
       countdown = crossCheckEvery;
@@ -114,12 +115,14 @@ function tryCompile(
   }
 }
 
-function interpret(slice: CompiledSlice, query: DecisionQuery): Decision {
+/** Undefined where the request has a form that only cedar-wasm reads. */
+function interpret(slice: CompiledSlice, query: DecisionQuery): Decision | undefined {
   if (query.tenant !== query.principal.tenant) return engineFault("the principal belongs to another tenant");
   if (slice.server !== query.server) return engineFault("the server does not offer this action");
   try {
     return slice.decide(query);
   } catch (fault) {
+    if (fault instanceof ReferenceOnly) return undefined;
     return engineFault(`the policy engine failed: ${fault instanceof Error ? fault.name : "unknown fault"}`);
   }
 }

@@ -2,8 +2,11 @@
 import type { LeafAction, PolicyId, PrincipalFacts, ServerId, TenantId } from "#bundle";
 import type { JsonObject } from "#std";
 
-/** `call`: the arguments are known. `visibility`: could some arguments be allowed? */
-export type DecisionMode = "call" | "visibility";
+/**
+ * `call`: the arguments are known. `visibility`: could some arguments be allowed? `shadow`: what `call` would say if the
+ * policies in shadow mode were enforced; only slices that have such policies can be asked.
+ */
+export type DecisionMode = "call" | "visibility" | "shadow";
 
 export interface DecisionQuery {
   readonly mode: DecisionMode;
@@ -29,6 +32,8 @@ export interface Decision {
   readonly reasons: readonly PolicyId[];
   /** Any entry denies, because Cedar skips a policy that errors and an erroring forbid would fail open. */
   readonly errors: readonly PolicyEvaluationError[];
+  /** What the decision would be with the policies in shadow mode; present where the slice of the call has some. */
+  readonly shadow?: Omit<Decision, "shadow">;
 }
 
 /**

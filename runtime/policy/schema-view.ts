@@ -13,6 +13,8 @@ export interface EntityShape {
 
 export interface SchemaView {
   readonly entity: (type: string) => EntityShape | undefined;
+  /** Members that the action's context type declares; none for an unknown action. */
+  readonly contextMembers: (action: string) => ReadonlySet<string>;
   /** A context with every required attribute of the action's context type; undefined for an unknown action. */
   readonly witnessContext: (action: string) => JsonObject | undefined;
 }
@@ -31,14 +33,23 @@ export function viewSchema(schema: JsonObject): SchemaView {
       const entry = isJsonObject(entityTypes) ? own(entityTypes, type) : undefined;
       return isJsonObject(entry) ? entityShape(entry, commonTypes) : undefined;
     },
+    contextMembers: (action) => {
+      const context = resolveNamed(contextType(actions, action), commonTypes);
+      const attributes = isJsonObject(context) ? own(context, "attributes") : undefined;
+      return new Set(isJsonObject(attributes) ? Object.keys(attributes) : []);
+    },
     witnessContext: (action) => {
-      const entry = isJsonObject(actions) ? own(actions, action) : undefined;
-      const appliesTo = isJsonObject(entry) ? own(entry, "appliesTo") : undefined;
-      const context = isJsonObject(appliesTo) ? own(appliesTo, "context") : undefined;
+      const context = contextType(actions, action);
       const value = context === undefined ? undefined : witness(context, commonTypes, 0);
       return isJsonObject(value) ? value : undefined;
     },
   };
+}
+
+function contextType(actions: JsonValue | undefined, action: string): JsonValue | undefined {
+  const entry = isJsonObject(actions) ? own(actions, action) : undefined;
+  const appliesTo = isJsonObject(entry) ? own(entry, "appliesTo") : undefined;
+  return isJsonObject(appliesTo) ? own(appliesTo, "context") : undefined;
 }
 
 function entityShape(entry: JsonObject, commonTypes: JsonValue | undefined): EntityShape {

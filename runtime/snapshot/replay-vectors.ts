@@ -32,8 +32,8 @@ async function decideVector(
   vector: DecisionVector,
   signal: AbortSignal,
 ): Promise<string> {
-  const { principal, action, arguments: args } = vector;
-  const prepared = await evaluator.prepare(principal.tenant, action, args, principal, signal);
+  const { tenant } = vector.principal;
+  const prepared = await evaluator.prepare({ ...vector, tenant, signal });
   if (!prepared.ok) return describe("deny", []);
   const decision = evaluator.decide(prepared.query);
   return describe(decision.effect, decision.reasons);

@@ -4,6 +4,7 @@ import type { PreparedCall } from "#pdp";
 import type { PinCheck } from "#upstream";
 import type { Projected, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
 
@@ -37,8 +38,14 @@ function projectPinned(
   if (target.mode === "visibility") return proceed({ ...exchange, query: undefined });
   const { tenant } = exchange.route.entry;
   const { evaluator } = exchange.snapshot;
-  const { facts } = exchange.principal;
-  const prepared = evaluator.prepare(tenant, target.action, target.arguments, facts, signal);
+  const prepared = evaluator.prepare({
+    tenant,
+    action: target.action,
+    arguments: target.arguments,
+    principal: exchange.principal.facts,
+    request: requestFactsOf(exchange),
+    signal,
+  });
   if (!(prepared instanceof Promise)) return withQuery(exchange, prepared);
   return prepared.then((call) => withQuery(exchange, call));
 }

@@ -23,7 +23,7 @@ function resolveTarget(exchange: Admitted): Target {
     case "resource": {
       const uri = requiredString(params, "uri");
       const leaf = resourceLeaf(server, uri);
-      return leafTarget(server, leaf, leaf.kind === "resource-template" ? { uri } : {});
+      return leafTarget(server, leaf, { uri });
     }
     case "completion":
       return { ...leafTarget(server, completionLeaf(server, params), {}), mode: "visibility" };

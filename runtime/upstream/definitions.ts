@@ -1,6 +1,6 @@
 // The definitions a server shows right now: every page of every list its capabilities announce.
 import { definitionDigest } from "#bundle";
-import type { Digest, Era, EraEntry, LeafKind } from "#bundle";
+import type { Digest, Era, EraEntry, PinnedKind } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { gatewayEnvelope } from "./envelope.ts";
@@ -13,7 +13,7 @@ import type { ChannelKey } from "./upstream.ts";
 export const LIST_CAPS = { maxPages: 200, maxItems: 10_000, maxPageBytes: 16 * 1024 * 1024 } as const;
 
 export interface LiveDefinition {
-  readonly kind: LeafKind;
+  readonly kind: PinnedKind;
   /** Tool or prompt name, resource URI, or URI template. */
   readonly name: string;
   readonly digest: Digest;
@@ -28,7 +28,7 @@ export interface LiveListing {
 }
 
 interface ListMethod {
-  readonly kind: LeafKind;
+  readonly kind: PinnedKind;
   readonly capability: string;
   readonly method: string;
   readonly member: string;

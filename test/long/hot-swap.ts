@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { DEFAULT_TENANT, decodeBundle } from "#bundle";
 import type { BundleContent, PrincipalFacts } from "#bundle";
 import { verifyAuditLog } from "#audit";
-import { leafActionOf } from "#compiler";
+import { leafActionOf } from "#bundle";
 import { createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
@@ -58,7 +58,7 @@ export interface ProcessSize {
 
 const LETTERS = ["a", "b"] as const;
 type Letter = (typeof LETTERS)[number];
-const ECHO = leafActionOf("echo", "tool", "echo");
+const ECHO = leafActionOf("tools/call", "echo", "echo");
 /** Idle connections to the server and of pollers. */
 const MAX_MORE_DESCRIPTORS = 10;
 /** One generation of a small bundle costs a few MiB; the heap settles after some dozens of swaps. */

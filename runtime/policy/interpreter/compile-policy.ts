@@ -1,11 +1,12 @@
 // One residual policy (EST) to one closure: is it satisfied? @throws EvaluationError as Cedar does.
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { bool, compileExpression } from "./compile-expression.ts";
+import { compileExpression } from "./compile-expression.ts";
 import type { Frame } from "./frame.ts";
-import { isDescendant } from "./operators.ts";
+import { OPERATORS } from "./operators.ts";
+import type { OperatorTable } from "./operators.ts";
 import { UnsupportedConstruct } from "./unsupported.ts";
-import { EntityValue } from "./values.ts";
+import { boolOf } from "./values.ts";
 
 export interface CompiledPolicy {
   readonly effect: "permit" | "forbid";
@@ -13,7 +14,7 @@ export interface CompiledPolicy {
 }
 
 type Test = (frame: Frame) => boolean;
-type Slot = "principal" | "resource";
+type Slot = "principal" | "action" | "resource";
 
 const KNOWN_MEMBERS: ReadonlySet<string> = new Set([
   "effect",
@@ -25,16 +26,14 @@ const KNOWN_MEMBERS: ReadonlySet<string> = new Set([
 ]);
 
 /** @throws {UnsupportedConstruct} */
-export function compilePolicy(policy: JsonObject): CompiledPolicy {
+export function compilePolicy(policy: JsonObject, table: OperatorTable = OPERATORS): CompiledPolicy {
   const { effect } = policy;
-  if (effect !== "permit" && effect !== "forbid") throw new UnsupportedConstruct("effect");
+  if (effect !== "permit" && effect !== "forbid") throw new UnsupportedConstruct("form", "effect");
   const foreign = Object.keys(policy).find((name) => !KNOWN_MEMBERS.has(name));
-  if (foreign !== undefined) throw new UnsupportedConstruct(foreign);
+  if (foreign !== undefined) throw new UnsupportedConstruct("form", foreign);
   const tests = [
-    compileScope("principal", policy["principal"]),
-    compileActionScope(policy["action"]),
-    compileScope("resource", policy["resource"]),
-    ...conditionsOf(policy["conditions"]).map(compileCondition),
+    ...(["principal", "action", "resource"] as const).map((slot) => compileScope(slot, policy[slot], table)),
+    ...conditionsOf(policy["conditions"]).map((condition) => compileCondition(condition, table)),
   ].filter((test) => test !== undefined);
   return {
     effect,
@@ -45,66 +44,59 @@ export function compilePolicy(policy: JsonObject): CompiledPolicy {
   };
 }
 
-function compileScope(slot: Slot, scope: JsonValue | undefined): Test | undefined {
-  if (!isJsonObject(scope)) throw new UnsupportedConstruct(slot);
+/** A scope is the expression it stands for: `principal in Role::"a"`. Undefined where it says nothing. */
+function compileScope(slot: Slot, scope: JsonValue | undefined, table: OperatorTable): Test | undefined {
+  if (!isJsonObject(scope)) throw new UnsupportedConstruct("form", slot);
+  const left: JsonObject = { Var: slot };
   switch (scope["op"]) {
     case "All":
       return undefined;
-    case "==": {
-      const entity = entityOf(scope["entity"]);
-      return (frame) => frame[slot].key === entity.key;
-    }
+    case "==":
+      return asTest({ "==": { left, right: entity(scope["entity"]) } }, table);
     case "in":
-      return compileScopeIn(slot, scope);
-    case "is":
-      return compileScopeIs(slot, scope);
+      return asTest({ in: { left, right: groups(scope) } }, table);
+    case "is": {
+      const { entity_type: type, in: within } = scope;
+      if (typeof type !== "string" || slot === "action") throw new UnsupportedConstruct("form", slot);
+      const group =
+        within === undefined ? {} : { in: entity(isJsonObject(within) ? within["entity"] : null) };
+      return asTest({ is: { left, entity_type: type, ...group } }, table);
+    }
     default:
-      throw new UnsupportedConstruct(`${slot} scope`);
+      throw new UnsupportedConstruct("form", `${slot} scope`);
   }
 }
 
-/** The compiler folds the action of a slice away; what is left of it is not decided here. */
-function compileActionScope(scope: JsonValue | undefined): undefined {
-  if (!isJsonObject(scope) || scope["op"] !== "All") throw new UnsupportedConstruct("action scope");
-  return undefined;
+function asTest(expression: JsonObject, table: OperatorTable): Test {
+  const evaluate = compileExpression(expression, table);
+  return (frame) => boolOf(evaluate(frame));
 }
 
-function compileScopeIn(slot: Slot, scope: JsonObject): Test {
+function groups(scope: JsonObject): JsonObject {
   const listed = scope["entities"];
-  const groups = Array.isArray(listed)
-    ? (listed as readonly JsonValue[]).map(entityOf)
-    : [entityOf(scope["entity"])];
-  return (frame) => groups.some((group) => isDescendant(frame[slot], group, frame));
+  return Array.isArray(listed)
+    ? { Set: (listed as readonly JsonValue[]).map(entity) }
+    : entity(scope["entity"]);
 }
 
-function compileScopeIs(slot: Slot, scope: JsonObject): Test {
-  const type = scope["entity_type"];
-  if (typeof type !== "string") throw new UnsupportedConstruct(`${slot} scope`);
-  const within = scope["in"];
-  const group = isJsonObject(within) ? entityOf(within["entity"]) : undefined;
-  if (within !== undefined && group === undefined) throw new UnsupportedConstruct(`${slot} scope`);
-  return (frame) =>
-    frame[slot].type === type && (group === undefined || isDescendant(frame[slot], group, frame));
+/** An entity of a scope, with or without the escape. */
+function entity(value: JsonValue | undefined): JsonObject {
+  const { __entity: escaped, type, id } = isJsonObject(value) ? value : {};
+  return { Value: { __entity: escaped ?? { type: type ?? null, id: id ?? null } } };
 }
 
-function compileCondition(condition: JsonObject): Test {
-  const body = compileExpression(condition["body"] ?? null);
-  if (condition["kind"] === "when") return (frame) => bool(body(frame));
-  if (condition["kind"] === "unless") return (frame) => !bool(body(frame));
-  throw new UnsupportedConstruct("condition");
+function compileCondition(condition: JsonObject, table: OperatorTable): Test {
+  const body = compileExpression(condition["body"] ?? null, table);
+  const { kind } = condition;
+  if (kind !== "when" && kind !== "unless") throw new UnsupportedConstruct("form", "condition");
+  const clause = table.clauses[kind];
+  return (frame) => boolOf(clause(body(frame)));
 }
 
 function conditionsOf(value: JsonValue | undefined): readonly JsonObject[] {
-  if (!Array.isArray(value)) throw new UnsupportedConstruct("conditions");
+  if (!Array.isArray(value)) throw new UnsupportedConstruct("form", "conditions");
   return (value as readonly JsonValue[]).map((condition) => {
-    if (!isJsonObject(condition)) throw new UnsupportedConstruct("condition");
+    if (!isJsonObject(condition)) throw new UnsupportedConstruct("form", "condition");
     return condition;
   });
-}
-
-function entityOf(value: JsonValue | undefined): EntityValue {
-  if (!isJsonObject(value) || typeof value["type"] !== "string" || typeof value["id"] !== "string") {
-    throw new UnsupportedConstruct("entity");
-  }
-  return new EntityValue(value["type"], value["id"]);
 }

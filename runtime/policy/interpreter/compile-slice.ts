@@ -1,21 +1,25 @@
-// One slice to closures: request validation, both policy sets, and the decision as Cedar takes it.
+// One slice to closures: request validation, its policy sets, and the decision as Cedar takes it.
 import type { PolicySection, PrincipalFacts, Slice, SlicePolicy } from "#bundle";
 import { isJsonObject } from "#std";
-import type { JsonObject, JsonValue } from "#std";
+import type { JsonObject } from "#std";
 import type { CedarEntity } from "../cedar-request.ts";
 import { isCedarSafe } from "../cedar-request.ts";
 import { denial, engineFault } from "../decisions.ts";
 import type { Decision, DecisionMode, DecisionQuery, PolicyEvaluationError } from "../pdp.ts";
 import { compilePolicy } from "./compile-policy.ts";
 import type { CompiledPolicy } from "./compile-policy.ts";
-import { compileRecordType } from "./conformance.ts";
-import type { Conforms } from "./conformance.ts";
 import type { Frame, KnownEntity } from "./frame.ts";
+import { EvaluationError } from "./long.ts";
+import { OPERATORS } from "./operators.ts";
+import type { OperatorTable } from "./operators.ts";
+import { compileRequestTypes } from "./request-types.ts";
+import type { RequestTypes } from "./request-types.ts";
 import { UnsupportedConstruct } from "./unsupported.ts";
-import { EntityValue, EvaluationError, RecordValue, entityKey, valueOf } from "./values.ts";
+import { EntityValue } from "./values.ts";
 
 export interface CompiledSlice {
   readonly server: string;
+  /** @throws {ReferenceOnly} for a request in a form that only cedar-wasm reads */
   readonly decide: (query: DecisionQuery) => Decision;
 }
 
@@ -25,7 +29,7 @@ export interface SliceEntities {
   readonly principalOf: (facts: PrincipalFacts) => CedarEntity | undefined;
 }
 
-interface NamedPolicy extends CompiledPolicy {
+export interface NamedPolicy extends CompiledPolicy {
   readonly id: string;
 }
 
@@ -42,31 +46,37 @@ export function compileSlice(
   schema: JsonObject,
   entities: SliceEntities,
 ): CompiledSlice {
+  const compiled = (set: readonly SlicePolicy[]): readonly NamedPolicy[] =>
+    compileSet(set.map(({ id, residual }) => [id, policies.residuals[residual]]));
   const sets: Readonly<Record<DecisionMode, readonly NamedPolicy[]>> = {
-    call: compileSet(slice.call, policies),
-    visibility: compileSet(slice.visibility, policies),
+    call: compiled(slice.call),
+    visibility: compiled(slice.visibility),
+    shadow: compiled([...slice.call, ...slice.shadow]),
   };
-  const types = readTypes(schema, slice.action);
-  const resource = new EntityValue(entities.server.uid.type, entities.server.uid.id);
-  const server = knownEntity(entities.server);
+  const types = compileRequestTypes(schema, slice.action, OPERATORS);
+  const { server } = entities;
+  const resource = new EntityValue(server.uid.type, server.uid.id);
+  if (!types.resourceTypes.has(resource.type) || types.admit([server]) === undefined)
+    throw new UnsupportedConstruct("server entity");
   // Facts are immutable and live as long as a verified token: what they become is computed once.
   const callers = new WeakMap<PrincipalFacts, { readonly caller: Caller | undefined }>();
   const callerOf = (facts: PrincipalFacts): Caller | undefined => {
     const known = callers.get(facts);
     if (known !== undefined) return known.caller;
-    const caller = buildCaller(entities.principalOf(facts), types.principal, resource.key, server);
+    const caller = buildCaller(entities.principalOf(facts), server, types);
     callers.set(facts, { caller });
     return caller;
   };
   return {
-    server: entities.server.uid.id,
+    server: server.uid.id,
     decide: (query) => {
       const caller = callerOf(query.principal);
-      if (caller === undefined || !types.context(query.context))
+      const context = caller === undefined ? undefined : types.context(query.context);
+      if (caller === undefined || context === undefined)
         return engineFault("the request does not fit the schema");
-      const context = new RecordValue(query.context);
-      return decide(sets[query.mode], {
+      return decideSet(sets[query.mode], {
         principal: caller.entity,
+        action: types.action,
         resource,
         context,
         entities: caller.entities,
@@ -75,7 +85,12 @@ export function compileSlice(
   };
 }
 
-function decide(policies: readonly NamedPolicy[], frame: Frame): Decision {
+/** The decision of a compiled set, as `Decision` defines it. */
+export function decideSet(
+  policies: readonly NamedPolicy[],
+  frame: Frame,
+  table: OperatorTable = OPERATORS,
+): Decision {
   const permits: string[] = [];
   const forbids: string[] = [];
   const errors: PolicyEvaluationError[] = [];
@@ -87,64 +102,32 @@ function decide(policies: readonly NamedPolicy[], frame: Frame): Decision {
       errors.push({ policy: policy.id, message: fault.message });
     }
   }
-  const isAllowed = forbids.length === 0 && permits.length > 0;
+  const isAllowed = table.allows(permits, forbids);
   if (errors.length > 0) return { effect: "deny", reasons: isAllowed ? [] : forbids, errors };
   return isAllowed ? { effect: "allow", reasons: permits, errors: [] } : denial(forbids);
 }
 
-/** Sorted by id, so that reasons and errors come out sorted. */
-function compileSet(policies: readonly SlicePolicy[], section: PolicySection): readonly NamedPolicy[] {
+/** Sorted by id, so that reasons and errors come out sorted. @throws {UnsupportedConstruct} */
+export function compileSet(
+  policies: readonly (readonly [id: string, body: JsonObject | undefined])[],
+  table: OperatorTable = OPERATORS,
+): readonly NamedPolicy[] {
   return policies
-    .map(({ id, residual }) => {
-      const body = section.residuals[residual];
-      if (!isJsonObject(body)) throw new UnsupportedConstruct("residual");
-      return { id, ...compilePolicy(body) };
+    .map(([id, body]) => {
+      if (!isJsonObject(body ?? null)) throw new UnsupportedConstruct("form", "residual");
+      return { id, ...compilePolicy(body as JsonObject, table) };
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function buildCaller(
   principal: CedarEntity | undefined,
-  conforms: Conforms,
-  serverKey: string,
-  server: KnownEntity,
+  server: CedarEntity,
+  types: RequestTypes,
 ): Caller | undefined {
   if (principal === undefined || !isCedarSafe(principal)) return undefined;
-  if (!conforms(principal.attrs as unknown as JsonValue)) return undefined;
-  const entity = new EntityValue(principal.uid.type, principal.uid.id);
-  return {
-    entity,
-    entities: new Map([
-      [serverKey, server],
-      [entity.key, knownEntity(principal)],
-    ]),
-  };
-}
-
-function knownEntity(entity: CedarEntity): KnownEntity {
-  return {
-    attributes: new Map(
-      Object.entries(entity.attrs).map(([name, value]) => [name, valueOf(value as JsonValue)]),
-    ),
-    ancestors: new Set(entity.parents.map((parent) => entityKey(parent.type, parent.id))),
-  };
-}
-
-/** The declared shapes of the principal and the context. @throws {UnsupportedConstruct} */
-function readTypes(
-  schema: JsonObject,
-  action: string,
-): { readonly principal: Conforms; readonly context: Conforms } {
-  const fragment = schema[""];
-  const entityTypes = isJsonObject(fragment) ? fragment["entityTypes"] : undefined;
-  const actions = isJsonObject(fragment) ? fragment["actions"] : undefined;
-  const user = isJsonObject(entityTypes) ? entityTypes["User"] : undefined;
-  const entry = isJsonObject(actions) ? actions[action] : undefined;
-  const appliesTo = isJsonObject(entry) ? entry["appliesTo"] : undefined;
-  const shape = isJsonObject(user) ? (user["shape"] ?? { type: "Record", attributes: {} }) : undefined;
-  const context = isJsonObject(appliesTo) ? appliesTo["context"] : undefined;
-  if (!isJsonObject(shape) || !isJsonObject(context)) throw new UnsupportedConstruct("schema");
-  if (isJsonObject(fragment) && isJsonObject(fragment["commonTypes"]))
-    throw new UnsupportedConstruct("common types");
-  return { principal: compileRecordType(shape), context: compileRecordType(context) };
+  if (!types.principalTypes.has(principal.uid.type)) return undefined;
+  const entities = types.admit([server, principal]);
+  if (entities === undefined) return undefined;
+  return { entity: new EntityValue(principal.uid.type, principal.uid.id), entities };
 }

@@ -1,9 +1,14 @@
-// Cedar values as the interpreter holds them, their equality, and how Cedar JSON becomes them.
-import { isJsonObject } from "#std";
-import type { JsonObject, JsonValue } from "#std";
+// Cedar values as the interpreter holds them, their equality, and the type errors of reading one as another.
+import type { DateTimeValue, DurationValue } from "./date-time.ts";
+import type { DecimalValue } from "./decimal.ts";
+import type { IpValue } from "./ip-address.ts";
+import { EvaluationError } from "./long.ts";
+import type { Long } from "./long.ts";
 
-/** A Cedar evaluation error: the policy that raised it is neither satisfied nor unsatisfied. */
-export class EvaluationError extends Error {}
+/** Extension values know their own key and are equal where their keys are. */
+export type ExtensionValue = DecimalValue | IpValue | DateTimeValue | DurationValue;
+export type Value = boolean | string | Long | EntityValue | SetValue | RecordValue | ExtensionValue;
+type ObjectValue = Exclude<Value, boolean | string | Long>;
 
 export class EntityValue {
   readonly type: string;
@@ -16,107 +21,76 @@ export class EntityValue {
   }
 }
 
-/** Order and duplicates do not exist: members are kept by their canonical key. */
+/** Order and duplicates do not exist. Scalars stand for themselves, the rest by its key. */
 export class SetValue {
-  readonly members: ReadonlyMap<string, Value>;
+  readonly #scalars = new Set<boolean | string | Long>();
+  readonly #objects = new Map<string, ObjectValue>();
   constructor(members: Iterable<Value>) {
-    const byKey = new Map<string, Value>();
-    for (const member of members) byKey.set(keyOf(member), member);
-    this.members = byKey;
+    for (const member of members) {
+      if (typeof member === "object") this.#objects.set(keyOfObject(member), member);
+      else this.#scalars.add(member);
+    }
+  }
+  get size(): number {
+    return this.#scalars.size + this.#objects.size;
+  }
+  has(value: Value): boolean {
+    return typeof value === "object" ? this.#objects.has(keyOfObject(value)) : this.#scalars.has(value);
+  }
+  includes(other: SetValue): boolean {
+    for (const scalar of other.#scalars) if (!this.#scalars.has(scalar)) return false;
+    for (const key of other.#objects.keys()) if (!this.#objects.has(key)) return false;
+    return true;
+  }
+  meets(other: SetValue): boolean {
+    for (const scalar of other.#scalars) if (this.#scalars.has(scalar)) return true;
+    for (const key of other.#objects.keys()) if (this.#objects.has(key)) return true;
+    return false;
+  }
+  /** @throws {EvaluationError} where a member is no entity */
+  entities(): readonly EntityValue[] {
+    if (this.#scalars.size > 0) throw new EvaluationError("type error: expected entity");
+    return [...this.#objects.values()].map(entityOf);
+  }
+  keys(): readonly string[] {
+    return [...[...this.#scalars].map(keyOf), ...this.#objects.keys()];
   }
 }
 
-/** A record; members become values when they are read. */
+/** Where the members of a record come from; a record of the request reads a member when it is asked for. */
+export interface RecordSource {
+  readonly has: (name: string) => boolean;
+  readonly get: (name: string) => Value | undefined;
+  readonly keys: () => Iterable<string>;
+}
+
 export class RecordValue {
-  readonly #source: ReadonlyMap<string, Value> | JsonObject;
-  constructor(source: ReadonlyMap<string, Value> | JsonObject) {
+  readonly #source: RecordSource;
+  constructor(source: RecordSource) {
     this.#source = source;
   }
   has(name: string): boolean {
-    return this.#source instanceof Map ? this.#source.has(name) : Object.hasOwn(this.#source, name);
+    return this.#source.has(name);
   }
   get(name: string): Value | undefined {
-    if (this.#source instanceof Map) return this.#source.get(name) as Value | undefined;
-    return Object.hasOwn(this.#source, name)
-      ? valueOf((this.#source as JsonObject)[name] as JsonValue)
-      : undefined;
+    return this.#source.get(name);
   }
   names(): readonly string[] {
-    return this.#source instanceof Map ? [...this.#source.keys()] : Object.keys(this.#source);
+    return [...this.#source.keys()];
   }
-}
-
-/** Four decimal places, as a count of ten-thousandths. */
-export class DecimalValue {
-  readonly units: bigint;
-  constructor(units: bigint) {
-    this.units = units;
-  }
-}
-
-/** A Long is a number while that is exact, else a bigint; `normalLong` keeps each integer in one form. */
-export type Value = boolean | string | number | bigint | EntityValue | SetValue | RecordValue | DecimalValue;
-
-const MIN_LONG = -(2n ** 63n);
-const MAX_LONG = 2n ** 63n - 1n;
-
-/** @throws {EvaluationError} outside 64 bits */
-export function normalLong(value: bigint): number | bigint {
-  if (value < MIN_LONG || value > MAX_LONG) throw new EvaluationError("integer overflow");
-  const asNumber = Number(value);
-  return Number.isSafeInteger(asNumber) ? asNumber : value;
-}
-
-export function isLong(value: Value): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
 }
 
 export function entityKey(type: string, id: string): string {
   return `${type}::${JSON.stringify(id)}`;
 }
 
-const DECIMAL = /^(-?)(\d+)\.(\d{1,4})$/u;
-
-/** @throws {EvaluationError} for text that is not a Cedar decimal */
-export function parseDecimal(text: string): DecimalValue {
-  const match = DECIMAL.exec(text);
-  if (match === null) throw new EvaluationError("not a decimal");
-  const [, sign, whole, fraction] = match;
-  const units = BigInt(whole ?? "0") * 10_000n + BigInt((fraction ?? "").padEnd(4, "0"));
-  const signed = sign === "-" ? -units : units;
-  if (signed < MIN_LONG || signed > MAX_LONG) throw new EvaluationError("decimal out of range");
-  return new DecimalValue(signed);
-}
-
-/** Cedar JSON to a value. @throws {EvaluationError} for anything that is no Cedar value the interpreter knows */
-export function valueOf(json: JsonValue): Value {
-  if (typeof json === "string" || typeof json === "boolean") return json;
-  if (typeof json === "number") {
-    if (!Number.isSafeInteger(json)) throw new EvaluationError("not a Long");
-    return json === 0 ? 0 : json;
-  }
-  if (Array.isArray(json)) return new SetValue(json.map((item: JsonValue) => valueOf(item)));
-  if (!isJsonObject(json)) throw new EvaluationError("not a Cedar value");
-  const entity = json["__entity"];
-  if (isJsonObject(entity) && typeof entity["type"] === "string" && typeof entity["id"] === "string") {
-    return new EntityValue(entity["type"], entity["id"]);
-  }
-  const extension = json["__extn"];
-  if (isJsonObject(extension)) {
-    if (extension["fn"] !== "decimal" || typeof extension["arg"] !== "string")
-      throw new EvaluationError("unknown extension value");
-    return parseDecimal(extension["arg"]);
-  }
-  return new RecordValue(json);
-}
-
-/** One text for each value, the same for equal values. */
+/** One text for each value, the same for equal values and for no others. */
 export function keyOf(value: Value): string {
   switch (typeof value) {
     case "boolean":
       return value ? "t" : "f";
     case "string":
-      return JSON.stringify(value);
+      return `s${String(value.length)}:${value}`;
     case "number":
     case "bigint":
       return `n${String(value)}`;
@@ -125,13 +99,13 @@ export function keyOf(value: Value): string {
   }
 }
 
-function keyOfObject(value: EntityValue | SetValue | RecordValue | DecimalValue): string {
+function keyOfObject(value: ObjectValue): string {
   if (value instanceof EntityValue) return `e${value.key}`;
-  if (value instanceof DecimalValue) return `d${String(value.units)}`;
-  if (value instanceof SetValue) return `[${[...value.members.keys()].sort().join(",")}]`;
+  if (value instanceof SetValue) return `[${[...value.keys()].sort().join(",")}]`;
+  if (!(value instanceof RecordValue)) return value.key;
   const members = [...value.names()]
     .sort()
-    .map((name) => `${JSON.stringify(name)}:${keyOf(value.get(name) as Value)}`);
+    .map((name) => `${keyOf(name)}=${keyOf(value.get(name) as Value)}`);
   return `{${members.join(",")}}`;
 }
 
@@ -140,5 +114,33 @@ export function equals(left: Value, right: Value): boolean {
   if (typeof left !== "object" || typeof right !== "object") return left === right;
   if (left === right) return true;
   if (left instanceof EntityValue) return right instanceof EntityValue && left.key === right.key;
-  return keyOf(left) === keyOf(right);
+  if (left instanceof SetValue)
+    return right instanceof SetValue && left.size === right.size && left.includes(right);
+  return keyOfObject(left) === keyOfObject(right);
+}
+
+export function boolOf(value: Value): boolean {
+  if (typeof value !== "boolean") throw new EvaluationError("type error: expected bool");
+  return value;
+}
+
+export function textOf(value: Value): string {
+  if (typeof value !== "string") throw new EvaluationError("type error: expected string");
+  return value;
+}
+
+export function longOf(value: Value): Long {
+  if (typeof value !== "number" && typeof value !== "bigint")
+    throw new EvaluationError("type error: expected long");
+  return value;
+}
+
+export function setOf(value: Value): SetValue {
+  if (!(value instanceof SetValue)) throw new EvaluationError("type error: expected set");
+  return value;
+}
+
+export function entityOf(value: Value): EntityValue {
+  if (!(value instanceof EntityValue)) throw new EvaluationError("type error: expected entity");
+  return value;
 }

@@ -5,7 +5,7 @@ import type { PrincipalFacts } from "#bundle";
 import { compile, formatPins, memoryWorkspace } from "#compiler";
 import type { CompileResult } from "#compiler";
 import { CLIENT_JSON_LIMITS, parseStrictText } from "#mcp";
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { baseFiles } from "./case-project.ts";
@@ -78,7 +78,14 @@ async function decide(condition: string, text: string, document?: string): Promi
     const value = parseStrictText(text, CLIENT_JSON_LIMITS);
     if (!isJsonObject(value)) throw new Error("arguments are an object");
     expect(JSON.stringify(value)).toBe(text);
-    const prepared = await evaluator.prepare("default", ACTION, value, CALLER, AbortSignal.timeout(5_000));
+    const prepared = await evaluator.prepare({
+      tenant: "default",
+      action: ACTION,
+      arguments: value,
+      principal: CALLER,
+      request: UNKNOWN_REQUEST,
+      signal: AbortSignal.timeout(5_000),
+    });
     return prepared.ok ? evaluator.decide(prepared.query).effect : prepared.code;
   } finally {
     evaluator.dispose();

@@ -39,6 +39,7 @@ export interface SliceFixture {
   readonly action?: string;
   readonly call: Readonly<Record<string, string>>;
   readonly visibility?: Readonly<Record<string, string>>;
+  readonly shadow?: Readonly<Record<string, string>>;
   readonly derivations?: readonly Derivation[];
 }
 
@@ -68,6 +69,7 @@ export function policySection(slices: readonly SliceFixture[]): PolicySection {
         schema: `schema of ${action}`,
         call: refer(slice.call),
         visibility: refer(slice.visibility ?? {}),
+        shadow: refer(slice.shadow ?? {}),
         derivations: slice.derivations ?? standardDerivations,
       };
     }),

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { PrincipalFacts } from "#bundle";
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import type { Decision, Evaluator, PreparedCall } from "#pdp";
 import { rawNumber } from "#std";
 import type { JsonObject } from "#std";
@@ -33,7 +33,7 @@ async function make(...slices: SliceFixture[]): Promise<Evaluator> {
 
 const signal = new AbortController().signal;
 const prepare = (evaluator: Evaluator, args: JsonObject, principal = user(), tenant = "default") =>
-  evaluator.prepare(tenant, ACTION, args, principal, signal);
+  evaluator.prepare({ tenant, action: ACTION, arguments: args, principal, request: UNKNOWN_REQUEST, signal });
 
 async function decide(evaluator: Evaluator, args: JsonObject, principal?: PrincipalFacts): Promise<Decision> {
   const prepared = await prepare(evaluator, args, principal);
@@ -182,7 +182,14 @@ describe("evaluator", () => {
 
   it("names an unknown action, and denies everything once disposed", async () => {
     const evaluator = await make(seed);
-    const unknown = evaluator.prepare("default", "tools/call:none/none", {}, user(), signal);
+    const unknown = evaluator.prepare({
+      tenant: "default",
+      action: "tools/call:none/none",
+      arguments: {},
+      principal: user(),
+      request: UNKNOWN_REQUEST,
+      signal: signal,
+    });
     expect(await unknown).toMatchObject({ ok: false, code: "TARGET_UNKNOWN" });
     expect(evaluator.leaf(ACTION)?.name).toBe("sql.query");
     expect(evaluator.leaf("__proto__")).toBeUndefined();
@@ -200,7 +207,14 @@ describe("evaluator", () => {
     const long = { sql: `select 1 where 1 in (${"1,".repeat(2_000)}1)` };
     expect(prepare(evaluator, long)).toBeInstanceOf(Promise);
     expect((await decide(evaluator, long)).effect).toBe("allow");
-    const aborted = await evaluator.prepare("default", ACTION, long, user(), AbortSignal.abort());
+    const aborted = await evaluator.prepare({
+      tenant: "default",
+      action: ACTION,
+      arguments: long,
+      principal: user(),
+      request: UNKNOWN_REQUEST,
+      signal: AbortSignal.abort(),
+    });
     expect(aborted.ok && evaluator.decide(aborted.query).effect).toBe("deny");
   });
 

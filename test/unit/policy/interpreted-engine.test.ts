@@ -46,6 +46,7 @@ function sectionOf(...conditions: readonly JsonObject[]): PolicySection {
     schema,
     call: [{ id: "p", residual }],
     visibility: [],
+    shadow: [],
     derivations: [],
   };
   return { residuals: { [residual]: body }, schemas: { [schema]: SCHEMA }, slices: [slice] };

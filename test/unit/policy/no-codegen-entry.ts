@@ -1,5 +1,5 @@
 // Runs in a child process, as source and as a bundle: decides one short and one long call and prints the effects.
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import type { BundleContent } from "#bundle";
 import { readFileSync } from "node:fs";
 
@@ -17,7 +17,10 @@ const principal = {
 const signal = AbortSignal.timeout(20_000);
 const effects: string[] = [];
 for (const sql of ["select 1", "select 1; drop table t", `select 1 where 1 in (${"1,".repeat(1_500)}1)`]) {
-  const prepared = await evaluator.prepare("default", action, { sql }, principal, signal);
+  const prepared = await evaluator.prepare({
+    ...{ tenant: "default", action, arguments: { sql } },
+    ...{ principal, request: UNKNOWN_REQUEST, signal },
+  });
   effects.push(prepared.ok ? evaluator.decide(prepared.query).effect : prepared.code);
 }
 evaluator.dispose();

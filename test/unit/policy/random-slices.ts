@@ -168,7 +168,9 @@ export const section: fc.Arbitrary<PolicySection> = fc
     return {
       residuals: Object.fromEntries(residuals),
       schemas: { [schema]: SCHEMA },
-      slices: [{ tenant: "default", action: ACTION, schema, call, visibility: [], derivations: [] }],
+      slices: [
+        { tenant: "default", action: ACTION, schema, call, visibility: [], shadow: [], derivations: [] },
+      ],
     };
   });
 

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { compileProgram, validateAndProject } from "#schema";
 import type { JsonObject, JsonValue } from "#std";
 import { parseJsonText } from "#transform";
-import { emptyArguments, lowerSchema } from "../../../compiler/json-schema/index.ts";
+import { lowerSchema } from "../../../compiler/json-schema/index.ts";
 
 interface ArgumentsCase {
   readonly json: string;
@@ -102,14 +102,6 @@ describe("validateAndProject", () => {
     expect(validateAndProject(program, many)).toMatchObject({
       ok: false,
       code: "ARGUMENTS_NOT_REPRESENTABLE",
-    });
-  });
-
-  it("refuses arguments where none are declared", () => {
-    expect(validateAndProject(emptyArguments(), {})).toEqual({ ok: true, projected: {}, extra: [] });
-    expect(validateAndProject(emptyArguments(), { a: 1 })).toMatchObject({
-      ok: false,
-      code: "ARGUMENTS_INVALID",
     });
   });
 });

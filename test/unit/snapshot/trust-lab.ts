@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UNKNOWN_REQUEST } from "#pdp";
 import { bundleDigest, canonicalJson, encodeBundle, openSelfSignedRoot, sha256Hex } from "#bundle";
 import type { BundleContent, ReleaseStatement, TrustedRoot } from "#bundle";
 import { createKey, initRoot, loadSigningKey, signDocument } from "../../../compiler/release/index.ts";
@@ -102,6 +103,7 @@ export function sampleContent(label = "sample"): BundleContent {
           schema: schemaDigest,
           call: [policy],
           visibility: [policy],
+          shadow: [],
           derivations: [
             { kind: "matches", name: "m0", path: ["arguments", "sql"], pattern: "^select" },
             { kind: "sql", name: "d0", path: ["arguments", "sql"], dialect: "postgresql" },
@@ -141,6 +143,7 @@ export function sampleContent(label = "sample"): BundleContent {
     transforms: {
       transforms: [
         {
+          tenant: "default",
           action,
           request: [],
           response: [
@@ -170,6 +173,7 @@ export function sampleContent(label = "sample"): BundleContent {
             groups: [],
             attributes: { is_external: false, level: 3, tags: ["x"] },
           },
+          request: UNKNOWN_REQUEST,
           arguments: { sql: "select 1" },
           expect: { effect: "allow", reasons: [policy.id] },
         },

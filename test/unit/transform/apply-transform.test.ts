@@ -36,6 +36,7 @@ function redacting(
     paths: paths.map(segmentsOf),
   });
   return compileTransform({
+    tenant: "default",
     action: "tools/call:s/t",
     request: request.length > 0 ? [operation(request)] : [],
     response: response.length > 0 ? [operation(response)] : [],

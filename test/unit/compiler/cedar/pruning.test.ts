@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LeafEntry, PolicySection, PrincipalFacts, RegistrySection, ServerEntry } from "#bundle";
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import type { JsonObject } from "#std";
 import { compileCedar } from "../../../../compiler/cedar/index.ts";
@@ -89,7 +89,14 @@ const written = fc
   .map((items) => items.map(([effect, body]) => `${effect} (principal, action, resource) when { ${body} };`));
 
 async function answer(evaluator: Evaluator, value: JsonObject): Promise<JsonObject> {
-  const prepared = await evaluator.prepare("default", ACTION, value, CALLER, AbortSignal.timeout(5_000));
+  const prepared = await evaluator.prepare({
+    tenant: "default",
+    action: ACTION,
+    arguments: value,
+    principal: CALLER,
+    request: UNKNOWN_REQUEST,
+    signal: AbortSignal.timeout(5_000),
+  });
   if (!prepared.ok) return { code: prepared.code };
   const { effect, reasons, errors } = evaluator.decide(prepared.query);
   return {

@@ -5,7 +5,7 @@ import { compile } from "#compiler";
 import type { CompileResult } from "#compiler";
 import { AskError, explainCall, findAction, findCaller, namedCall, renderExplanationText } from "#explain";
 import type { Explanation } from "#explain";
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { editedTemplate } from "../../../e2e/edited-template.ts";
 
 const TEMPLATE = join(import.meta.dirname, "../../../../policy-repo-template");
@@ -164,7 +164,14 @@ test("the evaluator that explains is the gateway's", async () => {
     const result = await template;
     const { facts } = findCaller("external", result.model.suites, result.model.attributes);
     const { action, arguments: args } = explanation.call;
-    const prepared = await evaluator.prepare("default", action, args, facts, AbortSignal.timeout(5_000));
+    const prepared = await evaluator.prepare({
+      tenant: "default",
+      action: action,
+      arguments: args,
+      principal: facts,
+      request: UNKNOWN_REQUEST,
+      signal: AbortSignal.timeout(5_000),
+    });
     expect(prepared.ok && prepared.query.context).toEqual(explanation.context);
   } finally {
     evaluator.dispose();

@@ -10,8 +10,8 @@ import type { JsonObject, JsonValue } from "#std";
 import {
   describeProjection,
   lowerPromptArguments,
+  uriArguments,
   lowerSchema,
-  lowerTemplateArguments,
   projectedPaths,
   projectedTypeAt,
   pruneProjection,
@@ -219,8 +219,8 @@ describe("leaves without a schema", () => {
     },
   );
 
-  it("takes the URI of a template", () => {
-    const { program } = lowerTemplateArguments({ uriTemplate: "file:///{path}" });
+  it("takes the URI of a resource", () => {
+    const program = uriArguments();
     expect(validateAndProject(program, { uri: "file:///a" })).toMatchObject({
       projected: { uri: "file:///a" },
     });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { BundleContent } from "#bundle";
-import { createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { decisionDelta, planChanges } from "#plan";
 import type { Plan, PlanChange } from "#plan";
 import { compileEdited } from "./edited-sides.ts";
@@ -40,7 +40,14 @@ async function witnessEffects(content: BundleContent, plan: Plan): Promise<reado
       if (change.evidence === "structural") continue;
       const { principal, arguments: args } = change.witness;
       const signal = AbortSignal.timeout(5_000);
-      const prepared = await evaluator.prepare("default", change.action, args, principal, signal);
+      const prepared = await evaluator.prepare({
+        tenant: "default",
+        action: change.action,
+        arguments: args,
+        principal: principal,
+        request: UNKNOWN_REQUEST,
+        signal: signal,
+      });
       effects.push(prepared.ok ? evaluator.decide(prepared.query).effect : "deny");
     }
     return effects;
