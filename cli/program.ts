@@ -49,7 +49,15 @@ const GROUPS = [
   ],
   [
     "Release it:",
-    [registerBuild, registerKeys, registerRoot, registerRelease, registerVerify, registerInspect, registerDiff],
+    [
+      registerBuild,
+      registerKeys,
+      registerRoot,
+      registerRelease,
+      registerVerify,
+      registerInspect,
+      registerDiff,
+    ],
   ],
   ["Run it:", [registerGateway, registerAudit]],
 ] as const;

@@ -116,7 +116,8 @@ function valueLines(sign: string, value: string): readonly string[] {
   const room = VALUE_WIDTH * MAX_VALUE_LINES;
   const text = shown.length <= room ? shown : `${shown.slice(0, room - 1)}…`;
   const lines: string[] = [];
-  for (let at = 0; at === 0 || at < text.length; at += VALUE_WIDTH) lines.push(text.slice(at, at + VALUE_WIDTH));
+  for (let at = 0; at === 0 || at < text.length; at += VALUE_WIDTH)
+    lines.push(text.slice(at, at + VALUE_WIDTH));
   return lines.map((line, index) => `        ${index === 0 ? sign : " "} ${line}`);
 }
 

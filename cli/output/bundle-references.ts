@@ -21,7 +21,8 @@ export async function openBundleReference(reference: string, dir: string, io: Cl
   const status = await stat(path).catch(() => undefined);
   if (status?.isDirectory() === true && reference.endsWith(".aegis"))
     throw new TrustError("BUNDLE_UNREADABLE", `${reference} is a directory`);
-  if (status !== undefined && !status.isDirectory()) return diffSide(await readBundleInput(reference, io.cwd));
+  if (status !== undefined && !status.isDirectory())
+    return diffSide(await readBundleInput(reference, io.cwd));
   if (reference.endsWith(".aegis")) throw new CliError(`no such file or directory: ${reference}`);
   const hasRelease = await stat(join(path, RELEASE_FILE)).catch(() => undefined);
   if (hasRelease !== undefined) return openChannel(path, reference);
@@ -37,10 +38,14 @@ async function openChannel(path: string, reference: string): Promise<DiffSide> {
     throw new TrustError("RELEASE_SOURCE_UNAVAILABLE", `${reference} has no ${RELEASE_FILE}`);
   const { digest } = peekStatement(release);
   const bytes = await channel.readBundle(digest);
-  if (bytes === undefined) throw new TrustError("BUNDLE_UNREADABLE", `${reference} lacks its bundle ${digest}`);
+  if (bytes === undefined)
+    throw new TrustError("BUNDLE_UNREADABLE", `${reference} lacks its bundle ${digest}`);
   const side = diffSide(bytes);
   if (side.digest !== digest)
-    throw new TrustError("BUNDLE_DIGEST_MISMATCH", `${reference} names ${digest}, its file is ${side.digest}`);
+    throw new TrustError(
+      "BUNDLE_DIGEST_MISMATCH",
+      `${reference} names ${digest}, its file is ${side.digest}`,
+    );
   return side;
 }
 

@@ -96,7 +96,9 @@ function usesOf({ policies }: BundleContent): Uses {
 }
 
 /** Any list of a slice whose items name a policy and a residual, whatever the list is called. */
-function isPolicyList(value: unknown): value is readonly { readonly id: string; readonly residual: Digest }[] {
+function isPolicyList(
+  value: unknown,
+): value is readonly { readonly id: string; readonly residual: Digest }[] {
   return (
     Array.isArray(value) &&
     value.every(

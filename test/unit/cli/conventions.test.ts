@@ -27,12 +27,14 @@ const COMMANDS = [
   "dev",
   "build",
   "keys new",
+  "keys show",
   "root init",
   "root rotate",
   "release",
   "rollback",
   "verify",
   "inspect",
+  "diff",
   "gateway",
   "audit verify",
 ] as const;
@@ -134,6 +136,8 @@ const JSON_COMMANDS: readonly (readonly string[])[] = [
   ["verify", "ch", "--root", "root.json", "--format", "json"],
   ["verify", "p.aegis", "--format", "json"],
   ["inspect", "p.aegis", "--format", "json"],
+  ["keys", "show", "k.json", "--format", "json"],
+  ["diff", "p.aegis", "p.aegis", "--format", "json"],
 ];
 
 describe("output", () => {

@@ -165,7 +165,8 @@ describe("diff", () => {
     execFileSync("sh", ["-c", "test -p pipe || mkfifo pipe"], { cwd: desk.dir });
     const digest = (await desk.ok("inspect", "p.aegis", "--format", "json")).out;
     const bundle = `${(JSON.parse(digest) as { digest: string }).digest}.aegis`;
-    for (const channel of ["swapped", "lacking", "bloated"]) cpSync(desk.path("ch"), desk.path(channel), { recursive: true });
+    for (const channel of ["swapped", "lacking", "bloated"])
+      cpSync(desk.path("ch"), desk.path(channel), { recursive: true });
     cpSync(desk.path("denied.aegis"), desk.path("swapped", bundle));
     rmSync(desk.path("lacking", bundle), { force: true });
     truncateSync(desk.path("bloated/release.json"), 1024 * 1024);
