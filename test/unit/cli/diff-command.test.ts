@@ -16,6 +16,8 @@ interface Change {
   readonly residuals?: readonly { action: string; list: string; before?: string; after?: string }[];
 }
 
+const ESCAPE = "\u001b";
+
 let desk: Desk;
 beforeAll(async () => {
   desk = createDesk("template");
@@ -137,7 +139,7 @@ describe("diff", () => {
     const plain = await desk.run("diff", "p.aegis", "denied.aegis");
     const painted = await desk.runWith({ colorOut: true }, "diff", "p.aegis", "denied.aegis");
     expect(painted.out).toContain("\u001b[32m+");
-    expect(painted.out.replaceAll(/\u001b\[\d+m/gu, "")).toBe(plain.out);
+    expect(painted.out.replaceAll(new RegExp(`${ESCAPE}\\[\\d+m`, "gu"), "")).toBe(plain.out);
   });
 
   it.each([
