@@ -54,6 +54,7 @@ export function compileSlice(
     shadow: compiled([...slice.call, ...slice.shadow]),
   };
   const types = compileRequestTypes(schema, slice.action, OPERATORS);
+  const shadowTypes = shadowTypesOf(slice, policies) ?? types;
   const { server } = entities;
   const resource = new EntityValue(server.uid.type, server.uid.id);
   if (!types.resourceTypes.has(resource.type) || types.admit([server]) === undefined)
@@ -71,40 +72,66 @@ export function compileSlice(
     server: server.uid.id,
     decide: (query) => {
       const caller = callerOf(query.principal);
-      const context = caller === undefined ? undefined : types.context(query.context);
+      const { context: contextOf } = query.mode === "shadow" ? shadowTypes : types;
+      const context = caller === undefined ? undefined : contextOf(query.context);
       if (caller === undefined || context === undefined)
         return engineFault("the request does not fit the schema");
-      return decideSet(sets[query.mode], {
+      const frame = {
         principal: caller.entity,
         action: types.action,
         resource,
         context,
         entities: caller.entities,
-      });
+      };
+      return decisionOf(answerSet(sets[query.mode], frame));
     },
   };
 }
 
-/** The decision of a compiled set, as `Decision` defines it. */
-export function decideSet(
+/** The types of a shadow decision where they are its own; they differ from the others in the context alone. */
+function shadowTypesOf(slice: Slice, policies: PolicySection): RequestTypes | undefined {
+  if (slice.shadowFacts === undefined) return undefined;
+  const schema = policies.schemas[slice.shadowFacts.schema];
+  if (!isJsonObject(schema ?? null)) throw new UnsupportedConstruct("form", "schema");
+  return compileRequestTypes(schema as JsonObject, slice.action, OPERATORS);
+}
+
+/** Cedar's own answer: a policy that errors is skipped. `reasons` are the permits of an allow, else the forbids. */
+export interface Answer {
+  readonly isAllowed: boolean;
+  readonly reasons: readonly string[];
+  readonly errors: readonly PolicyEvaluationError[];
+}
+
+const NO_ERRORS: readonly PolicyEvaluationError[] = [];
+
+/** Evaluates every policy of a set. */
+export function answerSet(
   policies: readonly NamedPolicy[],
   frame: Frame,
   table: OperatorTable = OPERATORS,
-): Decision {
+): Answer {
   const permits: string[] = [];
   const forbids: string[] = [];
-  const errors: PolicyEvaluationError[] = [];
+  let errors: PolicyEvaluationError[] | undefined;
   for (const policy of policies) {
     try {
       if (policy.isSatisfied(frame)) (policy.effect === "permit" ? permits : forbids).push(policy.id);
     } catch (fault) {
       if (!(fault instanceof EvaluationError)) throw fault;
-      errors.push({ policy: policy.id, message: fault.message });
+      (errors ??= []).push({ policy: policy.id, message: fault.message });
     }
   }
   const isAllowed = table.allows(permits, forbids);
-  if (errors.length > 0) return { effect: "deny", reasons: isAllowed ? [] : forbids, errors };
-  return isAllowed ? { effect: "allow", reasons: permits, errors: [] } : denial(forbids);
+  return { isAllowed, reasons: isAllowed ? permits : forbids, errors: errors ?? NO_ERRORS };
+}
+
+/** As `Decision` has it: any error denies, whatever Cedar says. */
+function decisionOf({ isAllowed, reasons, errors }: Answer): Decision {
+  if (errors.length > 0) return { effect: "deny", reasons: isAllowed ? [] : reasons, errors };
+  return isAllowed && reasons.length > 0
+    ? { effect: "allow", reasons, errors }
+    : denial(isAllowed ? [] : reasons);
 }
 
 /** Sorted by id, so that reasons and errors come out sorted. @throws {UnsupportedConstruct} */

@@ -90,17 +90,17 @@ export function compileRecordType(type: JsonValue | undefined, scope: TypeScope,
     size += compiled.size;
   }
   const list = [...attributes].map(([name, attribute]) => ({ name, ...attribute }));
+  const conforms = (json: JsonObject): boolean => {
+    for (const { name, required, type: own } of list) {
+      if (!Object.hasOwn(json, name)) {
+        if (required) return false;
+      } else if (!own.conforms(json[name] as JsonValue)) return false;
+    }
+    for (const name of Object.keys(json)) if (!attributes.has(name)) return false;
+    return true;
+  };
   return {
-    conforms: (json) => {
-      if (!isJsonObject(json)) return false;
-      for (const { name, required, type: own } of list) {
-        if (!Object.hasOwn(json, name)) {
-          if (required) return false;
-        } else if (!own.conforms(json[name] as JsonValue)) return false;
-      }
-      for (const name of Object.keys(json)) if (!attributes.has(name)) return false;
-      return true;
-    },
+    conforms: (json) => isJsonObject(json) && (conforms(json) || notAnEscape(json)),
     read: (json) => new RecordValue(new LazyRecord(json as JsonObject, attributes)),
     size,
   };
@@ -152,10 +152,17 @@ function scalar(test: (json: JsonValue) => boolean): CompiledType {
   };
 }
 
+/** False, unless it is an extension value: `unknown` is of any type. */
+function notAnEscape(json: JsonValue): false {
+  if (isJsonObject(json) && Object.hasOwn(json, "__extn"))
+    throw new ReferenceOnly("an extension value where none is declared");
+  return false;
+}
+
 function setType(element: CompiledType, { meter }: TypeScope): CompiledType {
   return {
     conforms: (json) => {
-      if (!Array.isArray(json)) return false;
+      if (!Array.isArray(json)) return notAnEscape(json);
       const items = json as readonly JsonValue[];
       meter.remaining -= items.length * element.size;
       return items.every(element.conforms);
@@ -172,7 +179,8 @@ function entityType(type: string, { entityTypes }: TypeScope): CompiledType {
   return {
     conforms: (json) => {
       const entity = entityOfJson(json);
-      if (entity === undefined || entity.type !== type || !entity.id.isWellFormed()) return false;
+      if (entity === undefined) return notAnEscape(json);
+      if (entity.type !== type || !entity.id.isWellFormed()) return false;
       return ids === undefined || ids.has(entity.id);
     },
     read: (json) => entityOfJson(json) as EntityValue,
@@ -194,7 +202,7 @@ export function enumeration(entityTypeEntry: JsonValue): ReadonlySet<JsonValue> 
   return Array.isArray(ids) ? new Set(ids as readonly JsonValue[]) : undefined;
 }
 
-/** The text of an extension value, as `{"__extn": {"fn", "arg"}}`, `{"fn", "arg"}` or bare, by the declared type. */
+/** The text of an extension value, as `{"__extn": {"fn", "arg"}}`, `{"fn", "args"}` or bare, by the declared type. */
 function extensionType(type: string, { table }: TypeScope): CompiledType {
   const fn = Object.hasOwn(EXTENSIONS, type) ? EXTENSIONS[type] : undefined;
   const constructor = fn === undefined ? undefined : table.functions[fn];
@@ -229,10 +237,15 @@ function extensionText(json: JsonValue, fn: string): string | undefined {
   if (typeof json === "string") return json;
   if (!isJsonObject(json)) return undefined;
   const call = json["__extn"] ?? json;
-  if (!isJsonObject(call) || call["fn"] !== fn || typeof call["arg"] !== "string" || keys(call) !== 2)
+  const argument = isJsonObject(call) ? (call["arg"] ?? onlyItem(call["args"])) : undefined;
+  const isPlain = isJsonObject(call) && keys(call) === 2 && (call === json || keys(json) === 1);
+  if (!isPlain || call["fn"] !== fn || typeof argument !== "string")
     throw new ReferenceOnly("an extension value in another form");
-  if (call !== json && keys(json) !== 1) throw new ReferenceOnly("an extension value in another form");
-  return call["arg"];
+  return argument;
+}
+
+function onlyItem(json: JsonValue | undefined): JsonValue | undefined {
+  return Array.isArray(json) && json.length === 1 ? (json as readonly JsonValue[])[0] : undefined;
 }
 
 function keys(object: JsonObject): number {

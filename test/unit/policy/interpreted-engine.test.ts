@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { PolicySection, PrincipalFacts } from "#bundle";
-import { createInterpretedPdp } from "#pdp";
-import type { DecisionDifference, DecisionQuery } from "#pdp";
+import { createCedarInstance, createInterpretedPdp } from "#pdp";
+import type { CedarInstance, DecisionDifference, DecisionQuery } from "#pdp";
 import type { JsonObject } from "#std";
 import { ACTION, REGISTRY, SCHEMA } from "./random-slices.ts";
 
@@ -72,27 +72,61 @@ describe("interpreted engine", () => {
         in: { left: { Var: "action" }, right: { Value: { __entity: { type: "Action", id: "tools/call" } } } },
       }),
     ],
-  ])("leaves %s to cedar-wasm", async (_name, condition) => {
-    const pdp = await createInterpretedPdp(sectionOf(condition), REGISTRY, { crossCheckEvery: 0 });
+    ["extended has", when({ has: { left: { Var: "context" }, attr: ["inner", "count"] } })],
+  ])("interprets %s", async (_name, condition) => {
+    const pdp = await createInterpretedPdp(sectionOf(condition), REGISTRY, { crossCheckEvery: 1 });
+    expect(pdp.coverage()).toEqual({ interpreted: 1, reference: 0 });
+    expect(pdp.decide(QUERY)).toEqual({ effect: "allow", reasons: ["p"], errors: [] });
+  });
+
+  it("leaves what is not in its list to cedar-wasm", async () => {
+    const unknown = when({ "||": { left: { Value: true }, right: { unknown: [{ Value: "x" }] } } });
+    const pdp = await createInterpretedPdp(sectionOf(unknown), REGISTRY, { crossCheckEvery: 0 });
     expect(pdp.coverage()).toEqual({ interpreted: 0, reference: 1 });
     expect(pdp.decide(QUERY)).toEqual({ effect: "allow", reasons: ["p"], errors: [] });
   });
 
+  it.each([
+    ["as plain text", "1.0", "allow"],
+    ["in the implicit form", { fn: "decimal", arg: "1.0" }, "allow"],
+    ["with an argument that is computed", { __extn: { fn: "lessThan", args: ["1.0", "2.0"] } }, "deny"],
+    ["malformed", "1", "deny"],
+  ] as const)("reads a decimal %s as cedar-wasm does", async (_name, amount, effect) => {
+    const differences: DecisionDifference[] = [];
+    const pdp = await createInterpretedPdp(sectionOf(), REGISTRY, {
+      crossCheckEvery: 1,
+      onDifference: (found) => differences.push(found),
+    });
+    expect(pdp.decide({ ...QUERY, context: { ...QUERY.context, amount } }).effect).toBe(effect);
+    expect(differences).toEqual([]);
+    expect(pdp.coverage()).toEqual({ interpreted: 1, reference: 0 });
+  });
+
   it("denies, reports and falls back where the engines disagree", async () => {
     const differences: DecisionDifference[] = [];
+    let isWrong = true;
     const pdp = await createInterpretedPdp(sectionOf(), REGISTRY, {
       crossCheckEvery: 2,
       onDifference: (found) => differences.push(found),
+      createInstance: () => {
+        const cedar = createCedarInstance();
+        const wrong: CedarInstance["statefulIsAuthorized"] = (call) => {
+          const answer = cedar.statefulIsAuthorized(call);
+          if (!isWrong || answer.type !== "success") return answer;
+          const diagnostics = { reason: [], errors: [] };
+          return { ...answer, response: { decision: "deny", diagnostics } };
+        };
+        return { ...cedar, statefulIsAuthorized: wrong };
+      },
     });
-    // A decimal as plain text: cedar-wasm reads it by the schema, the interpreter refuses it.
-    const odd: DecisionQuery = { ...QUERY, context: { ...QUERY.context, amount: "1.0" } };
-    expect(pdp.decide(odd).effect).toBe("deny");
+    expect(pdp.decide(QUERY).effect).toBe("allow");
     expect(differences).toEqual([]);
-    expect(pdp.decide(odd)).toMatchObject({ effect: "deny", errors: [{ policy: "(engine)" }] });
+    expect(pdp.decide(QUERY)).toMatchObject({ effect: "deny", errors: [{ policy: "(engine)" }] });
     expect(differences).toMatchObject([
-      { action: ACTION, mode: "call", interpreted: { effect: "deny" }, reference: { effect: "allow" } },
+      { action: ACTION, mode: "call", interpreted: { effect: "allow" }, reference: { effect: "deny" } },
     ]);
     expect(pdp.coverage()).toEqual({ interpreted: 0, reference: 1 });
+    isWrong = false;
     expect(pdp.decide(QUERY).effect).toBe("allow");
   });
 

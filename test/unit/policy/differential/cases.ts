@@ -24,12 +24,16 @@ export interface Round {
   readonly sets: readonly PolicySet[];
 }
 
-export const SETS_PER_ROUND = 5;
-export const REQUESTS_PER_SET = 40;
+export const SETS_PER_ROUND = 20;
+export const REQUESTS_PER_SET = 10;
 /** Decisions compared in one round. */
 export const CASES_PER_ROUND = SETS_PER_ROUND * REQUESTS_PER_SET;
-const MOST_POLICIES = 4;
+const MOST_POLICIES = 12;
 const DEPTH = 4;
+/** Policies that ask one operator one question: what it says is not lost in what surrounds it. */
+const PROBES = 0.7;
+/** Sets in which a forbid can hide which permits were satisfied. */
+const SETS_WITH_FORBIDS = 0.25;
 /** Probability, for each request, that its values are spoiled; a spoiled request is refused by both engines. */
 const SPOILED_REQUESTS = 0.08;
 
@@ -39,19 +43,30 @@ export function randomRound(seed: number): Round {
   const maker = new ExpressionMaker(random, model);
   const sets = random.list(SETS_PER_ROUND, (): PolicySet => {
     const count = 1 + random.below(MOST_POLICIES);
-    const policies = Array.from({ length: count }, (_, index) => [`p${String(index)}`, randomPolicy(random, maker)] as const);
+    const effects = random.chance(SETS_WITH_FORBIDS) ? ["permit", "permit", "forbid"] : ["permit"];
+    const policies = Array.from(
+      { length: count },
+      (_, index) => [`p${String(index)}`, randomPolicy(random, maker, random.pick(effects))] as const,
+    );
     return { policies, requests: random.list(REQUESTS_PER_SET, () => randomRequest(random, model)) };
   });
   return { seed, schema: model.json, sets };
 }
 
-function randomPolicy(random: Random, maker: ExpressionMaker): JsonObject {
-  const conditions = random.list(random.below(8) === 0 ? 0 : 1 + random.below(2), () => ({
+function randomPolicy(random: Random, maker: ExpressionMaker, effect: string): JsonObject {
+  const scope = { principal: { op: "All" }, action: { op: "All" }, resource: { op: "All" } };
+  if (random.chance(PROBES))
+    return {
+      effect,
+      ...scope,
+      conditions: [{ kind: random.pick(["when", "when", "unless"]), body: maker.probe() }],
+    };
+  const conditions = random.list(random.below(3), () => ({
     kind: random.pick(["when", "when", "unless"]),
     body: maker.make({ kind: "Bool" }, DEPTH),
   }));
   return {
-    effect: random.pick(["permit", "permit", "forbid"]),
+    effect,
     principal: randomScope(random, ["User", "Agent", "Role", "Group", "Tenant"]),
     action: randomActionScope(random),
     resource: randomScope(random, ["Server", "Group"]),
@@ -84,7 +99,9 @@ function randomActionScope(random: Random): JsonObject {
 
 function randomRequest(random: Random, model: Model): Request {
   const spoil = random.chance(SPOILED_REQUESTS) ? 0.1 : 0;
-  const principal = random.chance(spoil / 4) ? randomUid(random, ["Role"]) : randomUid(random, ["User", "User", "Agent"]);
+  const principal = random.chance(spoil / 4)
+    ? randomUid(random, ["Role"])
+    : randomUid(random, ["User", "User", "Agent"]);
   return {
     principal,
     resource: { type: "Server", id: random.chance(0.05) ? "ghost" : "s1" },
@@ -99,7 +116,7 @@ function randomEntities(random: Random, model: Model, spoil: number): readonly G
   for (const [type, { attributes, tags, parents }] of model.entities) {
     const ids = (ENTITY_IDS[type] ?? []).filter((id) => id !== "ghost");
     for (const [index, id] of ids.entries()) {
-      if (random.chance(0.1)) continue;
+      if (random.chance(0.25)) continue;
       const above = parents.flatMap((parent) => {
         const known = (ENTITY_IDS[parent] ?? []).filter((own) => own !== "ghost");
         return (parent === type ? known.slice(index + 1) : known)
@@ -108,7 +125,9 @@ function randomEntities(random: Random, model: Model, spoil: number): readonly G
       });
       if (random.chance(spoil / 4)) above.push({ type: "User", id: "bob" });
       const members = ["x", "y"].filter(() => tags !== undefined && random.chance(0.5));
-      const values = members.map((name) => [name, randomJson(random, tags ?? { kind: "Bool" }, spoil)] as const);
+      const values = members.map(
+        (name) => [name, randomJson(random, tags ?? { kind: "Bool" }, spoil)] as const,
+      );
       entities.push({
         uid: { type, id },
         attrs: randomRecord(random, attributes, spoil / 4) as Readonly<Record<string, JsonValue>>,

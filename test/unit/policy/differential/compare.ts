@@ -39,7 +39,8 @@ export function compareRound(reference: Reference, seed: number, report: Report)
       continue;
     }
     count(report, outcome);
-    if (!isSame(outcome, interpreted)) report.differences.push({ seed, set, request, reference: outcome, interpreted });
+    if (!isSame(outcome, interpreted))
+      report.differences.push({ seed, set, request, reference: outcome, interpreted });
   }
 }
 
@@ -57,5 +58,9 @@ function count(report: Report, outcome: Outcome): void {
 export function describeDifference({ seed, set, request, reference, interpreted }: Difference): string {
   const round: Round = randomRound(seed);
   const { policies, requests } = round.sets[set] ?? { policies: [], requests: [] };
-  return JSON.stringify({ seed, set, request, reference, interpreted, policies, input: requests[request] }, undefined, 1);
+  return JSON.stringify(
+    { seed, set, request, reference, interpreted, policies, input: requests[request] },
+    undefined,
+    1,
+  );
 }

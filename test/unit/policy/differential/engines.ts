@@ -2,7 +2,7 @@
 import { createCedarInstance } from "#pdp";
 import type { CedarInstance } from "#pdp";
 import type { JsonObject } from "#std";
-import { compileSet, decideSet } from "../../../../runtime/policy/interpreter/compile-slice.ts";
+import { compileSet, answerSet } from "../../../../runtime/policy/interpreter/compile-slice.ts";
 import type { OperatorTable } from "../../../../runtime/policy/interpreter/operators.ts";
 import { compileRequestTypes } from "../../../../runtime/policy/interpreter/request-types.ts";
 import { ReferenceOnly } from "../../../../runtime/policy/interpreter/unsupported.ts";
@@ -38,7 +38,9 @@ export class Reference {
 
   preparePolicies(policies: PolicySet["policies"]): void {
     this.#policies = policies;
-    expectParsed(this.#cedar.preparsePolicySet("set", { staticPolicies: Object.fromEntries(policies) } as never));
+    expectParsed(
+      this.#cedar.preparsePolicySet("set", { staticPolicies: Object.fromEntries(policies) } as never),
+    );
   }
 
   decide({ principal, resource, context, entities }: Request): Outcome {
@@ -57,8 +59,7 @@ export class Reference {
       const { decision, diagnostics } = answer.response;
       const erring = diagnostics.errors.map(({ policyId }) => policyId).sort();
       const reasons = [...diagnostics.reason].sort();
-      if (erring.length === 0) return { kind: "decided", effect: decision, reasons, erring };
-      return { kind: "decided", effect: "deny", reasons: decision === "deny" ? reasons : [], erring };
+      return { kind: "decided", effect: decision, reasons, erring };
     } catch {
       this.#throws += 1;
       if (this.#throws % maxThrows === 0) this.#renew();
@@ -74,7 +75,8 @@ export class Reference {
 }
 
 function expectParsed(answer: ReturnType<CedarInstance["preparseSchema"]>): void {
-  if (answer.type !== "success") throw new Error(`the generator made ${answer.errors[0]?.message ?? "nonsense"}`);
+  if (answer.type !== "success")
+    throw new Error(`the generator made ${answer.errors[0]?.message ?? "nonsense"}`);
 }
 
 /** What cedar-wasm says to every request of a round, set by set. */
@@ -87,17 +89,21 @@ export function referenceOutcomes(reference: Reference, round: Round): readonly 
 }
 
 /** What the interpreter says, lazily: a test of a planted bug stops at the first difference. */
-export function* interpretedOutcomes(round: Round, table: OperatorTable): Generator<readonly [set: number, request: number, Outcome]> {
+export function* interpretedOutcomes(
+  round: Round,
+  table: OperatorTable,
+): Generator<readonly [set: number, request: number, Outcome]> {
   const types = compileRequestTypes(round.schema, ACTION, table);
   for (const [setIndex, { policies, requests }] of round.sets.entries()) {
     const set = compileSet(policies, table);
     const decide = ({ principal, resource, context, entities }: Request): Outcome => {
       try {
-        if (!types.principalTypes.has(principal.type) || !types.resourceTypes.has(resource.type)) return REFUSED;
+        if (!types.principalTypes.has(principal.type) || !types.resourceTypes.has(resource.type))
+          return REFUSED;
         const record = types.context(context);
         const known = types.admit(entities);
         if (record === undefined || known === undefined) return REFUSED;
-        const { effect, reasons, errors } = decideSet(
+        const { isAllowed, reasons, errors } = answerSet(
           set,
           {
             principal: new EntityValue(principal.type, principal.id),
@@ -108,7 +114,12 @@ export function* interpretedOutcomes(round: Round, table: OperatorTable): Genera
           },
           table,
         );
-        return { kind: "decided", effect, reasons, erring: errors.map(({ policy }) => policy) };
+        return {
+          kind: "decided",
+          effect: isAllowed ? "allow" : "deny",
+          reasons,
+          erring: errors.map(({ policy }) => policy),
+        };
       } catch (fault) {
         if (fault instanceof ReferenceOnly) return REFERENCE_ONLY;
         throw fault;

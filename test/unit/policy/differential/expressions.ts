@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from "#std";
 import { LONGS, STRINGS } from "./literals.ts";
 import type { Random } from "./random.ts";
-import { ACTIONS, ENTITY_IDS, TEXTS, randomType } from "./types.ts";
+import { ACTIONS, ENTITY_IDS, EXTENSIONS, TEXTS, randomType } from "./types.ts";
 import type { Attributes, ExtensionName, Model, Type } from "./types.ts";
 
 /** Something a policy can read: how, and whether it has to be guarded. */
@@ -13,6 +13,12 @@ interface Path {
   readonly required: boolean;
 }
 
+const UNITS: readonly string[] = ["toMilliseconds", "toSeconds", "toMinutes", "toHours", "toDays"];
+/** What the units say of the durations in the pool, and next to it. */
+const NEAR_COUNTS: readonly number[] = [-2, -1, 0, 1];
+const SPAN_COUNTS: readonly number[] = [
+  0, 1, -1, 2, -2, 60, -90, 24, -36, -35, 1000, 999, -1500, 86400, 93784, -93784, 1563, -1563, 26, -26,
+];
 const TAG_NAMES: readonly string[] = ["x", "y", "z"];
 /** An operand of a wrong type: every operator must see some. */
 const ILL_TYPED = 0.02;
@@ -24,7 +30,10 @@ const attribute = (left: JsonObject, attr: string): JsonObject => ({ ".": { left
 const BOOL: Type = { kind: "Bool" };
 const LONG: Type = { kind: "Long" };
 const STRING: Type = { kind: "String" };
-const extension = (name: ExtensionName): Type => ({ kind: "Extension", name });
+const extension = (name: ExtensionName): Type & { readonly name: ExtensionName } => ({
+  kind: "Extension",
+  name,
+});
 
 export class ExpressionMaker {
   readonly #random: Random;
@@ -39,11 +48,13 @@ export class ExpressionMaker {
         paths.set(keyOf(type), [...known, { type, left, attr, required }]);
         const inner = attribute(left, attr);
         if (type.kind === "Record") enter(inner, type.attributes, depth);
-        if (type.kind === "Entity" && depth > 0) enter(inner, model.entities.get(type.name)?.attributes ?? new Map(), depth - 1);
+        if (type.kind === "Entity" && depth > 0)
+          enter(inner, model.entities.get(type.name)?.attributes ?? new Map(), depth - 1);
       }
     };
     enter(variable("context"), model.context, 1);
-    for (const type of ["User", "Agent"]) enter(variable("principal"), model.entities.get(type)?.attributes ?? new Map(), 1);
+    for (const type of ["User", "Agent"])
+      enter(variable("principal"), model.entities.get(type)?.attributes ?? new Map(), 1);
     enter(variable("resource"), model.entities.get("Server")?.attributes ?? new Map(), 1);
     this.#paths = paths;
   }
@@ -52,7 +63,13 @@ export class ExpressionMaker {
     const random = this.#random;
     const type = random.chance(ILL_TYPED) ? randomType(random, 1) : wanted;
     if (depth > 0 && random.chance(0.1))
-      return { "if-then-else": { if: this.make(BOOL, depth - 1), then: this.make(type, depth - 1), else: this.make(type, depth - 1) } };
+      return {
+        "if-then-else": {
+          if: this.make(BOOL, depth - 1),
+          then: this.make(type, depth - 1),
+          else: this.make(type, depth - 1),
+        },
+      };
     if (random.chance(depth > 0 ? 0.25 : 0.5)) {
       const path = this.#read(type);
       if (path !== undefined) return path;
@@ -61,12 +78,96 @@ export class ExpressionMaker {
     return this.#makeOf(type, depth);
   }
 
+  /** One operator on operands that are literals or paths. */
+  probe(): JsonObject {
+    const random = this.#random;
+    const leaf = (type: Type): JsonObject =>
+      random.chance(0.25) ? (this.#read(type) ?? this.#makeOf(type, 0)) : this.#makeOf(type, 0);
+    const [at, span, ip] = [extension("datetime"), extension("duration"), extension("ipaddr")];
+    const compared = (left: JsonObject, type: Type): JsonObject => ({
+      [random.pick(["==", "<", "<=", ">", ">="])]: { left, right: leaf(type) },
+    });
+    switch (random.below(16)) {
+      case 0: {
+        const unit = random.pick(UNITS);
+        return {
+          [random.pick(["==", "<=", ">="])]: {
+            left: { [unit]: [leaf(span)] },
+            right: literal(random.pick(SPAN_COUNTS)),
+          },
+        };
+      }
+      case 1:
+        return compared({ toDate: [leaf(at)] }, at);
+      case 2:
+        return compared({ toTime: [leaf(at)] }, span);
+      case 3:
+        return compared({ offset: [leaf(at), leaf(span)] }, at);
+      case 4:
+        return compared({ durationSince: [leaf(at), leaf(at)] }, span);
+      case 5:
+      case 6: {
+        const method = random.pick([
+          "isIpv4",
+          "isIpv6",
+          "isLoopback",
+          "isMulticast",
+          "isInRange",
+          "isInRange",
+          "isInRange",
+        ]);
+        return { [method]: method === "isInRange" ? [leaf(ip), leaf(ip)] : [leaf(ip)] };
+      }
+      case 7: {
+        const type = extension(random.pick(EXTENSIONS));
+        return { [random.pick(["==", "!="])]: { left: this.#constructed(type), right: leaf(type) } };
+      }
+      case 8: {
+        const type = random.pick([LONG, at, span]);
+        const other = random.chance(0.3) ? random.pick([LONG, at, span, extension("decimal"), STRING]) : type;
+        const left = leaf(random.chance(0.15) ? other : type);
+        return { [random.pick(["<", "<=", ">", ">="])]: { left, right: leaf(other) } };
+      }
+      case 9: {
+        const sum: JsonObject = {
+          [random.pick(["+", "-", "*"])]: { left: this.#edge(), right: this.#edge() },
+        };
+        return { [random.pick(["==", "<", "<=", ">", ">="])]: { left: sum, right: this.#edge() } };
+      }
+      case 10:
+        return this.#set(0);
+      case 11:
+        return this.#equality(0);
+      case 12:
+        return this.#like(0);
+      case 13:
+        return this.#hierarchy(0);
+      case 14:
+        return this.#bool(1);
+      default:
+        return random.chance(0.5)
+          ? this.#call(0)
+          : { "==": { left: this.#getTag(1), right: literal(random.pick(LONGS)) } };
+    }
+  }
+
+  #edge(): JsonObject {
+    return this.#random.chance(0.5) ? edgeLong(this.#random) : literal(this.#random.pick(LONGS));
+  }
+
+  #constructed({ name }: { readonly name: ExtensionName }): JsonObject {
+    const { fn, good, bad } = TEXTS[name];
+    return { [fn]: [literal(this.#random.pick(this.#random.chance(0.6) ? bad : good))] };
+  }
+
   #makeOf(type: Type, depth: number): JsonObject {
     switch (type.kind) {
       case "Bool":
         return depth > 0 ? this.#bool(depth - 1) : literal(this.#random.chance(0.5));
       case "Long":
-        return depth > 0 && this.#random.chance(0.6) ? this.#long(depth - 1) : literal(this.#random.pick(LONGS));
+        return depth > 0 && this.#random.chance(0.6)
+          ? this.#long(depth - 1)
+          : literal(this.#random.pick(LONGS));
       case "String":
         return literal(this.#random.pick(STRINGS));
       case "Extension":
@@ -78,7 +179,11 @@ export class ExpressionMaker {
         return { Set: items };
       }
       case "Record":
-        return { Record: Object.fromEntries([...type.attributes].map(([name, own]) => [name, this.make(own.type, depth - 1)])) };
+        return {
+          Record: Object.fromEntries(
+            [...type.attributes].map(([name, own]) => [name, this.make(own.type, depth - 1)]),
+          ),
+        };
     }
   }
 
@@ -96,14 +201,17 @@ export class ExpressionMaker {
     const random = this.#random;
     const choice = random.below(20);
     if (choice < 1) return { "!": { arg: this.make(BOOL, depth) } };
-    if (choice < 5) return { [random.pick(["&&", "||"])]: { left: this.make(BOOL, depth), right: this.make(BOOL, depth) } };
+    if (choice < 5)
+      return { [random.pick(["&&", "||"])]: { left: this.make(BOOL, depth), right: this.make(BOOL, depth) } };
     if (choice < 8) return this.#equality(depth);
     if (choice < 11) return this.#order(depth);
     if (choice < 13) return this.#set(depth);
     if (choice < 15) return this.#call(depth);
     if (choice < 16) return this.#like(depth);
     if (choice < 18) return this.#hierarchy(depth);
-    return random.chance(0.75) ? this.#has() : { hasTag: { left: this.#entity(), right: this.#tagName(depth) } };
+    return random.chance(0.75)
+      ? this.#has()
+      : { hasTag: { left: this.#entity(), right: this.#tagName(depth) } };
   }
 
   #equality(depth: number): JsonObject {
@@ -122,7 +230,7 @@ export class ExpressionMaker {
   }
 
   #set(depth: number): JsonObject {
-    const element = randomType(this.#random, 0);
+    const element = randomType(this.#random, 1);
     const set: Type = { kind: "Set", element };
     const operator = this.#random.pick(["contains", "containsAll", "containsAny", "isEmpty"]);
     const left = this.make(set, depth);
@@ -134,8 +242,17 @@ export class ExpressionMaker {
     const decimal = (): JsonObject => this.make(extension("decimal"), depth);
     const ip = (): JsonObject => this.make(extension("ipaddr"), depth);
     const method = this.#random.pick([
-      "lessThan", "lessThanOrEqual", "greaterThan", "greaterThanOrEqual",
-      "isIpv4", "isIpv6", "isLoopback", "isMulticast", "isInRange", "isInRange", "isInRange",
+      "lessThan",
+      "lessThanOrEqual",
+      "greaterThan",
+      "greaterThanOrEqual",
+      "isIpv4",
+      "isIpv6",
+      "isLoopback",
+      "isMulticast",
+      "isInRange",
+      "isInRange",
+      "isInRange",
     ]);
     if (method === "isInRange") return { [method]: [ip(), ip()] };
     if (method.startsWith("is")) return { [method]: [ip()] };
@@ -155,8 +272,11 @@ export class ExpressionMaker {
     const random = this.#random;
     const left = this.#entity();
     const type = random.pick(["User", "Agent", "Role", "Group", "Tenant", "Server", "Action", "Color"]);
-    const right = random.chance(0.5) ? this.#entity() : { Set: random.list(random.below(4), () => this.#entity()) };
-    if (random.chance(0.6)) return { in: { left, right: random.chance(ILL_TYPED) ? this.make(LONG, depth) : right } };
+    const right = random.chance(0.5)
+      ? this.#entity()
+      : { Set: random.list(random.below(4), () => (random.chance(0.05) ? literal(1) : this.#entity())) };
+    if (random.chance(0.6))
+      return { in: { left, right: random.chance(ILL_TYPED) ? this.make(LONG, depth) : right } };
     return { is: { left, entity_type: type, ...(random.chance(0.5) ? { in: right } : {}) } };
   }
 
@@ -166,7 +286,13 @@ export class ExpressionMaker {
     const names = [path.attr, random.pick(["a", "b", "tokenAge", "absent"])];
     const left = random.chance(0.2) ? this.#entity() : path.left;
     const choice = random.below(4);
-    return { has: { left, attr: choice === 0 ? names : choice === 1 ? [path.attr] : choice === 2 ? path.attr : random.pick(names) } };
+    return {
+      has: {
+        left,
+        attr:
+          choice === 0 ? names : choice === 1 ? [path.attr] : choice === 2 ? path.attr : random.pick(names),
+      },
+    };
   }
 
   #anyPath(): Path {
@@ -189,7 +315,10 @@ export class ExpressionMaker {
     const random = this.#random;
     const choice = random.below(12);
     if (choice < 1) return { neg: { arg: this.make(LONG, depth) } };
-    if (choice < 6) return { [random.pick(["+", "-", "*"])]: { left: this.make(LONG, depth), right: this.make(LONG, depth) } };
+    if (choice < 6)
+      return {
+        [random.pick(["+", "-", "*"])]: { left: this.make(LONG, depth), right: this.make(LONG, depth) },
+      };
     if (choice < 8) return edgeLong(random);
     const unit = random.pick(["toMilliseconds", "toSeconds", "toMinutes", "toHours", "toDays"]);
     return { [unit]: [this.make(extension("duration"), depth)] };
@@ -200,11 +329,15 @@ export class ExpressionMaker {
     if (depth > 0 && random.chance(0.5)) {
       if (name === "datetime") {
         const at = this.make(extension("datetime"), depth - 1);
-        return random.chance(0.5) ? { offset: [at, this.make(extension("duration"), depth - 1)] } : { toDate: [at] };
+        return random.chance(0.5)
+          ? { offset: [at, this.make(extension("duration"), depth - 1)] }
+          : { toDate: [at] };
       }
       if (name === "duration") {
         const at = this.make(extension("datetime"), depth - 1);
-        return random.chance(0.5) ? { durationSince: [at, this.make(extension("datetime"), depth - 1)] } : { toTime: [at] };
+        return random.chance(0.5)
+          ? { durationSince: [at, this.make(extension("datetime"), depth - 1)] }
+          : { toTime: [at] };
       }
     }
     const { fn, good, bad } = TEXTS[name];
@@ -241,12 +374,21 @@ function edgeLong(random: Random): JsonObject {
   const top: JsonObject = { "+": { left: product, right: literal(1023) } };
   const bottom: JsonObject = { "-": { left: { neg: { arg: top } }, right: literal(1) } };
   const past: JsonObject = literal(random.pick([2 ** 62, -(2 ** 62), 2 ** 53, -(2 ** 53) - 2]));
-  return random.pick([product, top, bottom, past, { neg: { arg: bottom } }, { "+": { left: top, right: literal(1) } }]);
+  return random.pick([
+    product,
+    top,
+    bottom,
+    past,
+    { neg: { arg: bottom } },
+    { "+": { left: top, right: literal(1) } },
+  ]);
 }
 
 /** Used by the generator of policies for what stands in a scope. */
-export function randomUid(random: Random, types: readonly string[]): { readonly type: string; readonly id: string } {
+export function randomUid(
+  random: Random,
+  types: readonly string[],
+): { readonly type: string; readonly id: string } {
   const type = random.pick(types);
   return { type, id: random.pick(ENTITY_IDS[type] ?? ACTIONS) };
 }
-

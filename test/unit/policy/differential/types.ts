@@ -46,7 +46,12 @@ const PARENTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 export const EXTENSIONS: readonly ExtensionName[] = ["decimal", "ipaddr", "datetime", "duration"];
-export const TEXTS: Readonly<Record<ExtensionName, { readonly fn: string; readonly good: readonly string[]; readonly bad: readonly string[] }>> = {
+export const TEXTS: Readonly<
+  Record<
+    ExtensionName,
+    { readonly fn: string; readonly good: readonly string[]; readonly bad: readonly string[] }
+  >
+> = {
   decimal: { fn: "decimal", good: literals.DECIMALS, bad: literals.BAD_DECIMALS },
   ipaddr: { fn: "ip", good: literals.IPS, bad: literals.BAD_IPS },
   datetime: { fn: "datetime", good: literals.DATE_TIMES, bad: literals.BAD_DATE_TIMES },
@@ -68,7 +73,9 @@ const NAMES: readonly string[] = ["a", "b", "c", "d", "e", "a b"];
 
 function randomAttributes(random: Random, most: number, depth: number): Attributes {
   const names = NAMES.slice(0, 1 + random.below(most));
-  return new Map(names.map((name) => [name, { type: randomType(random, depth), required: random.chance(0.6) }]));
+  return new Map(
+    names.map((name) => [name, { type: randomType(random, depth), required: random.chance(0.6) }]),
+  );
 }
 
 /** What every gateway context has, so that each extension type is always within reach. */
@@ -78,7 +85,16 @@ function requestAttributes(random: Random): Attributes {
     ["now", { type: extension("datetime"), required: true }],
     ["sourceIp", { type: extension("ipaddr"), required: false }],
     ["amount", { type: extension("decimal"), required: true }],
-    ["auth", { type: { kind: "Record", attributes: new Map([["tokenAge", { type: extension("duration"), required: true }]]) }, required: true }],
+    [
+      "auth",
+      {
+        type: {
+          kind: "Record",
+          attributes: new Map([["tokenAge", { type: extension("duration"), required: true }]]),
+        },
+        required: true,
+      },
+    ],
     ...randomAttributes(random, NAMES.length, 2),
   ]);
 }
@@ -99,14 +115,17 @@ export function randomModel(random: Random): Model {
 }
 
 function schemaJson(entities: ReadonlyMap<string, EntityDeclaration>, context: Attributes): JsonObject {
-  const entityTypes = [...entities].map(([name, { attributes, tags, parents }]) => [
-    name,
-    {
-      memberOfTypes: parents,
-      shape: recordJson(attributes),
-      ...(tags === undefined ? {} : { tags: typeJson(tags) }),
-    },
-  ] as const);
+  const entityTypes = [...entities].map(
+    ([name, { attributes, tags, parents }]) =>
+      [
+        name,
+        {
+          memberOfTypes: parents,
+          shape: recordJson(attributes),
+          ...(tags === undefined ? {} : { tags: typeJson(tags) }),
+        },
+      ] as const,
+  );
   return {
     "": {
       commonTypes: { Amount: { type: "Extension", name: "decimal" } },
@@ -117,7 +136,11 @@ function schemaJson(entities: ReadonlyMap<string, EntityDeclaration>, context: A
         mid: { memberOf: [{ id: "grp" }] },
         act: {
           memberOf: [{ id: "mid" }],
-          appliesTo: { principalTypes: ["User", "Agent"], resourceTypes: ["Server"], context: recordJson(context) },
+          appliesTo: {
+            principalTypes: ["User", "Agent"],
+            resourceTypes: ["Server"],
+            context: recordJson(context),
+          },
         },
       },
     },
@@ -125,14 +148,18 @@ function schemaJson(entities: ReadonlyMap<string, EntityDeclaration>, context: A
 }
 
 function recordJson(attributes: Attributes): JsonObject {
-  const members = [...attributes].map(([name, { type, required }]) => [name, { ...typeJson(type), required }] as const);
+  const members = [...attributes].map(
+    ([name, { type, required }]) => [name, { ...typeJson(type), required }] as const,
+  );
   return { type: "Record", attributes: Object.fromEntries(members) };
 }
 
 function typeJson(type: Type): JsonObject {
   switch (type.kind) {
     case "Extension":
-      return type.name === "decimal" ? { type: "EntityOrCommon", name: "Amount" } : { type: "Extension", name: type.name };
+      return type.name === "decimal"
+        ? { type: "EntityOrCommon", name: "Amount" }
+        : { type: "Extension", name: type.name };
     case "Entity":
       return { type: "Entity", name: type.name };
     case "Set":
@@ -181,8 +208,8 @@ export function randomRecord(random: Random, attributes: Attributes, spoil: numb
 function extensionJson(random: Random, fn: string, arg: string): JsonValue {
   const form = random.below(20);
   if (form < 5) return arg;
-  if (form < 7) return { fn, arg };
-  if (form < 8) return { __extn: { fn, args: [arg] } };
+  if (form < 6) return { fn, arg };
+  if (form < 7) return { __extn: { fn, args: [arg] } };
   return { __extn: { fn, arg } };
 }
 
