@@ -6,8 +6,10 @@ import type {
   Derivation,
   LeafAction,
   LeafEntry,
+  Digest,
   PolicySection,
   ServerEntry,
+  ShadowFacts,
   Slice,
   SlicePolicy,
   SourcesSection,
@@ -111,7 +113,19 @@ interface LeafPolicy extends LeafResidual {
 }
 
 /** A slice before it is known what the slices of the other tenants read of the same leaf. */
-type OpenSlice = Omit<Slice, "schema"> & { readonly members: readonly OptionalMember[] };
+type OpenSlice = Omit<Slice, "schema" | "shadowFacts"> & {
+  readonly members: readonly OptionalMember[];
+  readonly shadowReads: ShadowReads;
+};
+
+/** What the policies in shadow mode of a slice read further to the enforced ones. */
+interface ShadowReads {
+  readonly members: readonly OptionalMember[];
+  readonly derivations: readonly Derivation[];
+  readonly arguments: readonly ArgumentReads[];
+}
+
+const NO_SHADOW_READS: ShadowReads = { members: [], derivations: [], arguments: [] };
 
 /** The tables of one run. */
 class Compilation {
@@ -119,6 +133,7 @@ class Compilation {
   readonly #policies: readonly ParsedPolicy[];
   readonly #residuals = residualTable();
   readonly #slices: OpenSlice[] = [];
+  readonly #leaves = new Map<LeafAction, LeafEntry>();
   readonly #argumentReads = new Map<LeafAction, Set<ArgumentReads>>();
   readonly #book: ComplaintBook;
   readonly #validator: ResidualValidator;
@@ -171,6 +186,7 @@ class Compilation {
     const denied = this.#slices.map((slice) => ({
       ...slice,
       ...{ call: [], visibility: [], shadow: [], derivations: [], members: [] },
+      shadowReads: NO_SHADOW_READS,
     }));
     return { policies: this.#section(residualTable(), denied, servers), servers };
   }
@@ -187,9 +203,10 @@ class Compilation {
     const slices = open.flatMap((slice): readonly Slice[] => {
       const leaf = leaves.get(slice.action);
       if (leaf === undefined) return [];
-      const { members, ...rest } = slice;
-      const schema = leafSchema(leaf, this.#model.attributes, slice.derivations, members);
-      return [{ ...rest, schema: schemas.keep(schema) }];
+      const { members, shadowReads: _shadowReads, ...rest } = slice;
+      const schema = schemas.keep(leafSchema(leaf, this.#model.attributes, slice.derivations, members));
+      const shadowFacts = this.#shadowFacts(slice, leaf, schema, schemas);
+      return [{ ...rest, schema, ...(shadowFacts === undefined ? {} : { shadowFacts }) }];
     });
     return policySection(residuals, schemas, slices);
   }
@@ -197,6 +214,33 @@ class Compilation {
   #withWhatIsRead(leaf: LeafEntry): LeafEntry {
     const reads = unionOfReads(this.#argumentReads.get(leaf.action) ?? []);
     return { ...leaf, argumentsProgram: pruneProjection(leaf.argumentsProgram, reads) };
+  }
+
+  /** Undefined where the shadow decision has the context of the enforced one. */
+  #shadowFacts(
+    slice: OpenSlice,
+    pruned: LeafEntry,
+    schema: Digest,
+    schemas: ReturnType<typeof schemaTable>,
+  ): ShadowFacts | undefined {
+    const { shadowReads: extra } = slice;
+    const whole = this.#leaves.get(slice.action);
+    if (slice.shadow.length === 0 || whole === undefined) return undefined;
+    const reads = unionOfReads([...(this.#argumentReads.get(slice.action) ?? []), ...extra.arguments]);
+    const argumentsProgram = pruneProjection(whole.argumentsProgram, reads);
+    const own = JSON.stringify(argumentsProgram) !== JSON.stringify(pruned.argumentsProgram);
+    const leaf = own ? { ...pruned, argumentsProgram } : pruned;
+    const derivations = [...slice.derivations, ...extra.derivations];
+    const members = OPTIONAL_MEMBERS.filter((name) => [slice, extra].some((of) => of.members.includes(name)));
+    const shadowSchema = schemas.keep(
+      leafSchema(leaf, this.#model.attributes, sortedDerivations(derivations), members),
+    );
+    if (!own && shadowSchema === schema) return undefined;
+    return {
+      schema: shadowSchema,
+      derivations: extra.derivations,
+      ...(own ? { argumentsProgram } : {}),
+    };
   }
 
   #compileLeaf(
@@ -209,35 +253,51 @@ class Compilation {
     const applying = policies.flatMap((policy): readonly LeafPolicy[] => {
       const call = specialise(policy.scoped, facts);
       if (call === undefined) return [];
-      return [{ policy, call, visibility: this.#visibilityOf(call), reads: this.#reads.readsOf(call) }];
+      const visibility = policy.shadow ? undefined : this.#visibilityOf(call);
+      return [{ policy, call, visibility, reads: this.#reads.readsOf(call) }];
     });
-    const needed = this.#neededDerivations(applying, derivations);
-    const schema = leafSchema(leaf, this.#model.attributes, needed);
+    const enforced = applying.filter((item) => !item.policy.shadow);
+    const needed = this.#neededDerivations(enforced, derivations);
+    const shadowReads = this.#shadowReads(applying, needed, derivations);
+    const schema = leafSchema(leaf, this.#model.attributes, [...needed, ...shadowReads.derivations]);
     const complaints = this.#validator.validate(leaf, schema, applying);
     const call: SlicePolicy[] = [];
     const visibility: SlicePolicy[] = [];
+    const shadow: SlicePolicy[] = [];
     for (const { policy, call: residual, visibility: visible } of applying) {
       const digest = this.#residuals.keep(residual);
-      call.push({ id: policy.id, residual: digest });
+      (policy.shadow ? shadow : call).push({ id: policy.id, residual: digest });
       this.#book.enter(policy, { server, leaf, schema }, complaints.get(digest) ?? []);
       if (visible === undefined) continue;
       const failed = (complaints.get(this.#residuals.digest(visible)) ?? []).some(isFault);
       const shown = failed ? widestVisibility(visible) : visible;
       if (shown !== undefined) visibility.push({ id: policy.id, residual: this.#residuals.keep(shown) });
     }
-    const members = OPTIONAL_MEMBERS.filter((name) =>
-      applying.some((item) => this.#membersOf(item.call).has(name)),
-    );
-    this.#slices.push({
-      tenant,
-      action: leaf.action,
-      call,
-      visibility,
-      shadow: [],
-      derivations: needed,
-      members,
-    });
-    this.#noteReads(leaf.action, applying, needed);
+    this.#leaves.set(leaf.action, leaf);
+    const members = this.#membersOfAll(enforced);
+    const derived = { derivations: needed, members, shadowReads };
+    this.#slices.push({ tenant, action: leaf.action, call, visibility, shadow, ...derived });
+    this.#noteReads(leaf.action, enforced, needed);
+  }
+
+  /** `needed`: the derivations that enforced policies read. */
+  #shadowReads(
+    applying: readonly LeafPolicy[],
+    needed: readonly Derivation[],
+    derivations: ReadonlyMap<string, Derivation>,
+  ): ShadowReads {
+    const shadow = applying.filter((item) => item.policy.shadow);
+    if (shadow.length === 0) return NO_SHADOW_READS;
+    const further = this.#neededDerivations(shadow, derivations).filter((item) => !needed.includes(item));
+    return {
+      members: this.#membersOfAll(shadow),
+      derivations: further,
+      arguments: [...shadow.map((item) => item.reads), ...further.map(readOfDerivation)],
+    };
+  }
+
+  #membersOfAll(policies: readonly LeafPolicy[]): readonly OptionalMember[] {
+    return OPTIONAL_MEMBERS.filter((name) => policies.some((item) => this.#membersOf(item.call).has(name)));
   }
 
   #noteReads(action: LeafAction, applying: readonly LeafPolicy[], derivations: readonly Derivation[]): void {

@@ -38,6 +38,7 @@ export const CEDAR_CODES = {
   CEDAR_SYNTAX: error("a policy is not valid Cedar"),
   CEDAR_TEMPLATE: error("policy templates are not supported"),
   CEDAR_TOO_DEEP: error("a policy is nested too deeply"),
+  CEDAR_UNKNOWN_MODE: error("a mode other than shadow"),
   CEDAR_TOO_LARGE: error("a policy is too large"),
   CEDAR_TYPE: error("an expression has the wrong type"),
   CEDAR_UNKNOWN_ACTION: error("an action is neither an MCP method nor a pinned definition"),

@@ -31,6 +31,8 @@ export interface GeneratedPolicy {
   readonly source: SourcePosition;
   readonly reason?: string;
   readonly tenant: TenantId;
+  /** The document is in shadow mode. */
+  readonly shadow?: boolean;
 }
 
 /** A policy that parsed. */
@@ -42,6 +44,8 @@ export interface ParsedPolicy {
   /** As written: role and group ids without their tenant. */
   readonly est: PolicyEst;
   readonly scoped: ScopedPolicy;
+  /** Decided and recorded, not enforced. */
+  readonly shadow: boolean;
   readonly source: PolicySource;
   readonly text: PolicyText;
   readonly mapped: MappedText;
@@ -84,6 +88,7 @@ export function parseGenerated(
   const reason = generated.reason;
   return parsePolicy({
     ...{ id, tenant, authored: false, text, lines, derivations, position: source },
+    ...{ shadow: generated.shadow ?? false },
     ...(reason === undefined ? {} : { reason }),
   });
 }
@@ -95,6 +100,7 @@ interface PolicyInput {
   readonly text: PolicyText;
   readonly lines: SpanFinder;
   readonly derivations: readonly Derivation[];
+  readonly shadow?: boolean;
   readonly reason?: string;
   readonly position?: SourcePosition;
 }
@@ -124,14 +130,24 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
     findings.push(finding("CEDAR_TOO_DEEP", head, "the policy is nested too deeply", help));
     return { policies: [], findings };
   }
+  const mode = est.annotations?.["mode"];
+  if (mode !== undefined && mode !== "shadow") {
+    const help = 'Write @mode("shadow"), or leave the annotation out: the policy is then enforced.';
+    const message = `@mode is "shadow" or absent, not ${JSON.stringify(mode)}`;
+    findings.push(finding("CEDAR_UNKNOWN_MODE", head, message, help));
+    return { policies: [], findings };
+  }
+  const shadow = input.shadow ?? mode === "shadow";
   const reason = input.reason ?? est.annotations?.["reason"] ?? undefined;
   const position = input.position ?? head;
   const policy: ParsedPolicy = {
     ...{ id, tenant, authored, est, text, mapped: lowered.mapped, spanOf },
     scoped,
+    shadow,
     source: {
       ...{ file: position.file, line: position.line, column: position.column, effect: est.effect },
       ...(reason === undefined ? {} : { reason }),
+      ...(shadow ? { mode: "shadow" as const } : {}),
     },
     derivations: [...input.derivations, ...lowered.derivations],
   };

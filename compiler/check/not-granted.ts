@@ -2,11 +2,16 @@
 import type { LeafAction } from "#bundle";
 import type { CheckContext, CheckRule } from "./context.ts";
 
-/** Leaves that some permit can allow. */
-export function grantedActions(context: Pick<CheckContext, "policies" | "sources">): ReadonlySet<LeafAction> {
+/** Leaves that some permit can allow; `withShadow`: once the documents in shadow mode are enforced. */
+export function grantedActions(
+  context: Pick<CheckContext, "policies" | "sources">,
+  withShadow = false,
+): ReadonlySet<LeafAction> {
   const { policies, sources } = context;
   const permits = policies.slices.filter((slice) =>
-    slice.call.some((policy) => sources.policies[policy.id]?.effect === "permit"),
+    [...slice.call, ...(withShadow ? slice.shadow : [])].some(
+      (policy) => sources.policies[policy.id]?.effect === "permit",
+    ),
   );
   return new Set(permits.map((slice) => slice.action));
 }
@@ -15,8 +20,9 @@ export const notGranted: CheckRule = {
   name: "not-granted",
   run: (context) => {
     const granted = grantedActions(context);
-    for (const { action, at, use } of context.lowered.uses) {
-      if (granted.has(action)) continue;
+    const grantedInShadow = grantedActions(context, true);
+    for (const { action, at, use, shadow } of context.lowered.uses) {
+      if ((shadow === true ? grantedInShadow : granted).has(action)) continue;
       if (use === "expose") {
         const help =
           "allow without scope.principals only exposes; add a permit, or scope.principals to this document";

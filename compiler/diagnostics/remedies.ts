@@ -42,6 +42,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_UNKNOWN_ENTITY: "Correct or declare the name.",
   CEDAR_UNKNOWN_ENTITY_TYPE: "Correct the type.",
   CEDAR_UNKNOWN_FUNCTION: "Use Cedar's own functions, or `.matches`.",
+  CEDAR_UNKNOWN_MODE: 'Write `@mode("shadow")`, or leave the annotation out.',
   CEDAR_UNKNOWN_TARGET: "Correct the name, or pin the server that has it.",
   CONSTRAINT_WITHOUT_PERMIT: "Add a permit. A constraint never grants.",
   DOCUMENT_DUPLICATE: "Rename or remove one.",
@@ -68,9 +69,13 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   PIN_DIGEST_MISMATCH: "Run `aegis pin` and review the difference. Never edit a pin.",
   PIN_DUPLICATE: "Run `aegis pin`; remove the second file.",
   PIN_ERA_CONFLICT: "Pin the server in one era only, or fix the server.",
+  PIN_HIDDEN_CHARACTERS:
+    "Have the server's owner remove them. To approve them as they are: `aegis pin --accept-hidden`.",
   PIN_INVALID: "Run `aegis pin`.",
   PIN_MISSING: "`aegis pin . wiki`, then review and commit the file.",
   PIN_SERVER_UNKNOWN: "Add `registry/servers/<name>.yaml`, or remove the pin file.",
+  PIN_SUSPICIOUS_TEXT:
+    "Read the text in the pin file; if it is an attack, remove the server and tell its owner.",
   PROJECT_MISSING: "Name the right directory, or start one with `aegis init`.",
   PUBLIC_URL_MISSING: "Write the origin under which clients reach the gateway.",
   ROLE_UNKNOWN: "Correct it, or declare it under `roles`.",
@@ -92,6 +97,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
     "Revoke the credential, since it is in the history, and refer to secrets from the gateway's configuration.",
   SERVER_UNKNOWN: "Correct the name. It is `metadata.name` of the server, not the file name.",
   SERVER_UNROUTED: "Add an endpoint, or remove the server.",
+  SHADOW_TRANSFORM: "Move the transforms to a document that is enforced.",
   SOURCE_ENCODING: "Save it as UTF-8.",
   SOURCE_HIDDEN_CHARACTER: "Remove it, or write it as an escape in a double-quoted string.",
   SOURCE_LIMIT: "Split the file or the repository.",
@@ -100,6 +106,10 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   SQL_ARGUMENT_UNDECLARED:
     "Declare it in the server's document: `sql: { <tool>: { argument: <name>, dialect: postgresql } }`.",
   SQL_OPERATION_UNKNOWN: "Use one of them. Whatever is not listed is denied already.",
+  TENANT_ESCAPE:
+    "Keep to what the tenant has: its servers, its own roles, groups and users, endpoints below `/<tenant>/`. Anything else belongs in the platform's documents.",
+  TENANT_INVALID: "Use lower-case letters, digits and dashes, and no reserved word.",
+  TENANT_UNKNOWN: "Declare it under `tenants` in aegis.yaml, or correct the name.",
   TEST_NAME_UNKNOWN: "Correct the name.",
   TEST_PRINCIPAL_INVALID: "Map the claim in identity.yaml, or correct the fixture.",
   TRANSFORM_BREAKS_SCHEMA:

@@ -7,7 +7,7 @@ import type { SourceSpan } from "../diagnostics/index.ts";
 import type { ArgumentConstraintShape } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import { cedarString, policyText } from "./cedar-text.ts";
-import { addPolicy, rolesOf } from "./policies.ts";
+import { addPolicy, noteUse, rolesOf } from "./policies.ts";
 import type { PolicyWork } from "./policies.ts";
 import type { PinnedLeaf } from "./registry.ts";
 
@@ -27,7 +27,7 @@ export function lowerConstraints(work: PolicyWork): void {
     const at = document.source.atKey("constraints", name);
     const leaf = names.resolve("tools", name, work.servers, at, sink);
     if (leaf === undefined) continue;
-    work.uses.push({ file: work.file, at, action: leaf.leaf.action, use: "constrain" });
+    noteUse(work, leaf, at, "constrain");
     if (constraint.operations !== undefined) lowerOperations(work, name, leaf, constraint.operations);
     for (const [argument, rule] of Object.entries(constraint.arguments ?? {})) {
       lowerArgument(work, name, leaf, argument, rule);

@@ -17,6 +17,8 @@ export interface GeneratedPolicy {
   readonly source: SourceSpan;
   readonly reason?: string;
   readonly tenant: TenantId;
+  /** The document is in shadow mode. */
+  readonly shadow?: boolean;
   readonly derivations: readonly Derivation[];
 }
 
@@ -26,6 +28,8 @@ export interface TargetUse {
   readonly at: SourceSpan;
   readonly action: LeafAction;
   readonly use: "deny" | "grant" | "expose" | "constrain";
+  /** The document is in shadow mode: it opens and closes nothing. */
+  readonly shadow?: boolean;
 }
 
 export interface LoweredPolicies {
@@ -42,9 +46,13 @@ export interface PolicyWork {
   readonly document: Parsed<PolicyShape>;
   readonly file: string;
   readonly names: NameIndex;
+  /** Tenant of the layer that the document belongs to. */
+  readonly tenant: TenantId;
   readonly servers: ReadonlySet<string> | undefined;
   /** `any` grants to everyone; undefined = the document has no principals, so `allow` only exposes. */
   readonly principals: "any" | readonly string[] | undefined;
+  /** The document is in shadow mode. */
+  readonly shadow: boolean;
   readonly sink: DiagnosticSink;
   readonly generated: GeneratedPolicy[];
   readonly uses: TargetUse[];
@@ -71,8 +79,15 @@ export function addPolicy(
     source: at,
     ...(reason === undefined ? {} : { reason }),
     tenant: DEFAULT_TENANT,
+    ...(work.shadow ? { shadow: true } : {}),
     derivations,
   });
+}
+
+/** Notes that a line of the document names a definition. */
+export function noteUse(work: PolicyWork, leaf: PinnedLeaf, at: SourceSpan, use: TargetUse["use"]): void {
+  const { file, shadow } = work;
+  work.uses.push({ file, at, action: leaf.leaf.action, use, ...(shadow ? { shadow } : {}) });
 }
 
 export function rolesOf(work: PolicyWork): readonly string[] | undefined {
@@ -99,7 +114,7 @@ function lowerDeny(work: PolicyWork): void {
     for (const { leaf, index, at } of targetsOf(work, "deny", group)) {
       const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf] });
       addPolicy(work, ["deny", group, index], text, at);
-      work.uses.push({ file: work.file, at, action: leaf.leaf.action, use: "deny" });
+      noteUse(work, leaf, at, "deny");
     }
   }
 }
@@ -109,7 +124,7 @@ function lowerAllow(work: PolicyWork, closed: Map<LeafAction, string[]>): void {
     const targets = targetsOf(work, "allow", group);
     const use = work.principals === undefined ? "expose" : "grant";
     for (const { leaf, index, at } of targets) {
-      work.uses.push({ file: work.file, at, action: leaf.leaf.action, use });
+      noteUse(work, leaf, at, use);
       if (use === "expose") continue;
       addPolicy(
         work,
@@ -136,6 +151,7 @@ function closeOthers(
     if (others.length === 0) continue;
     const text = policyText({ effect: "forbid", roles: undefined, leaves: others });
     addPolicy(work, ["allow", group, `others@${server}`], text, target.at);
+    if (work.shadow) continue;
     for (const { leaf } of others) closed.set(leaf.action, [...(closed.get(leaf.action) ?? []), work.file]);
   }
 }
@@ -191,7 +207,11 @@ function scopePrincipals(
 }
 
 function checkHeader({ shape, source }: Parsed<PolicyShape>, sink: DiagnosticSink): void {
-  const { evaluator, failMode } = shape.policy ?? {};
+  const { evaluator, failMode, mode } = shape.policy ?? {};
+  if (mode === "shadow" && shape.transforms !== undefined) {
+    const help = "a decision can be taken and only recorded, a transform cannot";
+    sink.report("SHADOW_TRANSFORM", source.atKey("transforms"), "a document in shadow mode transforms", help);
+  }
   if (evaluator !== undefined && evaluator !== "cedar") {
     const help =
       "every decision is Cedar's, so that check, test, plan and the gateway cannot differ; write cedar";
@@ -220,6 +240,7 @@ export function lowerPolicies(
   registry: LoweredRegistry,
   names: NameIndex,
   sink: DiagnosticSink,
+  tenant: TenantId = DEFAULT_TENANT,
 ): LoweredPolicies {
   const generated: GeneratedPolicy[] = [];
   const uses: TargetUse[] = [];
@@ -230,8 +251,10 @@ export function lowerPolicies(
       document,
       file: document.source.file,
       names,
+      tenant,
       servers: scopeServers(document, registry, sink),
       principals: scopePrincipals(document, documents.project?.shape.roles, sink),
+      shadow: document.shape.policy?.mode === "shadow",
       sink,
       generated,
       uses,

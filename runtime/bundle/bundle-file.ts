@@ -264,11 +264,16 @@ function* checkFileList(
 }
 
 function requiredFeatures(content: BundleContent): readonly string[] {
-  const derivations = content.policies.slices.flatMap((slice) => slice.derivations);
+  const { slices } = content.policies;
+  const derivations = slices.flatMap((slice) => [
+    ...slice.derivations,
+    ...(slice.shadowFacts?.derivations ?? []),
+  ]);
   const needs: readonly (readonly [feature: string, needed: boolean])[] = [
     ["sections/1", true],
     ["derive-matches/1", derivations.some((derivation) => derivation.kind === "matches")],
     ["derive-sql-postgresql/1", derivations.some((derivation) => derivation.kind === "sql")],
+    ["shadow-mode/1", slices.some((slice) => slice.shadow.length > 0)],
     ["redact/1", content.transforms.transforms.length > 0],
     ["limits-sliding-window/1", content.limits.limits.length > 0],
   ];

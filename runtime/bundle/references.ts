@@ -59,8 +59,9 @@ function* checkPolicies(content: BundleContent, actions: ReadonlySet<string>): G
     const label = `policies.json: slice ${slice.tenant} ${slice.action}`;
     addUnique(keys, JSON.stringify([slice.tenant, slice.action]), "policies.json: slice");
     mustResolve(actions.has(slice.action), label);
-    mustResolve(Object.hasOwn(schemas, slice.schema), `${label}: schema`);
-    for (const policy of [...slice.call, ...slice.visibility]) {
+    for (const digest of [slice.schema, slice.shadowFacts?.schema ?? slice.schema])
+      mustResolve(Object.hasOwn(schemas, digest), `${label}: schema`);
+    for (const policy of [...slice.call, ...slice.visibility, ...slice.shadow]) {
       mustResolve(Object.hasOwn(residuals, policy.residual), `${label}: residual of ${policy.id}`);
     }
   }

@@ -25,9 +25,13 @@ import type {
   RouteEntry,
   RoutesSection,
   ServerEntry,
+  ShadowFacts,
   Slice,
   SlicePolicy,
   SourcesSection,
+  EveryDerivation,
+  RangeDerivation,
+  SqlNamesDerivation,
   TextDerivation,
   TransformEntry,
   TransformOperation,
@@ -150,6 +154,32 @@ const derivation = taggedUnion<Derivation>("kind", {
     { kind: oneOf("sql"), name: nonEmptyText, path: names, dialect: oneOf("postgresql") },
     {},
   ),
+  every: closedObject<EveryDerivation>(
+    {
+      kind: oneOf("every"),
+      name: nonEmptyText,
+      path: names,
+      element: names,
+      part: oneOf("text", "url.scheme", "url.host", "path.normalized", "email.domain"),
+      pattern: text,
+    },
+    {},
+  ),
+  range: closedObject<RangeDerivation>(
+    { kind: oneOf("range"), name: nonEmptyText, path: names, element: names, of: oneOf("value", "length") },
+    {},
+  ),
+  sqlNames: closedObject<SqlNamesDerivation>(
+    {
+      kind: oneOf("sqlNames"),
+      name: nonEmptyText,
+      path: names,
+      dialect: oneOf("postgresql"),
+      member: oneOf("tables", "functions"),
+      patterns: names,
+    },
+    {},
+  ),
   url: textDerivation,
   path: textDerivation,
   email: textDerivation,
@@ -159,6 +189,11 @@ const derivation = taggedUnion<Derivation>("kind", {
 });
 
 const slicePolicy = closedObject<SlicePolicy>({ id: nonEmptyText, residual: digest }, {});
+
+const shadowFacts = closedObject<ShadowFacts>(
+  { schema: digest, derivations: listOf(derivation) },
+  { argumentsProgram: schemaProgram },
+);
 
 const slice = closedObject<Slice>(
   {
@@ -170,7 +205,7 @@ const slice = closedObject<Slice>(
     shadow: listOf(slicePolicy),
     derivations: listOf(derivation),
   },
-  {},
+  { shadowFacts },
 );
 
 const policyOutline = closedObject<Omit<PolicySection, "slices"> & { readonly slices: readonly JsonValue[] }>(
@@ -325,7 +360,7 @@ export const transformsSection = closedObject<TransformsSection>({ transforms: l
 
 const policySource = closedObject<PolicySource>(
   { file: nonEmptyText, line: wholeNumber(0), column: wholeNumber(0), effect: oneOf("permit", "forbid") },
-  { reason: text },
+  { reason: text, mode: oneOf("shadow") },
 );
 
 export const sourcesSection = closedObject<SourcesSection>(

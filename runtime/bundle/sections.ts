@@ -176,7 +176,47 @@ export type Derivation =
       readonly path: readonly string[];
       readonly dialect: "postgresql";
     }
+  | EveryDerivation
+  | RangeDerivation
+  | SqlNamesDerivation
   | TextDerivation;
+
+/**
+ * `context._d.<name>` = true where every element of the array at `path` passes: the member at `element` of each (the
+ * element itself where that is empty), or what `part` names of it, is text in which RE2 finds `pattern`. A part that
+ * cannot be read fails; an absent member passes, and so does an empty array.
+ */
+export interface EveryDerivation {
+  readonly kind: "every";
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly element: readonly string[];
+  readonly part: "text" | "url.scheme" | "url.host" | "path.normalized" | "email.domain";
+  readonly pattern: string;
+}
+
+/**
+ * `context._d.<name>` = `{ ok: Bool, min: Long, max: Long }` over the elements of the array at `path`: of integers, or
+ * of the lengths of texts in Unicode code points. Both are 0 for an empty array.
+ */
+export interface RangeDerivation {
+  readonly kind: "range";
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly element: readonly string[];
+  readonly of: "value" | "length";
+}
+
+/** `context._d.<name>` = true where every name of `member` of the SQL facts at `path` matches one of the patterns. */
+export interface SqlNamesDerivation {
+  readonly kind: "sqlNames";
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly dialect: "postgresql";
+  readonly member: "tables" | "functions";
+  /** Names as the SQL facts write them; `*` stands for any characters. */
+  readonly patterns: readonly string[];
+}
 
 /**
  * Writes `context._d.<name>` from the value at `path`; an absent value yields the fact of an empty one.
@@ -209,6 +249,18 @@ export interface Slice {
   /** Policies of documents in shadow mode: decided together with `call` and recorded, never enforced. */
   readonly shadow: readonly SlicePolicy[];
   readonly derivations: readonly Derivation[];
+  /** What only the policies in shadow mode read; absent = nothing. The enforced decision never depends on it. */
+  readonly shadowFacts?: ShadowFacts;
+}
+
+/** What a shadow decision needs beside what the enforced one has. */
+export interface ShadowFacts {
+  /** Schema of the context of a shadow decision. */
+  readonly schema: Digest;
+  /** Further to those of the slice. */
+  readonly derivations: readonly Derivation[];
+  /** Projects the arguments for a shadow decision; absent = as the leaf's own program does. */
+  readonly argumentsProgram?: SchemaProgram;
 }
 
 export interface PolicySection {
@@ -361,6 +413,8 @@ export interface PolicySource extends SourcePosition {
   readonly effect: "permit" | "forbid";
   /** `@reason` annotation or metadata.reason; shown to auditors and, for a deny, to the caller. */
   readonly reason?: string;
+  /** Present where the policy is decided and recorded, not enforced. */
+  readonly mode?: "shadow";
 }
 
 export interface SourcesSection {

@@ -34,7 +34,7 @@ export interface CedarPdpOptions {
 
 interface PreparedSlice {
   readonly action: LeafAction;
-  readonly schemaDigest: Digest;
+  readonly schemas: Readonly<Record<DecisionMode, Digest>>;
   readonly schema: SchemaView;
   readonly server: CedarEntity;
   readonly sets: Readonly<Record<DecisionMode, PolicySet>>;
@@ -133,7 +133,7 @@ class CedarPdp {
       action: { type: "Action", id: query.action },
       resource: slice.server.uid,
       context: query.context as never,
-      preparsedSchemaName: slice.schemaDigest,
+      preparsedSchemaName: slice.schemas[query.mode],
       preparsedPolicySetId: slice.sets[query.mode].id,
       validateRequest: true,
       entities: [principal, slice.server] as never,
@@ -162,13 +162,11 @@ function newEngine(createInstance: () => CedarInstance): Engine {
 
 function parseInto(engine: Engine, policies: PolicySection, slice: PreparedSlice, mode: DecisionMode): void {
   const set = slice.sets[mode];
-  if (!engine.parsed.has(slice.schemaDigest)) {
-    const schema = ownEntry(policies.schemas, slice.schemaDigest);
-    expectParsed(
-      engine.cedar.preparseSchema(slice.schemaDigest, schema as never),
-      `schema of ${slice.action}`,
-    );
-    engine.parsed.add(slice.schemaDigest);
+  const digest = slice.schemas[mode];
+  if (!engine.parsed.has(digest)) {
+    const schema = ownEntry(policies.schemas, digest);
+    expectParsed(engine.cedar.preparseSchema(digest, schema as never), `schema of ${slice.action}`);
+    engine.parsed.add(digest);
   }
   if (!engine.parsed.has(set.id)) {
     const entries = set.policies.map(
@@ -229,7 +227,11 @@ async function indexSlices(
     views.set(slice.schema, schema);
     slices.set(key, {
       action: slice.action,
-      schemaDigest: slice.schema,
+      schemas: {
+        call: slice.schema,
+        visibility: slice.schema,
+        shadow: slice.shadowFacts?.schema ?? slice.schema,
+      },
       schema,
       server: serverEntity(server, schema),
       sets: policySets(slice),

@@ -7,12 +7,13 @@ import type {
   PrincipalFacts,
   RequestFacts,
   ServerId,
+  ShadowFacts,
   TenantId,
   ToolAnnotations,
 } from "#bundle";
 import { TrustError } from "#errors";
 import { createFactProgram, createSqlReader } from "#facts";
-import type { DerivedOutcome, FactProgram, Matcher, SqlReader } from "#facts";
+import type { DerivedFacts, DerivedOutcome, FactProgram, FactResources, Matcher, SqlReader } from "#facts";
 import { compileProgram, validateAndProject } from "#schema";
 import type { CompiledProgram } from "#schema";
 import type { JsonObject } from "#std";
@@ -20,7 +21,8 @@ import type { createCedarPdp } from "./cedar-engine.ts";
 import { bareContext, buildContext, visibilityContext } from "./context.ts";
 import type { BareContext } from "./context.ts";
 import { createInterpretedPdp } from "./interpreted-engine.ts";
-import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
+import { engineFault } from "./decisions.ts";
+import type { Decision, DecisionQuery, Pdp, ShadowContext } from "./pdp.ts";
 import { REQUEST_MEMBERS, requestContext } from "./request-context.ts";
 import type { RequestMember } from "./request-context.ts";
 import { viewSchema } from "./schema-view.ts";
@@ -76,7 +78,18 @@ interface CompiledSlice {
   readonly request: readonly RequestMember[];
   readonly annotations: ToolAnnotations | undefined;
   readonly hasShadow: boolean;
+  /** Present where policies in shadow mode read more than the enforced ones. */
+  readonly shadow: ShadowSlice | undefined;
   readonly visibility: JsonObject | undefined;
+}
+
+/** What makes the context of a shadow decision. */
+interface ShadowSlice {
+  readonly program: CompiledProgram;
+  /** Further to the facts of the slice. */
+  readonly facts: FactProgram;
+  readonly request: readonly RequestMember[];
+  readonly annotations: ToolAnnotations | undefined;
 }
 
 /** Work between two turns of the event loop while a bundle is compiled. */
@@ -132,7 +145,7 @@ function evaluator(
     decide: (query) => {
       const decision = pdp.decide(query);
       if (slices.get(sliceKey(query.tenant, query.action))?.hasShadow !== true) return decision;
-      return { ...decision, shadow: pdp.decide({ ...query, mode: "shadow" }) };
+      return { ...decision, shadow: decideShadow(pdp, query) };
     },
     visible: (tenant, action, principal) => visibility.visible(tenant, action, principal),
     dispose: () => {
@@ -202,16 +215,22 @@ function prepareCall(
   };
   const none: DerivedOutcome = { ok: true, facts: { _m: {}, _d: {} } };
   const derived = slice === undefined ? none : slice.facts.derive(bare, call.principal, call.signal);
-  if (!(derived instanceof Promise)) return withFacts(leaf, call, { bare, request }, derived);
-  return derived.then((outcome) => withFacts(leaf, call, { bare, request }, outcome));
+  const known = { leaf, call, bare, request, shadow: slice?.shadow };
+  if (!(derived instanceof Promise)) return withFacts(known, derived);
+  return derived.then((outcome) => withFacts(known, outcome));
 }
 
-function withFacts(
-  leaf: CompiledLeaf,
-  call: CallInput,
-  known: { readonly bare: BareContext; readonly request: JsonObject },
-  derived: DerivedOutcome,
-): PreparedCall {
+/** A call whose arguments are projected. */
+interface BareCall {
+  readonly leaf: CompiledLeaf;
+  readonly call: CallInput;
+  readonly bare: BareContext;
+  readonly request: JsonObject;
+  readonly shadow: ShadowSlice | undefined;
+}
+
+function withFacts(known: BareCall, derived: DerivedOutcome): PreparedCall | Promise<PreparedCall> {
+  const { leaf, call, shadow } = known;
   if (!derived.ok) return { ok: false, code: "ARGUMENTS_NOT_REPRESENTABLE", detail: derived.detail };
   const { tenant, principal } = call;
   const context = buildContext(known.bare, known.request, derived.facts);
@@ -223,7 +242,45 @@ function withFacts(
     principal,
     context,
   } as const;
-  return { ok: true, query };
+  if (shadow === undefined) return { ok: true, query };
+  const later = shadowContext(known, shadow, derived.facts);
+  if (!(later instanceof Promise)) return { ok: true, query: { ...query, shadow: later } };
+  return later.then((ready) => ({ ok: true, query: { ...query, shadow: ready } }));
+}
+
+/** Never throws or rejects: what only a policy in shadow mode reads must not refuse a call. */
+function shadowContext(
+  { call, bare, request }: BareCall,
+  shadow: ShadowSlice,
+  facts: DerivedFacts,
+): ShadowContext | Promise<ShadowContext> {
+  const failed = (): ShadowContext => ({ ok: false, detail: "the facts could not be computed" });
+  try {
+    const projection = validateAndProject(shadow.program, call.arguments);
+    if (!projection.ok) return { ok: false, detail: `${projection.path} ${projection.message}`.trim() };
+    const seen = { ...bare, arguments: projection.projected };
+    const members = {
+      ...request,
+      ...requestContext(shadow.request, call.request),
+      ...(shadow.annotations === undefined ? {} : { annotations: { ...shadow.annotations } }),
+    };
+    const finish = (more: DerivedOutcome): ShadowContext => {
+      if (!more.ok) return more;
+      const all = { _m: { ...facts._m, ...more.facts._m }, _d: { ...facts._d, ...more.facts._d } };
+      return { ok: true, context: buildContext(seen, members, all) };
+    };
+    const derived = shadow.facts.derive(seen, call.principal, call.signal);
+    return derived instanceof Promise ? derived.then(finish).catch(failed) : finish(derived);
+  } catch {
+    return failed();
+  }
+}
+
+/** What enforcing the policies in shadow mode would decide. Without their facts the call would be refused. */
+function decideShadow(pdp: Pdp, { shadow, ...query }: DecisionQuery): Decision {
+  if (shadow === undefined) return pdp.decide({ ...query, mode: "shadow" });
+  if (!shadow.ok) return engineFault(`a policy in shadow mode lacks a fact: ${shadow.detail}`);
+  return pdp.decide({ ...query, mode: "shadow", context: shadow.context });
 }
 
 async function compileLeaves(
@@ -253,7 +310,7 @@ async function compileSlices(
 ): Promise<ReadonlyMap<string, CompiledSlice>> {
   const matchers = new Map<string, Matcher>();
   const slices = new Map<string, CompiledSlice>();
-  for (const { tenant, action, schema, shadow, derivations } of content.policies.slices) {
+  for (const { tenant, action, schema, shadow, shadowFacts, derivations } of content.policies.slices) {
     const leaf = leaves.get(action);
     const schemaJson = Object.hasOwn(content.policies.schemas, schema)
       ? content.policies.schemas[schema]
@@ -262,8 +319,7 @@ async function compileSlices(
       createFactProgram(derivations, { sql, matchers }),
     );
     const view = schemaJson === undefined ? undefined : viewSchema(schemaJson);
-    const declared = view?.contextMembers(action) ?? new Set<string>();
-    const request = REQUEST_MEMBERS.filter((name) => declared.has(name));
+    const members = membersOf(view, action, leaf);
     const witness = view?.witnessContext(action);
     const visibility =
       leaf === undefined || witness === undefined
@@ -271,14 +327,44 @@ async function compileSlices(
         : visibilityContext(leaf.entry, leaf.server, witness);
     slices.set(sliceKey(tenant, action), {
       facts,
-      request,
-      annotations: declared.has("annotations") && leaf !== undefined ? annotationsOf(leaf.entry) : undefined,
+      ...members,
       hasShadow: shadow.length > 0,
+      shadow:
+        shadowFacts === undefined || leaf === undefined
+          ? undefined
+          : shadowSlice(content, leaf, shadowFacts, { sql, matchers }),
       visibility,
     });
     await turn.pause();
   }
   return slices;
+}
+
+function membersOf(
+  view: ReturnType<typeof viewSchema> | undefined,
+  action: LeafAction,
+  leaf: CompiledLeaf | undefined,
+): Pick<CompiledSlice, "request" | "annotations"> {
+  const declared = view?.contextMembers(action) ?? new Set<string>();
+  return {
+    request: REQUEST_MEMBERS.filter((name) => declared.has(name)),
+    annotations: declared.has("annotations") && leaf !== undefined ? annotationsOf(leaf.entry) : undefined,
+  };
+}
+
+function shadowSlice(
+  { policies }: Pick<BundleContent, "policies">,
+  leaf: CompiledLeaf,
+  { schema, derivations, argumentsProgram }: ShadowFacts,
+  resources: FactResources,
+): ShadowSlice {
+  const { action } = leaf.entry;
+  const json = Object.hasOwn(policies.schemas, schema) ? policies.schemas[schema] : undefined;
+  return compiledOrInvalid(`shadow facts of ${action}`, () => ({
+    program: argumentsProgram === undefined ? leaf.program : compileProgram(argumentsProgram),
+    facts: createFactProgram(derivations, resources),
+    ...membersOf(json === undefined ? undefined : viewSchema(json), action, leaf),
+  }));
 }
 
 function compiledOrInvalid<T>(what: string, compile: () => T): T {

@@ -1,5 +1,12 @@
 // Door #pdp: how a call is decided.
-export type { Decision, DecisionMode, DecisionQuery, Pdp, PolicyEvaluationError } from "./pdp.ts";
+export type {
+  Decision,
+  DecisionMode,
+  DecisionQuery,
+  Pdp,
+  PolicyEvaluationError,
+  ShadowContext,
+} from "./pdp.ts";
 export { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
 export type { CedarInstance } from "./cedar-instance.ts";
 export { createCedarPdp } from "./cedar-engine.ts";

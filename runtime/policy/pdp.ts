@@ -19,7 +19,13 @@ export interface DecisionQuery {
    * Made by `buildContext`; raw arguments never stand in it.
    */
   readonly context: JsonObject;
+  /** Present where policies in shadow mode read more than the enforced ones. */
+  readonly shadow?: ShadowContext;
 }
+
+/** The context of the shadow decision, or why there is none: a fact that only shadow policies read has no value. */
+export type ShadowContext =
+  { readonly ok: true; readonly context: JsonObject } | { readonly ok: false; readonly detail: string };
 
 export interface PolicyEvaluationError {
   readonly policy: PolicyId;
