@@ -2,6 +2,7 @@
 import type { DetailedError } from "@cedar-policy/cedar-wasm/nodejs";
 import { closestName } from "#std";
 import type { CedarCode } from "./finding.ts";
+import { MEMBER_ATTRIBUTES, OPTIONAL_MEMBERS } from "./schema.ts";
 
 /** What the engine says against a policy. */
 export interface Complaint {
@@ -62,12 +63,16 @@ function complaintOf(error: DetailedError, fallback: CedarCode): Complaint {
 }
 
 function plainWords(message: string): string {
-  return message
-    .replace(/for policy `.*?`, /, "")
-    .replace(/^failed to parse policy (?:with id `.*?` )?from string: /, "")
-    .replace("__cedar::internal::AnyEntity, or __cedar::internal::OpenRecord{}", "an entity or a record")
-    .replace("__cedar::internal::OpenRecord{}", "a record")
-    .replace("__cedar::internal::AnyEntity", "an entity");
+  return (
+    message
+      .replace(/for policy `.*?`, /, "")
+      // Both kinds of principal have the same attributes: one complaint says it.
+      .replace("on entity type `Agent`", "on entity type `User`")
+      .replace(/^failed to parse policy (?:with id `.*?` )?from string: /, "")
+      .replace("__cedar::internal::AnyEntity, or __cedar::internal::OpenRecord{}", "an entity or a record")
+      .replace("__cedar::internal::OpenRecord{}", "a record")
+      .replace("__cedar::internal::AnyEntity", "an entity")
+  );
 }
 
 /** Names that exist where a complaint misses one. */
@@ -79,7 +84,11 @@ export interface KnownNames {
   readonly leaf: string;
 }
 
-const CONTEXT_NAMES: readonly string[] = ["primitive", "target", "server", "arguments", "extra"];
+/** Attributes of the context, by the member they belong to; "" = its own members. */
+const CONTEXT_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["", ["primitive", "target", "server", "arguments", "extra", ...OPTIONAL_MEMBERS]],
+  ...Object.entries(MEMBER_ATTRIBUTES),
+]);
 
 /** Message and help of an unknown or unguarded attribute, in the author's terms. */
 export function explainAttribute(
@@ -104,7 +113,7 @@ export function explainAttribute(
     ? known.principal
     : attribute.startsWith("arguments.")
       ? known.arguments
-      : CONTEXT_NAMES;
+      : (CONTEXT_NAMES.get(attribute.slice(0, Math.max(0, attribute.lastIndexOf(".")))) ?? []);
   const near = closestName(name, candidates);
   const listed = candidates.length === 0 ? "nothing" : candidates.slice(0, 12).join(", ");
   const owner = isPrincipal ? "The identity mapping supplies" : `${known.leaf} has`;

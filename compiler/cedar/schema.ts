@@ -4,6 +4,7 @@ import { METHODS_OF_KIND, methodOfAction } from "#bundle";
 import type { AttributeMapping, ClaimType, Derivation, LeafAction, LeafEntry, SchemaProgram } from "#bundle";
 import { REQUEST_MEMBERS } from "#pdp";
 import type { RequestMember } from "#pdp";
+import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { describeProjection } from "../json-schema/index.ts";
 import type { ProjectedRecord, ProjectedType } from "../json-schema/index.ts";
@@ -27,8 +28,10 @@ const CLAIM_TYPES: Readonly<Record<ClaimType, JsonObject>> = {
   StringSet: STRING_SET,
 };
 const LONG: JsonObject = CLAIM_TYPES.Long;
+/** Derivations whose fact stands under `context._d`. */
+export type FactKind = Exclude<Derivation["kind"], "matches">;
 /** Type of `context._d.<name>` by the kind of the derivation; `runtime/facts` computes the values. */
-const FACT_TYPES: Readonly<Record<Exclude<Derivation["kind"], "matches">, JsonObject>> = {
+const FACT_TYPES: Readonly<Record<FactKind, JsonObject>> = {
   sql: record([
     ["ok", BOOLEAN],
     ["operations", STRING_SET],
@@ -57,7 +60,20 @@ const FACT_TYPES: Readonly<Record<Exclude<Derivation["kind"], "matches">, JsonOb
   length: LONG,
   count: LONG,
   lower: STRING,
+  every: BOOLEAN,
+  range: record([
+    ["ok", BOOLEAN],
+    ["min", LONG],
+    ["max", LONG],
+  ]),
+  sqlNames: BOOLEAN,
 };
+
+/** Attributes of the record that a derivation yields; undefined where it yields no record. */
+export function factAttributes(kind: FactKind): readonly string[] | undefined {
+  const type = FACT_TYPES[kind];
+  return type["type"] === "Record" ? attributeNames(type) : undefined;
+}
 
 function extension(name: string): JsonObject {
   return { type: "Extension", name };
@@ -98,6 +114,18 @@ const ANNOTATIONS: JsonObject = record([
   ["idempotentHint", BOOLEAN],
   ["openWorldHint", BOOLEAN],
 ]);
+
+function attributeNames(type: JsonObject): readonly string[] {
+  return isJsonObject(type["attributes"]) ? Object.keys(type["attributes"]) : [];
+}
+
+/** Names of the attributes of each member of the context that is a record of fixed attributes. */
+export const MEMBER_ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  annotations: attributeNames(ANNOTATIONS),
+  auth: attributeNames(REQUEST_TYPES.auth),
+  client: attributeNames(REQUEST_TYPES.client),
+  protocol: attributeNames(REQUEST_TYPES.protocol),
+};
 
 /** Members of the context that a schema has only where a policy reads them. */
 export type OptionalMember = RequestMember | "annotations";

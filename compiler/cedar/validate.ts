@@ -23,7 +23,11 @@ export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<str
   if (typeof answer !== "string" && answer.type === "success") {
     for (const item of [...answer.validationErrors, ...answer.validationWarnings]) {
       const known = complaints.get(item.policyId) ?? [];
-      complaints.set(item.policyId, [...known, ...complaintsIn(item.error, "CEDAR_TYPE")]);
+      // Each type of principal is asked for: what is wrong for both is one complaint.
+      const fresh = complaintsIn(item.error, "CEDAR_TYPE").filter(
+        ({ key }) => !known.some((complaint) => complaint.key === key),
+      );
+      complaints.set(item.policyId, [...known, ...fresh]);
     }
     return complaints;
   }
@@ -74,12 +78,16 @@ export function locateComplaint(
     answer.type === "success"
       ? [...answer.validationErrors, ...answer.validationWarnings].map((item) => item.error)
       : answer.errors;
-  return errors
-    .flatMap((error) => complaintsIn(error, "CEDAR_TYPE"))
-    .flatMap(({ key, bytes }) => {
-      if (key !== complaint.key || bytes === undefined) return [];
-      return [mapped.sourceOf({ start: utf16Offset(text, bytes.start), end: utf16Offset(text, bytes.end) })];
+  const ranges = new Map<string, TextRange>();
+  for (const { key, bytes } of errors.flatMap((error) => complaintsIn(error, "CEDAR_TYPE"))) {
+    if (key !== complaint.key || bytes === undefined) continue;
+    const range = mapped.sourceOf({
+      start: utf16Offset(text, bytes.start),
+      end: utf16Offset(text, bytes.end),
     });
+    ranges.set(`${range.start} ${range.end}`, range);
+  }
+  return [...ranges.values()];
 }
 
 /**

@@ -17,14 +17,15 @@ export type MessageKind = "request" | "notification" | "response";
  */
 export type Handling = "forward" | "list" | "local" | "listen" | "drop" | "deny";
 
-/** What the message is about, hence where its leaf is found: see the target stage. */
-export type MethodTarget = "tool" | "prompt" | "resource" | "completion" | "task" | "none";
+/** What the message is about, hence where its leaf is found: see the target stage. `method`: the method itself. */
+export type MethodTarget = "tool" | "prompt" | "resource" | "completion" | "method" | "task" | "none";
 
 /**
  * Method part of the Cedar action that decides the message. `by-ref`: `prompts/get` or `resources/read`, as
  * `params.ref` of a completion says. `none`: authentication to the endpoint decides.
  */
-export type ActionGroup = "tools/call" | "prompts/get" | "resources/read" | "by-ref" | "none";
+export type ActionGroup =
+  "tools/call" | "prompts/get" | "resources/read" | "logging/setLevel" | "by-ref" | "none";
 
 export interface MethodRow {
   readonly method: string;
@@ -73,7 +74,14 @@ export const METHOD_TABLE: readonly MethodRow[] = [
     action: "by-ref",
   },
   { ...request, method: "initialize", eras: LEGACY, handling: "local" },
-  { ...request, method: "logging/setLevel", eras: LEGACY, handling: "forward" },
+  {
+    ...request,
+    method: "logging/setLevel",
+    eras: LEGACY,
+    handling: "forward",
+    target: "method",
+    action: "logging/setLevel",
+  },
   { ...notification, method: "notifications/cancelled", eras: BOTH, handling: "local" },
   { ...notification, method: "notifications/initialized", eras: LEGACY, handling: "local" },
   { ...notification, method: "notifications/progress", eras: LEGACY, handling: "drop", audit: "count" },

@@ -5,6 +5,7 @@ import { LEGACY_VERSIONS, MODERN_VERSIONS } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 
 const SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo";
@@ -23,6 +24,7 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
     clientInfo: isJsonObject(params["clientInfo"]) ? params["clientInfo"] : undefined,
     issuer: exchange.principal.issuer,
     principal: exchange.principal.facts,
+    request: requestFactsOf(exchange),
     expiresAtMs: exchange.principal.expiresAtMs,
   });
   const result: JsonObject = {

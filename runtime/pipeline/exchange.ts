@@ -75,9 +75,16 @@ export type Target =
       /** `visibility` where the message has no arguments to judge, such as completion. */
       readonly mode: "call" | "visibility";
       readonly arguments: JsonObject;
+      /** The method itself, where it is decided beside what it is about: completion and subscriptions. */
+      readonly gate?: MethodGate;
     }
   /** The endpoint itself: lists, lifecycle, liveness. */
   | { readonly kind: "server"; readonly server: ServerId };
+
+export interface MethodGate {
+  readonly action: LeafAction;
+  readonly arguments: JsonObject;
+}
 
 export interface Targeted extends Admitted {
   readonly target: Target;
@@ -86,6 +93,8 @@ export interface Targeted extends Admitted {
 export interface Projected extends Targeted {
   /** Absent where the target has no leaf. */
   readonly query: DecisionQuery | undefined;
+  /** Whether the method may be used at all; absent where the target has no gate. */
+  readonly gateQuery: DecisionQuery | undefined;
 }
 
 export interface Permitted extends Projected {

@@ -3,10 +3,11 @@
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import { lookupMethod } from "#mcp";
+import { uriFault } from "#resources";
 import type { JsonObject } from "#std";
 import type { ChannelKey, UpstreamEvents } from "#upstream";
 import { answerServerRequest, governNotification } from "../pipeline/server-messages.ts";
-import type { Snapshot } from "../snapshot/snapshot.ts";
+import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import type { UpstreamBindings } from "../snapshot/bindings.ts";
 import type { LegacySession, SessionTable } from "./session-table.ts";
 
@@ -65,15 +66,26 @@ function maySee(
     const params = notification["params"] as JsonObject | undefined;
     const uri = params?.["uri"];
     if (typeof uri !== "string") return false;
-    const leaf =
-      route.server.resources.get(uri) ??
-      route.server.templates.find((template) => template.matches(uri))?.leaf;
-    return (
-      leaf !== undefined && snapshot.evaluator.visible(route.entry.tenant, leaf.action, session.principal)
-    );
+    return mayRead(session, snapshot, route, uri);
   }
   // Free text that belongs to no call could carry a value that a transform removes from some call's result.
   return !route.server.entry.leaves.some((leaf) => snapshot.transforms.has(leaf.action));
+}
+
+/** Whether the session's caller could read the resource now; a decision that cannot be made at once is a no. */
+function mayRead(session: LegacySession, snapshot: Snapshot, route: Route, uri: string): boolean {
+  const leaf = uriFault(uri) === undefined ? route.server.resources.leafOf(uri) : undefined;
+  if (leaf === undefined) return false;
+  const prepared = snapshot.evaluator.prepare({
+    tenant: route.entry.tenant,
+    action: leaf.action,
+    arguments: { uri },
+    principal: session.principal,
+    request: { ...session.request, nowMs: Date.now() },
+    signal: AbortSignal.abort(),
+  });
+  if (prepared instanceof Promise || !prepared.ok) return false;
+  return snapshot.evaluator.decide(prepared.query).effect === "allow";
 }
 
 /** Ends the sessions whose route is gone or changed hands. Called on every swap. */

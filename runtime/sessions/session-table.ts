@@ -2,7 +2,7 @@
 // and expired when idle. A restart loses them; clients then initialize again, as the protocol has them do.
 import { randomUUID } from "node:crypto";
 import { AegisError } from "#errors";
-import type { PrincipalFacts } from "#bundle";
+import type { PrincipalFacts, RequestFacts } from "#bundle";
 import type { RequestId } from "#mcp";
 import type { Clock, JsonObject } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
@@ -19,6 +19,8 @@ export interface LegacySession {
   readonly issuer: string;
   /** Facts of the latest token seen: what a stream's messages are judged by. */
   principal: PrincipalFacts;
+  /** Request facts of the latest message seen. */
+  request: RequestFacts;
   expiresAtMs: number;
   /** Requests under way by id, so that `notifications/cancelled` reaches only its own session's calls. */
   readonly inFlight: Map<RequestId, () => void>;
@@ -27,7 +29,14 @@ export interface LegacySession {
 }
 
 type SessionFacts =
-  "routePath" | "bindingKey" | "protocolVersion" | "clientInfo" | "issuer" | "principal" | "expiresAtMs";
+  | "routePath"
+  | "bindingKey"
+  | "protocolVersion"
+  | "clientInfo"
+  | "issuer"
+  | "principal"
+  | "request"
+  | "expiresAtMs";
 
 export interface SessionLimits {
   readonly maxSessions: number;

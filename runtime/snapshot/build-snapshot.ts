@@ -1,4 +1,5 @@
 // From a verified bundle to a snapshot. All costly work happens here, off the message path; the pipeline only reads.
+import { isMethodKind, methodOfAction } from "#bundle";
 import type {
   BundleContent,
   EnvironmentEntry,
@@ -14,12 +15,13 @@ import type {
 import { TrustError } from "#errors";
 import { createEvaluator, createInterpretedPdp } from "#pdp";
 import type { DecisionDifference } from "#pdp";
+import { createResourceIndex } from "#resources";
+import type { ResourceIndex } from "#resources";
 import { compileTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
 import { definitionFor } from "./snapshot.ts";
-import type { ListName, ListedItem, ResourceTemplate, Route, RoutedServer, Snapshot } from "./snapshot.ts";
-import { templateMatcher } from "./uri-template.ts";
+import type { ListName, ListedItem, Route, RoutedServer, Snapshot } from "./snapshot.ts";
 
 export interface SnapshotRelease {
   readonly digest: string;
@@ -128,12 +130,22 @@ function bindServer(
     binding,
     tools: leavesByName(entry, "tool"),
     prompts: leavesByName(entry, "prompt"),
-    resources: leavesByName(entry, "resource"),
-    templates: entry.leaves
-      .filter((leaf) => leaf.kind === "resource-template")
-      .map((leaf): ResourceTemplate => ({ leaf, matches: templateMatcher(leaf.name) })),
+    resources: resourceIndexOf(entry),
+    methods: new Map(
+      entry.leaves
+        .filter((leaf) => isMethodKind(leaf.kind))
+        .map((leaf) => [methodOfAction(leaf.action), leaf]),
+    ),
     lists: { legacy: listsOf(entry, "legacy"), modern: listsOf(entry, "modern") },
   };
+}
+
+function resourceIndexOf(entry: ServerEntry): ResourceIndex {
+  try {
+    return createResourceIndex(entry.leaves);
+  } catch (cause) {
+    throw new TrustError("BUNDLE_INVALID", `a resource rule of ${entry.id} is no pattern`, { cause });
+  }
 }
 
 function leavesByName(entry: ServerEntry, kind: LeafKind): ReadonlyMap<string, LeafEntry> {

@@ -12,6 +12,7 @@ import type {
   ServerEntry,
 } from "#bundle";
 import type { Evaluator } from "#pdp";
+import type { ResourceIndex } from "#resources";
 import type { CompiledTransform } from "#transform";
 import type { JsonObject } from "#std";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
@@ -29,19 +30,14 @@ export interface RoutedServer {
   readonly binding: UpstreamBinding;
   readonly tools: ReadonlyMap<string, LeafEntry>;
   readonly prompts: ReadonlyMap<string, LeafEntry>;
-  readonly resources: ReadonlyMap<string, LeafEntry>;
-  readonly templates: readonly ResourceTemplate[];
+  readonly resources: ResourceIndex;
+  /** Leaves that stand for a method of the server, by method. */
+  readonly methods: ReadonlyMap<string, LeafEntry>;
   /** List items of each era, by list name, in a fixed order. */
   readonly lists: Readonly<Record<Era, Readonly<Record<ListName, readonly ListedItem[]>>>>;
 }
 
 export type ListName = "tools" | "prompts" | "resources" | "resourceTemplates";
-
-export interface ResourceTemplate {
-  readonly leaf: LeafEntry;
-  /** True where the URI is an expansion of the template (RFC 6570 level 1, one path segment for each variable). */
-  readonly matches: (uri: string) => boolean;
-}
 
 export interface Route {
   readonly entry: RouteEntry;

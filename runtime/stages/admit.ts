@@ -13,6 +13,7 @@ import type { ClientMessage, MethodRow } from "#mcp";
 import { requireLegacyAccept } from "../listener/check-transport.ts";
 import type { Admitted, Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
 import { requirePost } from "./check-transport.ts";
@@ -46,7 +47,7 @@ export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Ad
         control.keepAfterDisconnect();
       }
       if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
-      return proceed({
+      const admitted = {
         ...exchange,
         message,
         method,
@@ -54,7 +55,9 @@ export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Ad
         protocolVersion: session?.protocolVersion ?? version,
         session,
         requestBytes: bytes.length,
-      });
+      };
+      if (session !== undefined) session.request = requestFactsOf(admitted);
+      return proceed(admitted);
     },
   };
 }

@@ -1,6 +1,7 @@
 // Stage 7, authorize: the policy decision. The only place that mints `Permitted`.
+import { isMethodKind } from "#bundle";
 import type { PolicyId } from "#bundle";
-import type { Decision } from "#pdp";
+import type { Decision, ShadowDecision } from "#pdp";
 import type { JsonObject } from "#std";
 import type { Permitted, Projected } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -8,7 +9,13 @@ import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Denial } from "../pipeline/verdict.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 
-export function createAuthorizeStage(): Stage<Projected, Permitted> {
+/** What the policies in shadow mode would have changed. */
+export type ShadowResult = "same" | "would_allow" | "would_deny" | "error";
+
+/** `onShadow` must not throw: it is told of every decision of a slice that has policies in shadow mode. */
+export function createAuthorizeStage(
+  onShadow: (result: ShadowResult) => void = () => undefined,
+): Stage<Projected, Permitted> {
   return {
     name: "authorize",
     run: (exchange) => {
@@ -30,6 +37,8 @@ export function createAuthorizeStage(): Stage<Projected, Permitted> {
       if (target.mode === "visibility") {
         const visible = snapshot.evaluator.visible(route.entry.tenant, target.action, principal.facts);
         if (!visible) return deny({ code: "POLICY_DENIED", detail: "not visible", reason: NO_PERMIT });
+        const refusal = refusalOfMethod(exchange);
+        if (refusal !== undefined) return deny(refusal);
         return proceed({
           ...exchange,
           decision: { effect: "allow", reasons: [], errors: [] },
@@ -37,12 +46,46 @@ export function createAuthorizeStage(): Stage<Projected, Permitted> {
       }
       if (query === undefined) return deny({ code: "STAGE_FAULT", detail: "a leaf call without a query" });
       const decision = snapshot.evaluator.decide(query);
-      if (decision.effect !== "allow" || decision.errors.length > 0 || decision.reasons.length === 0) {
-        return deny(explainDenial(decision, snapshot));
+      if (decision.shadow !== undefined) onShadow(shadowResult(decision, decision.shadow));
+      if (!isAllowed(decision)) {
+        return deny(withShadow(explainDenial(decision, snapshot), decision));
       }
+      const refusal = refusalOfMethod(exchange);
+      if (refusal !== undefined) return deny(refusal);
       return proceed({ ...exchange, decision } as unknown as Permitted);
     },
   };
+}
+
+/**
+ * The method beside the definition: a completion or a subscription may be forbidden where its target is not. And what
+ * is implied by a permit on something is implied only where there is such a permit.
+ */
+function refusalOfMethod(exchange: Projected): Denial | undefined {
+  const { target, gateQuery, snapshot } = exchange;
+  if (target.kind !== "leaf") return undefined;
+  if (isMethodKind(target.leaf.kind) && !seesAnyLeaf(exchange))
+    return { code: "POLICY_DENIED", detail: "nothing of the server is visible", reason: NO_PERMIT };
+  if (target.gate === undefined) return undefined;
+  if (gateQuery === undefined) return { code: "STAGE_FAULT", detail: "a gated target without a query" };
+  const decision = snapshot.evaluator.decide(gateQuery);
+  return isAllowed(decision) ? undefined : explainDenial(decision, snapshot);
+}
+
+function isAllowed(decision: Decision): boolean {
+  return decision.effect === "allow" && decision.errors.length === 0 && decision.reasons.length > 0;
+}
+
+function withShadow(denial: Denial, { shadow }: Decision): Denial {
+  return shadow === undefined ? denial : { ...denial, shadow };
+}
+
+/** `error`: a policy in shadow mode could not be evaluated, and would deny were it enforced. */
+function shadowResult(decision: Decision, shadow: ShadowDecision): ShadowResult {
+  const known = new Set(decision.errors.map((error) => error.policy));
+  if (shadow.errors.some((error) => !known.has(error.policy))) return "error";
+  if (shadow.effect === decision.effect) return "same";
+  return shadow.effect === "allow" ? "would_allow" : "would_deny";
 }
 
 const NO_PERMIT = "no policy permits this call";
@@ -51,8 +94,10 @@ const NO_PERMIT = "no policy permits this call";
 function seesAnyLeaf({ principal, snapshot, route }: Projected): boolean {
   return (
     principal.missingAttributes.length === 0 &&
-    route.server.entry.leaves.some((leaf) =>
-      snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts),
+    route.server.entry.leaves.some(
+      (leaf) =>
+        !isMethodKind(leaf.kind) &&
+        snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts),
     )
   );
 }

@@ -1,8 +1,8 @@
 // Stage 6, pin + project: the live definition is the approved one, and the arguments have the approved shape.
 import { checkParamHeaders } from "#mcp";
-import type { PreparedCall } from "#pdp";
+import type { DecisionQuery, PreparedCall } from "#pdp";
 import type { PinCheck } from "#upstream";
-import type { Projected, Target, Targeted } from "../pipeline/exchange.ts";
+import type { MethodGate, Projected, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
@@ -13,9 +13,11 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
     name: "pin+project",
     run: (exchange, signal) => {
       const { target, era, route } = exchange;
-      if (target.kind === "server") return proceed({ ...exchange, query: undefined });
+      if (target.kind === "server") return proceed({ ...exchange, query: undefined, gateQuery: undefined });
       if (era === "modern")
         checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
+      // Methods and resource rules have no definition that could change.
+      if (target.leaf.definitions.length === 0) return projectPinned(exchange, target, { ok: true }, signal);
       const verifier = route.server.binding.verifier;
       const pin = verifier.check(target.server, era, target.leaf);
       if (pin.ok || pin.code !== "PIN_UNVERIFIED") return projectPinned(exchange, target, pin, signal);
@@ -35,22 +37,41 @@ function projectPinned(
   signal: AbortSignal,
 ): Verdict<Projected> | Promise<Verdict<Projected>> {
   if (!pin.ok) return deny({ code: pin.code, detail: pin.detail });
-  if (target.mode === "visibility") return proceed({ ...exchange, query: undefined });
-  const { tenant } = exchange.route.entry;
-  const { evaluator } = exchange.snapshot;
-  const prepared = evaluator.prepare({
-    tenant,
-    action: target.action,
-    arguments: target.arguments,
+  const call = target.mode === "visibility" ? undefined : prepare(exchange, target, signal);
+  const gate = target.gate === undefined ? undefined : prepare(exchange, target.gate, signal);
+  if (!(call instanceof Promise) && !(gate instanceof Promise)) return withQueries(exchange, call, gate);
+  return Promise.all([call, gate]).then(([preparedCall, preparedGate]) =>
+    withQueries(exchange, preparedCall, preparedGate),
+  );
+}
+
+function prepare(
+  exchange: Targeted,
+  { action, arguments: args }: MethodGate,
+  signal: AbortSignal,
+): PreparedCall | Promise<PreparedCall> {
+  return exchange.snapshot.evaluator.prepare({
+    tenant: exchange.route.entry.tenant,
+    action,
+    arguments: args,
     principal: exchange.principal.facts,
     request: requestFactsOf(exchange),
     signal,
   });
-  if (!(prepared instanceof Promise)) return withQuery(exchange, prepared);
-  return prepared.then((call) => withQuery(exchange, call));
 }
 
-function withQuery(exchange: Targeted, prepared: PreparedCall): Verdict<Projected> {
-  if (prepared.ok) return proceed({ ...exchange, query: prepared.query });
-  return deny({ code: prepared.code, detail: prepared.detail, reason: prepared.detail });
+function withQueries(
+  exchange: Targeted,
+  call: PreparedCall | undefined,
+  gate: PreparedCall | undefined,
+): Verdict<Projected> {
+  for (const prepared of [call, gate]) {
+    if (prepared?.ok === false)
+      return deny({ code: prepared.code, detail: prepared.detail, reason: prepared.detail });
+  }
+  return proceed({ ...exchange, query: queryOf(call), gateQuery: queryOf(gate) });
+}
+
+function queryOf(prepared: PreparedCall | undefined): DecisionQuery | undefined {
+  return prepared?.ok === true ? prepared.query : undefined;
 }

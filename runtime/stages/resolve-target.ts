@@ -1,9 +1,11 @@
 // Stage 5, target: from the method row and the body to the pinned leaf the message is about. Headers are never asked.
 import type { LeafEntry } from "#bundle";
 import { AegisError } from "#errors";
+import { completionArguments, loggingArguments } from "#methods";
+import { uriFault } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import type { Admitted, Target, Targeted } from "../pipeline/exchange.ts";
+import type { Admitted, MethodGate, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { RoutedServer } from "../snapshot/snapshot.ts";
@@ -15,23 +17,32 @@ export function createTargetStage(): Stage<Admitted, Targeted> {
 function resolveTarget(exchange: Admitted): Target {
   const server = exchange.route.server;
   const params = exchange.message.kind === "response" ? undefined : exchange.message.params;
-  switch (exchange.method.target) {
+  const { method, target } = exchange.method;
+  switch (target) {
     case "tool":
       return leafTarget(server, toolLeaf(server, params), argumentsOf(params));
     case "prompt":
       return leafTarget(server, promptLeaf(server, params?.["name"]), argumentsOf(params));
     case "resource": {
       const uri = requiredString(params, "uri");
-      const leaf = resourceLeaf(server, uri);
-      return leafTarget(server, leaf, { uri });
+      const read = leafTarget(server, resourceLeaf(server, uri), { uri });
+      // Unsubscribing takes nothing that subscribing did not give.
+      return method === "resources/read"
+        ? read
+        : { ...read, gate: gateOf(server, "resources/subscribe", { uri }) };
     }
-    case "completion":
-      return { ...leafTarget(server, completionLeaf(server, params), {}), mode: "visibility" };
+    case "completion": {
+      const leaf = completionLeaf(server, params);
+      const gate = gateOf(server, method, completionArguments(params));
+      return { ...leafTarget(server, leaf, {}), mode: "visibility", gate };
+    }
+    case "method":
+      return leafTarget(server, methodLeaf(server, method), loggingArguments(params));
     case "none":
       return { kind: "server", server: server.entry.id };
     case "task":
     default:
-      throw new AegisError("METHOD_UNKNOWN", `no target resolution for ${exchange.method.method}`);
+      throw new AegisError("METHOD_UNKNOWN", `no target resolution for ${method}`);
   }
 }
 
@@ -41,6 +52,16 @@ function leafTarget(
   args: JsonObject,
 ): Extract<Target, { kind: "leaf" }> {
   return { kind: "leaf", server: server.entry.id, leaf, action: leaf.action, mode: "call", arguments: args };
+}
+
+function methodLeaf(server: RoutedServer, method: string): LeafEntry {
+  const leaf = server.methods.get(method);
+  if (leaf === undefined) throw new AegisError("TARGET_UNKNOWN", `the release does not offer ${method}`);
+  return leaf;
+}
+
+function gateOf(server: RoutedServer, method: string, args: JsonObject): MethodGate {
+  return { action: methodLeaf(server, method).action, arguments: args };
 }
 
 function toolLeaf(server: RoutedServer, params: JsonObject | undefined): LeafEntry {
@@ -57,11 +78,12 @@ function promptLeaf(server: RoutedServer, name: JsonValue | undefined): LeafEntr
 }
 
 function resourceLeaf(server: RoutedServer, uri: string): LeafEntry {
-  if (!isCanonicalUri(uri))
-    throw new AegisError("TARGET_UNKNOWN", "the resource URI is not in canonical form");
-  const leaf = server.resources.get(uri) ?? server.templates.find((template) => template.matches(uri))?.leaf;
+  const fault = uriFault(uri);
+  if (fault !== undefined)
+    throw new AegisError("TARGET_UNKNOWN", `the resource URI is not in canonical form: ${fault}`);
+  const leaf = server.resources.leafOf(uri);
   if (leaf === undefined)
-    throw new AegisError("TARGET_UNKNOWN", `no pinned resource or template for ${JSON.stringify(uri)}`);
+    throw new AegisError("TARGET_UNKNOWN", `no pinned resource, template or rule for ${JSON.stringify(uri)}`);
   return leaf;
 }
 
@@ -70,31 +92,12 @@ function completionLeaf(server: RoutedServer, params: JsonObject | undefined): L
   if (isJsonObject(ref) && ref["type"] === "ref/prompt") return promptLeaf(server, ref["name"]);
   if (isJsonObject(ref) && ref["type"] === "ref/resource" && typeof ref["uri"] === "string") {
     const uri = ref["uri"];
-    const template = server.templates.find((candidate) => candidate.leaf.name === uri)?.leaf;
-    if (template !== undefined) return template;
-    return resourceLeaf(server, uri);
+    return server.resources.named(uri) ?? resourceLeaf(server, uri);
   }
   throw new AegisError(
     "COMPLETION_TARGET_UNKNOWN",
     "completion reference names no pinned prompt or template",
   );
-}
-
-/**
- * True for a URI that has one spelling only: no dot segments, no encoded dots, slashes or backslashes, no user
- * information, no control or space characters. A URI in any other spelling is refused rather than rewritten, so
- * that what is judged is what the server reads.
- */
-export function isCanonicalUri(uri: string): boolean {
-  if (uri.length === 0 || uri.length > 4_096) return false;
-  if (/[\p{Cc}\s\\]/u.test(uri)) return false;
-  if (/%(?:2e|2f|5c|00)/iu.test(uri)) return false;
-  const scheme = /^[a-z][a-z0-9+.-]*:/u.exec(uri);
-  if (scheme === null) return false;
-  const rest = uri.slice(scheme[0].length);
-  if (/^\/\/[^/?#]*@/u.test(rest)) return false;
-  const path = rest.split(/[?#]/u, 1)[0] ?? "";
-  return !path.split("/").some((segment) => segment === "." || segment === "..");
 }
 
 function argumentsOf(params: JsonObject | undefined): JsonObject {

@@ -14,7 +14,7 @@ function codeOf(run: () => unknown): string {
 const PINNED = `
 client-to-server completion/complete request legacy,modern forward completion by-ref idempotent full
 client-to-server initialize request legacy local none none idempotent full
-client-to-server logging/setLevel request legacy forward none none idempotent full
+client-to-server logging/setLevel request legacy forward method logging/setLevel idempotent full
 client-to-server notifications/cancelled notification legacy,modern local none none idempotent full
 client-to-server notifications/initialized notification legacy local none none idempotent full
 client-to-server notifications/progress notification legacy drop none none idempotent count

@@ -1,4 +1,5 @@
 // Caps, binding and expiry of legacy sessions.
+import { UNKNOWN_REQUEST } from "#pdp";
 import { describe, expect, it } from "vitest";
 import { SessionTable } from "../../../runtime/sessions/session-table.ts";
 import type { LegacySession } from "../../../runtime/sessions/session-table.ts";
@@ -24,6 +25,7 @@ function table(limits = { maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1
       clientInfo: undefined,
       issuer: "https://issuer.example/",
       principal: { type: "User", id, tenant: "default", roles: [], groups: [], attributes: {} },
+      request: UNKNOWN_REQUEST,
       expiresAtMs: 10_000,
     });
   return { sessions, ended, clock, open };

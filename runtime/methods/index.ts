@@ -1,0 +1,8 @@
+// Door #methods: what policies see of MCP methods that are no call of a definition.
+export {
+  completionArguments,
+  elicitationArguments,
+  loggingArguments,
+  rootArguments,
+  samplingArguments,
+} from "./method-arguments.ts";

@@ -1,0 +1,115 @@
+// What policies see of a message that is no call of a definition: the parameters of its MCP method, in the shape that
+// the leaf of the method declares. The words of a conversation are no part of it.
+import { AegisError } from "#errors";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+
+/** Entries of one list that are looked at; a longer list is refused. */
+const MAX_LISTED = 10_000;
+
+/**
+ * `sampling/createMessage` (MCP client features, sampling).
+ * @throws {AegisError} ARGUMENTS_INVALID where a member does not have the type that the protocol gives it
+ */
+export function samplingArguments(params: JsonObject | undefined): JsonObject {
+  const preferences = objectOf(params, "modelPreferences");
+  return {
+    maxTokens: params?.["maxTokens"] ?? null,
+    modelHints: namesIn(preferences, "hints", "name"),
+    tools: namesIn(params, "tools", "name"),
+    toolChoice: textOf(objectOf(params, "toolChoice"), "mode", "auto"),
+    includeContext: textOf(params, "includeContext", "none"),
+    messageCount: listOf(params, "messages").length,
+    contentTypes: contentTypes(listOf(params, "messages")),
+    hasSystemPrompt: params?.["systemPrompt"] !== undefined,
+  };
+}
+
+/**
+ * `elicitation/create` (MCP client features, elicitation): `mode` is `form` where it is absent.
+ * @throws {AegisError} ARGUMENTS_INVALID
+ */
+export function elicitationArguments(params: JsonObject | undefined): JsonObject {
+  const mode = textOf(params, "mode", "form");
+  const url = textOf(params, "url", "");
+  const schema = objectOf(params, "requestedSchema");
+  const parsed = url === "" ? null : URL.parse(url);
+  if (url !== "" && parsed === null) throw invalid("url");
+  return {
+    mode,
+    fields: Object.keys(objectOf(schema, "properties") ?? {}),
+    lowerFields: Object.keys(objectOf(schema, "properties") ?? {}).map((name) => name.toLowerCase()),
+    url,
+    urlScheme: parsed === null ? "" : parsed.protocol.slice(0, -1),
+    urlHost: parsed === null ? "" : parsed.hostname,
+  };
+}
+
+/** One root of an answer to `roots/list` (MCP client features, roots). @throws {AegisError} ARGUMENTS_INVALID */
+export function rootArguments(root: JsonObject): JsonObject {
+  const uri = textOf(root, "uri", "");
+  const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(uri)?.[1];
+  if (scheme === undefined) throw invalid("uri");
+  return { uri, scheme: scheme.toLowerCase() };
+}
+
+/** `completion/complete` (MCP server features, completion). @throws {AegisError} ARGUMENTS_INVALID */
+export function completionArguments(params: JsonObject | undefined): JsonObject {
+  const ref = objectOf(params, "ref");
+  const isPrompt = ref?.["type"] === "ref/prompt";
+  return {
+    refType: isPrompt ? "prompt" : "resource",
+    ref: textOf(ref, isPrompt ? "name" : "uri", ""),
+    argument: textOf(objectOf(params, "argument"), "name", ""),
+  };
+}
+
+/** `logging/setLevel` (MCP server features, logging). */
+export function loggingArguments(params: JsonObject | undefined): JsonObject {
+  return { level: params?.["level"] ?? null };
+}
+
+function contentTypes(messages: readonly JsonValue[]): readonly string[] {
+  const types = messages.flatMap((message) => {
+    const content = isJsonObject(message) ? message["content"] : undefined;
+    const parts = Array.isArray(content) ? (content as readonly JsonValue[]) : [content ?? null];
+    return parts.map((part) => (isJsonObject(part) ? textOf(part, "type", "") : ""));
+  });
+  return [...new Set(types)].sort();
+}
+
+function namesIn(value: JsonObject | undefined, list: string, name: string): readonly string[] {
+  const names = listOf(value, list).map((item) => {
+    const found = isJsonObject(item) ? item[name] : undefined;
+    // A hint without a name asks for nothing in particular.
+    if (found === undefined && isJsonObject(item)) return "";
+    if (typeof found !== "string") throw invalid(list);
+    return found;
+  });
+  return [...new Set(names)].sort();
+}
+
+function listOf(value: JsonObject | undefined, name: string): readonly JsonValue[] {
+  const list = value?.[name];
+  if (list === undefined) return [];
+  if (!Array.isArray(list) || list.length > MAX_LISTED) throw invalid(name);
+  return list as readonly JsonValue[];
+}
+
+function objectOf(value: JsonObject | undefined, name: string): JsonObject | undefined {
+  const member = value?.[name];
+  if (member === undefined) return undefined;
+  if (!isJsonObject(member)) throw invalid(name);
+  return member;
+}
+
+function textOf(value: JsonObject | undefined, name: string, otherwise: string): string {
+  const member = value?.[name];
+  if (member === undefined) return otherwise;
+  if (typeof member !== "string") throw invalid(name);
+  return member;
+}
+
+function invalid(name: string): AegisError {
+  return new AegisError("ARGUMENTS_INVALID", `params.${name} does not have the type of the protocol`);
+}

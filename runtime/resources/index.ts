@@ -1,0 +1,7 @@
+// Door #resources: which leaf stands for a resource URI.
+export { isCanonicalUri, uriFault } from "./canonical-uri.ts";
+export type { UriFault } from "./canonical-uri.ts";
+export { createResourceIndex } from "./resource-index.ts";
+export type { ResourceIndex } from "./resource-index.ts";
+export { expandPattern, isUriPattern, patternFault, patternRegex } from "./uri-pattern.ts";
+export type { PatternFault } from "./uri-pattern.ts";

@@ -1,0 +1,37 @@
+// From a resource URI to the leaf that stands for it on one server: the pinned resource, else the pinned template, else
+// the most specific rule. The gateway and policy tests ask the same index.
+import type { LeafEntry } from "#bundle";
+import { compileMatcher } from "#facts";
+import { bySpecificity, patternRegex } from "./uri-pattern.ts";
+import { templateMatcher } from "./uri-template.ts";
+
+export interface ResourceIndex {
+  /** Undefined for a URI that nothing on the server stands for. The URI must be canonical: see `uriFault`. */
+  readonly leafOf: (uri: string) => LeafEntry | undefined;
+  /** The pinned template or rule of this name. */
+  readonly named: (name: string) => LeafEntry | undefined;
+}
+
+interface Matching {
+  readonly leaf: LeafEntry;
+  readonly matches: (uri: string) => boolean;
+}
+
+/** Throws RE2JSSyntaxException where a rule is no pattern. */
+export function createResourceIndex(leaves: readonly LeafEntry[]): ResourceIndex {
+  const ofKind = (kind: LeafEntry["kind"]): readonly LeafEntry[] =>
+    leaves.filter((leaf) => leaf.kind === kind);
+  const resources = new Map(ofKind("resource").map((leaf) => [leaf.name, leaf]));
+  const templates = ofKind("resource-template").map((leaf): Matching => ({
+    leaf,
+    matches: templateMatcher(leaf.name),
+  }));
+  const rules = ofKind("resource-rule")
+    .toSorted((a, b) => bySpecificity(a.name, b.name))
+    .map((leaf): Matching => ({ leaf, matches: compileMatcher(patternRegex(leaf.name)) }));
+  const wide = [...templates, ...rules];
+  return {
+    leafOf: (uri) => resources.get(uri) ?? wide.find(({ matches }) => matches(uri))?.leaf,
+    named: (name) => wide.find(({ leaf }) => leaf.name === name)?.leaf,
+  };
+}

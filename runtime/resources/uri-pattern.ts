@@ -1,0 +1,51 @@
+// Patterns over resource URIs: `*` stands for characters of one path segment, `**` for any. Both need at least none.
+import { uriFault } from "./canonical-uri.ts";
+import type { UriFault } from "./canonical-uri.ts";
+
+export type PatternFault = UriFault | "wildcard in the scheme or the host";
+
+/** True where `name` is a pattern rather than a URI or a URI template. */
+export function isUriPattern(name: string): boolean {
+  return name.includes("*");
+}
+
+/** A pattern as it is matched: `/a/*` is short for `file:///a/*`. */
+export function expandPattern(pattern: string): string {
+  return pattern.startsWith("/") ? `file://${pattern}` : pattern;
+}
+
+/** Why a pattern can match no canonical URI, or more than it seems to; undefined where it is sound. */
+export function patternFault(pattern: string): PatternFault | undefined {
+  const expanded = expandPattern(pattern);
+  const head = /^[^:]*:(?:\/\/[^/]*)?/u.exec(expanded)?.[0] ?? expanded;
+  if (head.includes("*")) return "wildcard in the scheme or the host";
+  // A letter in place of each wildcard makes a URI that the pattern matches.
+  return uriFault(expanded.replaceAll(/\*+/gu, "x"));
+}
+
+/** RE2 pattern, anchored at both ends, of the URIs that the pattern matches. */
+export function patternRegex(pattern: string): string {
+  const parts = expandPattern(pattern).split(/(\*\*|\*)/u);
+  const body = parts.map((part) =>
+    part === "**" ? "(?s:.*)" : part === "*" ? "[^/?#]*" : literalRegex(part),
+  );
+  return `\\A${body.join("")}\\z`;
+}
+
+/** Characters outside ASCII match themselves and their percent-encoded form: a server may take either. */
+function literalRegex(text: string): string {
+  return [...text]
+    .map((character) => {
+      if (/[A-Za-z0-9/_~-]/u.test(character)) return character;
+      if (/^[\u0000-\u007f]$/u.test(character)) return `\\${character}`;
+      const encoded = encodeURIComponent(character);
+      return `(?:${character}|${encoded})`;
+    })
+    .join("");
+}
+
+/** Orders patterns so that the most specific of those that match a URI comes first: by length of the literal beginning. */
+export function bySpecificity(a: string, b: string): number {
+  const literal = (pattern: string): number => expandPattern(pattern).indexOf("*");
+  return literal(b) - literal(a) || b.length - a.length || (a < b ? -1 : a > b ? 1 : 0);
+}
