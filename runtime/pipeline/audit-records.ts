@@ -2,12 +2,15 @@
 import type { AuditLog } from "#audit";
 import type { PolicyId } from "#bundle";
 import type { ErrorCode } from "#errors";
+import type { ShadowDecision } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
 import type { Reached } from "./exchange.ts";
 
 /** Tenant of what happens before a tenant is known. */
 export const SYSTEM_TENANT = "_system";
 const MAX_TEXT_CHARS = 512;
+const MAX_SHADOW_POLICIES = 64;
+const MAX_SHADOW_ERRORS = 16;
 
 export interface DecisionFacts {
   readonly effect: "allow" | "deny";
@@ -15,6 +18,8 @@ export interface DecisionFacts {
   readonly code?: ErrorCode;
   readonly detail?: string;
   readonly stage?: string;
+  /** That of the exchange's own decision where absent. */
+  readonly shadow?: ShadowDecision;
 }
 
 export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: AuditLog): JsonObject {
@@ -41,7 +46,21 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
   if (facts.code !== undefined) body["code"] = facts.code;
   if (facts.stage !== undefined) body["stage"] = facts.stage;
   if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);
+  const shadow = facts.shadow ?? exchange.decision?.shadow;
+  if (shadow !== undefined) body["shadow"] = shadowRecord(shadow);
   return body;
+}
+
+/** Bounded: a record that is too long would refuse the call, and nothing in shadow mode may. */
+function shadowRecord({ effect, reasons, errors }: ShadowDecision): JsonObject {
+  const policies = reasons.slice(0, MAX_SHADOW_POLICIES).map(bounded);
+  if (errors.length === 0) return { effect, policies };
+  const shown = errors.slice(0, MAX_SHADOW_ERRORS);
+  return {
+    effect,
+    policies,
+    errors: shown.map(({ policy, message }) => ({ policy: bounded(policy), message: bounded(message) })),
+  };
 }
 
 function principalRecord(principal: NonNullable<Reached["principal"]>): JsonObject {

@@ -93,6 +93,7 @@ async function recordDenial(
       code: denial.code,
       detail: denial.detail,
       stage,
+      ...(denial.shadow === undefined ? {} : { shadow: denial.shadow }),
     },
     audit,
   );

@@ -1,5 +1,6 @@
 // What a stage returns. There is no "allow" value: a stage proceeds with a stronger exchange, or denies.
 import type { ErrorCode } from "#errors";
+import type { ShadowDecision } from "#pdp";
 import type { JsonObject } from "#std";
 
 export interface Denial {
@@ -10,6 +11,8 @@ export interface Denial {
   readonly reason?: string;
   /** Members added to `error.data`. */
   readonly data?: JsonObject;
+  /** What the policies in shadow mode would have decided, for audit; never sent downstream. */
+  readonly shadow?: ShadowDecision;
 }
 
 class Proceeding<T> {

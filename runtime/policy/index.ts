@@ -6,6 +6,7 @@ export type {
   Pdp,
   PolicyEvaluationError,
   ShadowContext,
+  ShadowDecision,
 } from "./pdp.ts";
 export { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
 export type { CedarInstance } from "./cedar-instance.ts";

@@ -39,8 +39,10 @@ export interface Decision {
   /** Any entry denies, because Cedar skips a policy that errors and an erroring forbid would fail open. */
   readonly errors: readonly PolicyEvaluationError[];
   /** What the decision would be with the policies in shadow mode; present where the slice of the call has some. */
-  readonly shadow?: Omit<Decision, "shadow">;
+  readonly shadow?: ShadowDecision;
 }
+
+export type ShadowDecision = Omit<Decision, "shadow">;
 
 /**
  * Decides. Never throws: an engine fault is a denial with an error entry.

@@ -27,6 +27,8 @@ export interface Metrics {
   readonly pinAlarm: (server: string) => void;
   /** The interpreter and cedar-wasm disagreed on a live decision. */
   readonly decisionDifference: () => void;
+  /** `result`: what the policies in shadow mode would have changed. */
+  readonly shadowDecision: (result: string) => void;
   readonly activeRelease: (digest: string, sequence: number) => void;
   readonly releaseRejected: (code: string) => void;
   readonly watchAudit: (source: AuditSource) => void;
@@ -115,13 +117,22 @@ function exchangeMetrics(registers: Registry[]): Pick<Metrics, "exchange" | "sta
   };
 }
 
-function decisionMetrics(registers: Registry[]): Pick<Metrics, "decisionDifference"> {
+function decisionMetrics(registers: Registry[]): Pick<Metrics, "decisionDifference" | "shadowDecision"> {
   const differences = new Counter({
     name: "aegis_decision_differences_total",
     help: "Live decisions on which the interpreter and cedar-wasm disagreed; each was denied.",
     registers,
   });
-  return { decisionDifference: () => differences.inc() };
+  const shadow = new Counter({
+    name: "aegis_shadow_decisions_total",
+    help: "Decisions with policies in shadow mode, by what enforcing those would have changed.",
+    labelNames: ["result"] as const,
+    registers,
+  });
+  return {
+    decisionDifference: () => differences.inc(),
+    shadowDecision: (result) => shadow.inc({ result }),
+  };
 }
 
 type UpstreamMetrics = Pick<Metrics, "upstream" | "notification" | "protocolViolation" | "pinAlarm">;
