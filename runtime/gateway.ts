@@ -200,6 +200,7 @@ function createRunner(
     maxRequestBytes: config.limits.maxRequestBytes,
     onNotification: (method, relayed) => metrics.notification(method, relayed),
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
+    onShadow: (result) => metrics.shadowDecision(result),
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {

@@ -9,6 +9,7 @@ import type { SessionTable } from "../sessions/session-table.ts";
 import { createAdmitStage } from "./admit.ts";
 import { createAuthenticateStage } from "./authenticate.ts";
 import { createAuthorizeStage } from "./authorize.ts";
+import type { ShadowResult } from "./authorize.ts";
 import { createCheckResultStage } from "./check-result.ts";
 import { createListenerStage } from "./check-transport.ts";
 import { createDispatchStage } from "./dispatch.ts";
@@ -31,6 +32,7 @@ export interface StageDependencies {
   readonly maxRequestBytes: number;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
+  readonly onShadow?: (result: ShadowResult) => void;
 }
 
 export function createStages(dependencies: StageDependencies): Stages {
@@ -43,7 +45,7 @@ export function createStages(dependencies: StageDependencies): Stages {
     admit: createAdmitStage({ maxRequestBytes, sessions }),
     target: createTargetStage(),
     pinAndProject: createPinAndProjectStage(),
-    authorize: createAuthorizeStage(),
+    authorize: createAuthorizeStage(dependencies.onShadow),
     throttle: createThrottleStage(limiter, clock),
     transformRequest: createTransformRequestStage(),
     record: createRecordStage(audit),
