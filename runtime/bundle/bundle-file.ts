@@ -273,6 +273,7 @@ function requiredFeatures(content: BundleContent): readonly string[] {
     ["sections/1", true],
     ["derive-matches/1", derivations.some((derivation) => derivation.kind === "matches")],
     ["derive-sql-postgresql/1", derivations.some((derivation) => derivation.kind === "sql")],
+    ["derive-text/1", derivations.some(({ kind }) => kind !== "matches" && kind !== "sql")],
     ["shadow-mode/1", slices.some((slice) => slice.shadow.length > 0)],
     ["redact/1", content.transforms.transforms.length > 0],
     ["limits-sliding-window/1", content.limits.limits.length > 0],

@@ -23,6 +23,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "sections/1",
   "derive-matches/1",
   "derive-sql-postgresql/1",
+  "derive-text/1",
   "shadow-mode/1",
   "redact/1",
   "limits-sliding-window/1",

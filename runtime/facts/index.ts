@@ -1,8 +1,14 @@
 // Door #facts: facts computed from a call before the policy decision.
+export { matchesGlob } from "./element-facts.ts";
+export { UNKNOWN_EMAIL, canonicalDomain, readEmail } from "./email-facts.ts";
+export type { EmailFacts } from "./email-facts.ts";
 export { createFactProgram } from "./fact-program.ts";
 export type { DerivedFacts, DerivedOutcome, FactProgram, FactResources } from "./fact-program.ts";
 export { MAX_MATCH_INPUT, compileMatcher } from "./matcher.ts";
 export type { Matcher } from "./matcher.ts";
+export { UNKNOWN_PATH, readPath } from "./path-facts.ts";
+export type { PathFacts } from "./path-facts.ts";
+export { isPrivateHost } from "./private-address.ts";
 export { MAX_SQL_BYTES, isJudgeable, loadSqlParser, readSql } from "./sql-parse.ts";
 export { createSqlReader } from "./sql-reader.ts";
 export type { SqlReader, SqlReaderOptions } from "./sql-reader.ts";
@@ -10,3 +16,7 @@ export { PURE_SQL_FUNCTIONS } from "./sql-functions.ts";
 export { PURE_SQL_OPERATORS, PURE_SQL_TYPES } from "./sql-names.ts";
 export { UNKNOWN_SQL } from "./sql-walk.ts";
 export type { SqlFacts } from "./sql-walk.ts";
+export { codePoints, textFact } from "./text-facts.ts";
+export type { TextFact, TextFactKind } from "./text-facts.ts";
+export { UNKNOWN_URL, canonicalHost, readUrl } from "./url-facts.ts";
+export type { UrlFacts } from "./url-facts.ts";
