@@ -1,14 +1,14 @@
 // Why one call is decided as it is: the decision by the gateway's evaluator, then every policy that had a say.
 import type { BundleContent, Derivation, LeafAction, PathSegment, TransformOperation } from "#bundle";
 import { createEvaluator } from "#pdp";
-import type { DecisionQuery } from "#pdp";
+import type { DecisionQuery, ShadowDecision } from "#pdp";
 import { decideCall } from "#policy-test";
 import type { Caller } from "#policy-test";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { contextPath } from "./clauses.ts";
 import type { Explanation, ExplainedFact, ExplainedTransform } from "./explanation.ts";
-import { probePolicies } from "./probe-policies.ts";
+import { probePolicies, probeShadowPolicies } from "./probe-policies.ts";
 
 export interface ExplainRequest {
   readonly caller: Caller;
@@ -37,17 +37,23 @@ export async function explainCall(content: BundleContent, request: ExplainReques
     const policies =
       slice === undefined || query === undefined || !isAsked
         ? []
-        : await probePolicies(content, slice, query, determining);
+        : [
+            ...(await probePolicies(content, slice, query, determining)),
+            ...(await probeShadowPolicies(content, slice, query, new Set(shadowNames(verdict.shadow)))),
+          ];
     const { id, tenant, roles, groups, attributes } = caller.facts;
     return {
       decision: verdict.effect,
       refusal: verdict.refusal,
       reasons: verdict.reasons,
       errors: verdict.errors,
+      shadow: shadowOf(verdict.shadow),
       principal: { id, tenant, roles, groups, attributes: attributes as JsonObject },
       call: { server: server.id, action, target: leaf.name, arguments: request.arguments },
       policies,
-      otherPolicies: Object.keys(content.sources.policies).length - (slice?.call.length ?? 0),
+      otherPolicies:
+        Object.keys(content.sources.policies).length -
+        (slice === undefined ? 0 : slice.call.length + slice.shadow.length),
       context: query?.context,
       facts: query === undefined ? [] : (slice?.derivations ?? []).map((item) => factOf(item, query)),
       transforms: transformsOf(content, action),
@@ -55,6 +61,16 @@ export async function explainCall(content: BundleContent, request: ExplainReques
   } finally {
     evaluator.dispose();
   }
+}
+
+function shadowNames(shadow: ShadowDecision | undefined): readonly string[] {
+  return shadow === undefined ? [] : [...shadow.reasons, ...shadow.errors.map(({ policy }) => policy)];
+}
+
+function shadowOf(shadow: ShadowDecision | undefined): Explanation["shadow"] {
+  if (shadow === undefined) return undefined;
+  const { effect, reasons, errors } = shadow;
+  return { decision: effect, reasons, errors };
 }
 
 function factOf(derivation: Derivation, query: DecisionQuery): ExplainedFact {

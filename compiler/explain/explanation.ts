@@ -29,13 +29,15 @@ export interface ExplainedClause {
 export interface ExplainedPolicy {
   readonly id: string;
   readonly effect: "permit" | "forbid";
+  /** `shadow`: decided and recorded, not enforced. */
+  readonly mode: "enforce" | "shadow";
   readonly at: PolicyPlace | undefined;
   /** What the author states. */
   readonly reason: string | undefined;
   readonly outcome: "satisfied" | "not-satisfied" | "error";
   /** The engine's message for an error. */
   readonly error: string | undefined;
-  /** True for the policies that made the decision. */
+  /** True for the policies that made the decision, or in shadow mode the shadow decision. */
   readonly isDetermining: boolean;
   readonly clauses: readonly ExplainedClause[];
 }
@@ -66,6 +68,14 @@ export interface Explanation {
   /** Determining policies, sorted. */
   readonly reasons: readonly string[];
   readonly errors: readonly { readonly policy: string; readonly message: string }[];
+  /** What enforcing the policies in shadow mode would decide; undefined where none can apply. */
+  readonly shadow:
+    | {
+        readonly decision: "allow" | "deny";
+        readonly reasons: readonly string[];
+        readonly errors: readonly { readonly policy: string; readonly message: string }[];
+      }
+    | undefined;
   readonly principal: JsonObject;
   readonly call: {
     readonly server: string;

@@ -25,18 +25,43 @@ interface Answers {
   readonly errors: ReadonlyMap<string, string>;
 }
 
-/** Every policy of the slice with its outcome, in the order of the slice. */
-export async function probePolicies(
+/**
+ * Every policy in shadow mode with its outcome, in the order of the slice. Where a fact that they read has no value,
+ * each is an error that says so.
+ */
+export async function probeShadowPolicies(
   content: BundleContent,
   slice: Slice,
   query: DecisionQuery,
   determining: ReadonlySet<string>,
 ): Promise<readonly ExplainedPolicy[]> {
+  if (slice.shadow.length === 0) return [];
+  const { schema, derivations } = slice.shadowFacts ?? { schema: slice.schema, derivations: [] };
+  const asked: Slice = {
+    ...slice,
+    ...{ schema, call: slice.shadow, derivations: [...slice.derivations, ...derivations] },
+  };
+  const { shadow } = query;
+  const context = shadow?.ok === true ? shadow.context : query.context;
+  const policies = await probePolicies(content, asked, { ...query, context }, determining, "shadow");
+  if (shadow?.ok !== false) return policies;
+  const error = `a fact has no value: ${shadow.detail}`;
+  return policies.map((policy) => ({ ...policy, outcome: "error", error, clauses: [] }));
+}
+
+/** Every enforced policy of the slice with its outcome, in the order of the slice. */
+export async function probePolicies(
+  content: BundleContent,
+  slice: Slice,
+  query: DecisionQuery,
+  determining: ReadonlySet<string>,
+  mode: ExplainedPolicy["mode"] = "enforce",
+): Promise<readonly ExplainedPolicy[]> {
   await prepareCedar();
   const probes = new Map<string, PolicyEst>();
   const policies = probed(content, slice, slice.derivations, probes);
   const answers = await ask(content, slice, query, probes);
-  return policies.map((policy) => explained(content, policy, answers, determining));
+  return policies.map((policy) => ({ ...explained(content, policy, answers, determining), mode }));
 }
 
 function probed(
@@ -73,7 +98,7 @@ async function ask(
   const section = {
     residuals,
     schemas: content.policies.schemas,
-    slices: [{ ...slice, call, visibility: [] }],
+    slices: [{ ...slice, call, visibility: [], shadow: [] }],
   };
   const pdp = await createCedarPdp(section, content.registry);
   try {
@@ -99,7 +124,7 @@ function explained(
   policy: ProbedPolicy,
   answers: Answers,
   determining: ReadonlySet<string>,
-): ExplainedPolicy {
+): Omit<ExplainedPolicy, "mode"> {
   const { id, effect, whole } = policy;
   const source = Object.hasOwn(content.sources.policies, id) ? content.sources.policies[id] : undefined;
   const error = answers.errors.get(whole);

@@ -41,7 +41,20 @@ function decisionLines(explanation: Explanation, pen: Pen): readonly string[] {
     `  caller     ${pen.safe(callerText(principal))}`,
     `  arguments  ${pen.safe(JSON.stringify(call.arguments))}`,
   ];
-  return [...lines, ...becauseLines(explanation, pen)];
+  return [...lines, ...becauseLines(explanation, pen), ...shadowLines(explanation, pen)];
+}
+
+/** What would change were the policies in shadow mode enforced. */
+function shadowLines({ shadow, policies, decision }: Explanation, pen: Pen): readonly string[] {
+  if (shadow === undefined) return [];
+  const verdict = shadow.decision === decision ? "the same" : shadow.decision.toUpperCase();
+  const ids = new Set([...shadow.reasons, ...shadow.errors.map(({ policy }) => policy)]);
+  const named = [...ids].map((id) => `${id}${place(policies.find((policy) => policy.id === id))}`);
+  const by = named.length === 0 ? "" : `, by ${named.join(", ")}`;
+  const errors = shadow.errors.map(({ policy, message }) =>
+    pen.safe(`             ${policy} cannot be evaluated: ${message}; that would deny`),
+  );
+  return [pen.safe(`  in shadow  ${verdict}${by}`), ...errors];
 }
 
 function callerText(principal: JsonObject): string {
@@ -114,7 +127,8 @@ function onePolicy(policy: ExplainedPolicy, pen: Pen): readonly string[] {
   const outcome = policy.outcome === "not-satisfied" ? "does not apply" : policyOutcome(policy);
   const style =
     policy.outcome === "satisfied" && policy.effect === "forbid" ? "red" : POLICY_STYLE[policy.outcome];
-  const head = `  ${policy.effect.padEnd(6)} ${pen.safe(policy.id)}${pen.paint("dim", place(policy))}`;
+  const mode = policy.mode === "shadow" ? pen.paint("yellow", "  [shadow, not enforced]") : "";
+  const head = `  ${policy.effect.padEnd(6)} ${pen.safe(policy.id)}${pen.paint("dim", place(policy))}${mode}`;
   return [
     `${head}  ${pen.paint(style, outcome)}`,
     ...policy.clauses.flatMap((clause) => clauseLines(clause, pen)),

@@ -32,6 +32,8 @@ export interface CallExpectation {
   readonly reasons: readonly string[] | undefined;
   /** Exact number of evaluation errors. */
   readonly errors: number | undefined;
+  /** What the decision would be were the documents in shadow mode enforced. */
+  readonly shadow: "allow" | "deny" | undefined;
   readonly at: SourceSpan;
 }
 

@@ -47,6 +47,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   leaf: "definition",
   limit: "limit",
   pin: "pin of",
+  "policy-mode": "mode of",
   route: "route",
   server: "server",
   transforms: "transforms of",

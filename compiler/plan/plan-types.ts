@@ -42,6 +42,7 @@ export type StructuralChangeKind =
   | "limit-changed"
   | "limit-removed"
   | "pin-changed"
+  | "policy-mode-changed"
   | "route-added"
   | "route-changed"
   | "route-removed"

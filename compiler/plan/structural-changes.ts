@@ -23,6 +23,7 @@ export function structuralChanges(base: BundleContent, head: BundleContent): rea
     ...compare({ added: "route-added", changed: "route-changed", removed: "route-removed" }, routes),
     ...compare({ added: "issuer-added", changed: "issuer-changed", removed: "issuer-removed" }, issuers),
     ...compare({ added: "limit-added", changed: "limit-changed", removed: "limit-removed" }, limits),
+    ...modeChanges(base, head),
     ...transformChanges(base, head),
   ];
   return changes.sort((a, b) => order(a.kind, b.kind) || order(a.subject, b.subject));
@@ -119,6 +120,20 @@ function perEnvironment(
 
 function limits(content: BundleContent): Table {
   return new Map(content.limits.limits.map(({ id, ...rest }) => [id, asObject(rest)]));
+}
+
+/** Policies of both sides that are enforced on one and in shadow mode on the other. */
+function modeChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
+  const kind = "policy-mode-changed";
+  const before = modes(base);
+  const after = modes(head);
+  const both = (table: Table): Table => new Map([...table].filter(([id]) => before.has(id) && after.has(id)));
+  return compareTables({ added: kind, changed: kind, removed: kind }, both(before), both(after));
+}
+
+function modes(content: BundleContent): Table {
+  const { policies } = content.sources;
+  return new Map(Object.entries(policies).map(([id, { mode = "enforce" }]) => [id, { mode }]));
 }
 
 function transformChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {

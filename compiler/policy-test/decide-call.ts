@@ -1,7 +1,7 @@
 // One call, decided as the gateway decides it: arguments, then the caller's attributes, then the policies.
 import type { LeafAction, PolicyId, PrincipalFacts, RequestFacts } from "#bundle";
 import { UNKNOWN_REQUEST } from "#pdp";
-import type { DecisionQuery, Evaluator, PolicyEvaluationError } from "#pdp";
+import type { DecisionQuery, Evaluator, PolicyEvaluationError, ShadowDecision } from "#pdp";
 import type { JsonObject } from "#std";
 
 /** Longest time for one call; only long SQL takes more than a millisecond. */
@@ -25,6 +25,8 @@ export interface CallVerdict {
   readonly reasons: readonly PolicyId[];
   readonly errors: readonly PolicyEvaluationError[];
   readonly refusal: CallRefusal | undefined;
+  /** What enforcing the policies in shadow mode would decide; absent where there are none or the call was refused. */
+  readonly shadow: ShadowDecision | undefined;
   /** What the policies were asked; absent where the arguments were refused. */
   readonly query: DecisionQuery | undefined;
 }
@@ -38,7 +40,7 @@ export interface Caller {
 }
 
 function refused(code: CallRefusal["code"], detail: string, query?: DecisionQuery): CallVerdict {
-  return { effect: "deny", reasons: [], errors: [], refusal: { code, detail }, query };
+  return { effect: "deny", reasons: [], errors: [], refusal: { code, detail }, shadow: undefined, query };
 }
 
 /** Decides one call. Rejects only with the reason of `signal`, which bounds it; five seconds where there is none. */
@@ -59,6 +61,6 @@ export async function decideCall(
   if (missingAttributes.length > 0) {
     return refused("PRINCIPAL_ATTRIBUTE_MISSING", missingAttributes.join(", "), prepared.query);
   }
-  const { effect, reasons, errors } = evaluator.decide(prepared.query);
-  return { effect, reasons, errors, refusal: undefined, query: prepared.query };
+  const { effect, reasons, errors, shadow } = evaluator.decide(prepared.query);
+  return { effect, reasons, errors, refusal: undefined, shadow, query: prepared.query };
 }

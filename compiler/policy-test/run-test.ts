@@ -70,7 +70,7 @@ function checkCell(bench: TestBench, test: MatrixTest, cell: Cell): readonly Tes
   }
   const expectation = test.expect.get(call.name);
   if (expectation === undefined) return failures;
-  const { at, reasons, errors } = expectation;
+  const { at, reasons, errors, shadow } = expectation;
   const missing = (reasons ?? []).filter((id) => !verdict.reasons.includes(id));
   if (missing.length > 0) {
     const wanted = `${missing.join(", ")} among the reasons`;
@@ -79,6 +79,15 @@ function checkCell(bench: TestBench, test: MatrixTest, cell: Cell): readonly Tes
   if (errors !== undefined && verdict.errors.length !== errors) {
     const actual = `${count(verdict.errors.length)}: ${describe(verdict)}`;
     failures.push({ kind: "failure", at, subject, expected: count(errors), actual, policies });
+  }
+  // What no policy in shadow mode bears on would stay as it is.
+  const would = verdict.shadow ?? verdict;
+  if (shadow !== undefined && would.effect !== shadow) {
+    const shown = { ...verdict, ...would };
+    const actual = `${describe(shown)} in shadow mode`;
+    const by = decidingPolicies(bench.content, shown);
+    const expected = `${shadow} in shadow mode`;
+    failures.push({ kind: "failure", at, subject, expected, actual, policies: by });
   }
   return failures;
 }
