@@ -7,6 +7,7 @@ import { missingTest } from "./missing-test.ts";
 import { notGranted } from "./not-granted.ts";
 import { expectedReasons } from "./expected-reasons.ts";
 import { secretLiteral } from "./secret-literal.ts";
+import { suspiciousPin } from "./suspicious-pin.ts";
 import { unroutedServer } from "./unrouted-server.ts";
 import { unusedIssuer } from "./unused-issuer.ts";
 
@@ -18,6 +19,7 @@ export const RULES: readonly CheckRule[] = [
   exposureConflict,
   grantDenied,
   notGranted,
+  suspiciousPin,
   unroutedServer,
   unusedIssuer,
   expectedReasons,

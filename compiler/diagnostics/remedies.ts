@@ -14,8 +14,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_DUPLICATE_ID: "Report it as a bug.",
   CEDAR_ENGINE: "Simplify the policy, and report it with the text.",
   CEDAR_HIDDEN_CHARACTER: "Remove it. Inside a string write it as `\\u{200b}`.",
-  CEDAR_MATCHES_ARGUMENT: "Write the pattern in place.",
-  CEDAR_MATCHES_RECEIVER: "Name the attribute directly.",
+  CEDAR_METHOD_ARGUMENT: "Write the pattern of `.matches` in place; the other methods take nothing.",
+  CEDAR_METHOD_RECEIVER: "Name the attribute directly.",
   CEDAR_MIXED_SCRIPT: "Write the word in one script.",
   CEDAR_NEVER_APPLIES: "Correct the scope. A forbid that never applies protects nothing.",
   CEDAR_NUMBER_RANGE: "Use a smaller literal.",
@@ -23,14 +23,19 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_OPTIONAL_ATTRIBUTE: "Test it first: `context.arguments has limit && context.arguments.limit > 10`.",
   CEDAR_REGEX_ALWAYS_TRUE: "Anchor it with `^` and `$`.",
   CEDAR_REGEX_INVALID: "Write several conditions instead of look-around; use smaller repeat counts.",
+  CEDAR_REGEX_PATH: 'Write `.path().normalized like "/srv/public/*"`, or `within` in YAML.',
   CEDAR_REGEX_PREFIX: "Leave `.*` out, or anchor what must come first.",
-  CEDAR_REGEX_SQL:
-    "Add `constraints: { sql.query: { operations: [SELECT] } }`, which asks an SQL parser. The warning stays, as a reminder that the constraint is what decides.",
+  CEDAR_REGEX_SQL: "Add `constraints: { sql.query: { operations: [SELECT] } }`, which asks an SQL parser.",
   CEDAR_REGEX_UNANCHORED:
     "Anchor it with `^`, and with `$` where the rest matters. Where it may stand anywhere, say so: `^(?s:.)*project = OPS`.",
-  CEDAR_RESERVED_NAME: "Use `.matches`, or `constraints.operations`; rename your own attribute.",
+  CEDAR_REGEX_URL: 'Write `.url().host == "example.com"`, or `host` in YAML.',
+  CEDAR_RESERVED_NAME:
+    "Use a method such as `.matches`, or `constraints.operations`; rename your own attribute.",
+  CEDAR_SQL_UNDECLARED: "Declare the argument under `sql` in the server document.",
   CEDAR_SYNTAX: "Follow the position and the message, which are the Cedar engine's own.",
   CEDAR_TEMPLATE: "Write the role or user into the scope, one policy for each.",
+  CEDAR_TENANT_ESCAPE:
+    "Name a role, group or user of the tenant without a prefix, and only its servers. What concerns another tenant belongs in its own documents, or in the platform's.",
   CEDAR_TOO_DEEP:
     'Use a set: `["a", "b"].contains(context.target)`, or `action in [Action::"tools/call", Action::"prompts/get"]`.',
   CEDAR_TOO_LARGE: "Name targets in a set, or split the policy.",
@@ -41,7 +46,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
     '`context.target == "jira.search" && context.arguments.jql == "x"`; for `principal`, map a claim in identity.yaml.',
   CEDAR_UNKNOWN_ENTITY: "Correct or declare the name.",
   CEDAR_UNKNOWN_ENTITY_TYPE: "Correct the type.",
-  CEDAR_UNKNOWN_FUNCTION: "Use Cedar's own functions, or `.matches`.",
+  CEDAR_UNKNOWN_FUNCTION: "Use Cedar's own functions, or the methods of docs/policy-language.md#methods.",
   CEDAR_UNKNOWN_MODE: 'Write `@mode("shadow")`, or leave the annotation out.',
   CEDAR_UNKNOWN_TARGET: "Correct the name, or pin the server that has it.",
   CONSTRAINT_WITHOUT_PERMIT: "Add a permit. A constraint never grants.",
@@ -78,6 +83,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
     "Read the text in the pin file; if it is an attack, remove the server and tell its owner.",
   PROJECT_MISSING: "Name the right directory, or start one with `aegis init`.",
   PUBLIC_URL_MISSING: "Write the origin under which clients reach the gateway.",
+  RESOURCE_PATTERN_INVALID:
+    "Write the URI as the server spells it, in canonical form, with `*` or `**` in its path only.",
   ROLE_UNKNOWN: "Correct it, or declare it under `roles`.",
   ROUTE_DUPLICATE: "Give each its own path.",
   SCHEMA_DIALECT_UNSUPPORTED: "Ask the server's owner; until then its tool cannot be pinned.",
@@ -93,6 +100,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   SCHEMA_REF_UNRESOLVED: "On the server's side.",
   SCHEMA_ROOT_NOT_OBJECT: "On the server's side.",
   SCHEMA_TOO_LARGE: "A smaller schema, on the server's side.",
+  SCOPE_EMPTY: "Correct the labels or tiers, or remove them.",
   SECRET_LITERAL:
     "Revoke the credential, since it is in the history, and refer to secrets from the gateway's configuration.",
   SERVER_UNKNOWN: "Correct the name. It is `metadata.name` of the server, not the file name.",
@@ -113,12 +121,13 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   TEST_NAME_UNKNOWN: "Correct the name.",
   TEST_PRINCIPAL_INVALID: "Map the claim in identity.yaml, or correct the fixture.",
   TRANSFORM_BREAKS_SCHEMA:
-    "Redact another value, or accept it knowingly. (Above, 0 is not above `exclusiveMinimum`, so the server refuses the call.)",
+    "Transform another value, or use a verb that leaves an allowed one, such as `replace`.",
+  TRANSFORM_CONFLICT: "Delete one of them.",
   TRANSFORM_PATH_IMPOSSIBLE: "Take the suggestion.",
   TRANSFORM_PATH_INVALID: "Name each path.",
   TRANSFORM_PATH_UNDECLARED: "Nothing, if the path is right. Test it.",
   TRANSFORM_ROOT_UNKNOWN: "`$.response.assignee.email`.",
-  TRANSFORM_SCHEMA_UNUSABLE: "On the server's side. Test the redaction.",
+  TRANSFORM_SCHEMA_UNUSABLE: "On the server's side. Test the transform.",
   TRANSPORT_INVALID: "A program is a logical name; `programs` of gateway.json says what it runs.",
   YAML_INVALID: "Write values out; quote what is text.",
 };

@@ -4,7 +4,12 @@ import type { Diagnostic } from "../diagnostics/index.ts";
 
 const PIN_FILE = /^registry\/pins\/(.+)\.json$/u;
 /** Findings that make a pin file, or an entry of it, unreadable. */
-const UNREADABLE: ReadonlySet<string> = new Set(["PIN_INVALID", "SOURCE_ENCODING", "SOURCE_LIMIT", "SOURCE_UNSAFE"]);
+const UNREADABLE: ReadonlySet<string> = new Set([
+  "PIN_INVALID",
+  "SOURCE_ENCODING",
+  "SOURCE_LIMIT",
+  "SOURCE_UNSAFE",
+]);
 /** Findings that follow from names, arguments or actions that are not pinned. */
 const CONSEQUENCES: ReadonlySet<string> = new Set([
   "ARGUMENT_UNKNOWN",
