@@ -21,8 +21,8 @@ export function registerDiff(program: Command, host: CommandHost): void {
     .argument("<after>", "the same")
     .summary("Show what differs between two bundles.")
     .description(
-      "Show what differs between two bundles, section by section. What it compares it does not trust:\n" +
-        "see `aegis verify`. For what the differences do to decisions see `aegis plan`.",
+      "Show what differs between two bundles, section by section. It trusts neither:\n" +
+        "see `aegis verify`. What they do to decisions is shown by `aegis plan`.",
     )
     .option("--dir <dir>", "policy repository that Git references are about", ".")
     .option("--detailed-exitcode", `exit ${EXIT.changes} where the bundles differ`)

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
-import { compile, gitWorkspace } from "#compiler";
+import { compile, gitWorkspace, showHidden } from "#compiler";
 import { cosignRelease, openTrustRoot, releaseBundle, rollbackTo } from "#release";
 import type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "#release";
 import { CliError } from "../output/cli-error.ts";
@@ -49,8 +49,9 @@ export function registerRelease(program: Command, host: CommandHost): void {
   )
     .summary("Sign a bundle as the next release of a channel.")
     .description(
-      "Sign a bundle as the next release of a channel. Of two at once one loses, with exit 6.\n" +
-        "Below the threshold the statement waits in the channel; run it again without a file to co-sign.",
+      "Sign a bundle as the next release of a channel. Of two at once one loses: exit 6.\n" +
+        "Below the threshold the statement waits in the channel; run it again without a\n" +
+        "file to co-sign.",
     )
     .action(
       host.action(async (file: string | undefined, options: ReleaseOptions) => {
@@ -164,10 +165,21 @@ function report(outcome: ReleaseOutcome, options: ReleaseOptions, host: CommandH
   }
   const state = published ? "" : "pending ";
   host.io.out(`${state}${statement.channel} sequence ${statement.sequence}  ${statement.digest}\n`);
+  for (const line of recordedLines(statement)) host.io.err(`${line}\n`);
   host.io.err(
     published
       ? `expires ${statement.expiresAt}\n`
       : "not published: more signatures are needed. Run `aegis release` without a file and with the next --key.\n",
   );
   return EXIT.ok;
+}
+
+/** What the statement vouches for besides the bundle. */
+function recordedLines({ source, plan, tests }: ReleaseOutcome["statement"]): readonly string[] {
+  return [
+    ...(source === undefined ? [] : [`source  ${source.commit.slice(0, 12)} of ${showHidden(source.repo)}`]),
+    ...(plan === undefined ? [] : [`plan    ${plan.digest}`]),
+    ...(tests === undefined ? [] : [`tests   ${tests.passed} passed, ${tests.failed} failed`]),
+    ...(tests === undefined || tests.failed === 0 ? [] : ["warning: the recorded test report has failures"]),
+  ];
 }

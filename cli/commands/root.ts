@@ -67,8 +67,8 @@ export function registerRoot(program: Command, host: CommandHost): void {
   withSignerOptions(root.command("rotate"), "root")
     .summary("Make the next root from the current one.")
     .description(
-      "Make the next root from the current one. It needs the thresholds of both: where signatures are missing,\n" +
-        "run the same command again with the next --key.",
+      "Make the next root from the current one. It needs the thresholds of both: where\n" +
+        "signatures are missing, run the same command again with the next --key.",
     )
     .requiredOption("--root <root.json>", "current root")
     .addOption(repeatableOption("--add-root-key <file>", "key to add to the root role"))

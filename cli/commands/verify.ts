@@ -24,8 +24,8 @@ export function registerVerify(program: Command, host: CommandHost): void {
     .argument("<channel dir | file.aegis>", "what to verify")
     .summary("Verify a release as a gateway would.")
     .description(
-      "Verify a channel as a gateway would: signatures, thresholds, expiry, bundle. Exit 6 where it would be refused.\n" +
-        "Of a file alone, only that the bundle is whole.",
+      "Verify a channel as a gateway would: signatures, thresholds, expiry, bundle.\n" +
+        "Exit 6 where it would be refused. Of a file alone, only that the bundle is whole.",
     )
     .option("--root <root.json>", "root of trust (needed for a channel)")
     .option("--root-sha256 <hex>", "pin of the root, as in gateway.json")

@@ -4,6 +4,7 @@ import { DIFF_SECTIONS } from "#release";
 import type { BundleChange, BundleDiff, DiffSection, MemberChange, ResidualChange } from "#release";
 import { paint, plural } from "./io.ts";
 import type { Style } from "./io.ts";
+import { wrapText } from "./wrap-text.ts";
 
 const WIDTH = 80;
 /** Changes of one section that are shown; JSON has all. */
@@ -56,7 +57,7 @@ function changeLines(change: BundleChange, color: boolean): readonly string[] {
   const effect = change.effect === undefined ? "" : `${change.effect} `;
   const { source } = change;
   const place = source === undefined ? [] : [`${safe(source.file)}:${source.line}:${source.column}`];
-  const [subject = "", ...rest] = wrap(`${effect}${safe(change.subject)}`, WIDTH - 6).split("\n");
+  const [subject = "", ...rest] = wrapText(`${effect}${safe(change.subject)}`, WIDTH - 6);
   // What came or went as a whole is told by its name; its content is in the JSON.
   const members = change.what === "changed" || change.section === "definitions" ? change.members : [];
   return [
@@ -141,20 +142,7 @@ function summary({ changes }: BundleDiff): string {
     return amount === 0 ? [] : [`${TITLES[section]} ${amount}`];
   });
   if (parts.length === 0) return "The bytes differ, and no part of the content does.";
-  return wrap(`${plural(changes.length, "difference")}: ${parts.join(", ")}.`, WIDTH);
-}
-
-/** Breaks at blanks only: a path or an id stays in one piece, also where it is longer than the line. */
-function wrap(text: string, width: number): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].join("\n");
+  return wrapText(`${plural(changes.length, "difference")}: ${parts.join(", ")}.`, WIDTH).join("\n");
 }
 
 const safe = showHidden;

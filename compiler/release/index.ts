@@ -4,6 +4,8 @@ export type { ChannelDirectory } from "./channel-directory.ts";
 export { DIFF_FORMAT_VERSION, DIFF_SECTIONS, diffBundles, diffSide } from "./diff-bundles.ts";
 export type { BundleDiff, DiffSide } from "./diff-bundles.ts";
 export type { BundleChange, DiffSection, MemberChange, ResidualChange } from "./diff-tables.ts";
+export { inspectDocument, isDocument } from "./inspect-document.ts";
+export type { RootReport, SignatureReport, StatementReport } from "./inspect-document.ts";
 export { inspectBundle } from "./inspect.ts";
 export type { BundleReport } from "./inspect.ts";
 export { splitCommand } from "./command-words.ts";
