@@ -98,10 +98,10 @@ export function createTokenVerifier(
       const issuer = chooseIssuer(known, claimedIssuer(token), route);
       const key = PrincipalCache.key(token, route.resource);
       const cached = cache.get(key, nowMs);
-      if (cached !== undefined) return cached;
+      if (cached !== undefined) return ofTenant(cached, route);
       const principal = await verifyToken(token, issuer, route, nowMs, signal);
       cache.set(key, principal, nowMs);
-      return principal;
+      return ofTenant(principal, route);
     },
   };
 }
@@ -110,10 +110,16 @@ function chooseIssuer(known: ReadonlyMap<string, Issuer>, claimed: string, route
   const issuer = route.issuers.includes(claimed) ? known.get(claimed) : undefined;
   if (issuer === undefined)
     throw new AegisError("AUTHN_ISSUER_UNKNOWN", "the issuer is not accepted at this endpoint");
-  if (issuer.entry.tenant !== route.tenant) {
+  if (issuer.entry.tenantOf === undefined && issuer.entry.tenant !== route.tenant) {
     throw new AegisError("AUTHN_TENANT_MISMATCH", "the issuer vouches for another tenant");
   }
   return issuer;
+}
+
+/** Where a claim says the tenant, only the verified token does. */
+function ofTenant(principal: Principal, route: RouteEntry): Principal {
+  if (principal.facts.tenant === route.tenant) return principal;
+  throw new AegisError("AUTHN_TENANT_MISMATCH", "the caller belongs to another tenant");
 }
 
 async function verifyToken(

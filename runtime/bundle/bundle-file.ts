@@ -36,6 +36,7 @@ import {
   transformsSection,
   vectorsSection,
 } from "./section-decoders.ts";
+import { DEFAULT_TENANT } from "./sections.ts";
 import type { BundleContent, Digest } from "./sections.ts";
 
 /** Longest the event loop is held while a bundle is decoded in turns, one large parse aside. */
@@ -277,6 +278,7 @@ function requiredFeatures(content: BundleContent): readonly string[] {
     ["shadow-mode/1", slices.some((slice) => slice.shadow.length > 0)],
     ["redact/1", content.transforms.transforms.length > 0],
     ["limits-sliding-window/1", content.limits.limits.length > 0],
+    ["tenants/1", slices.some((slice) => slice.tenant !== DEFAULT_TENANT)],
   ];
   return needs.filter(([, needed]) => needed).map(([feature]) => feature);
 }

@@ -27,6 +27,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "shadow-mode/1",
   "redact/1",
   "limits-sliding-window/1",
+  "tenants/1",
 ]);
 
 /** A bundle is held in memory twice while it is verified; above this a gateway of the default size is at risk. */

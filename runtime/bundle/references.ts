@@ -34,7 +34,8 @@ export function* checkReferences(content: BundleContent): Generator<undefined, v
   }
   const transformed = new Set<string>();
   for (const transform of content.transforms.transforms) {
-    addUnique(transformed, transform.action, "transforms.json: action");
+    const { tenant, action } = transform;
+    addUnique(transformed, JSON.stringify([tenant, action]), "transforms.json: entry");
     mustResolve(actions.has(transform.action), `transforms.json: action ${transform.action}`);
   }
   for (const vector of content.vectors.vectors) {

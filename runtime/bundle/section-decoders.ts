@@ -108,7 +108,7 @@ const leaf = closedObject<LeafEntry>(
     argumentsProgram: schemaProgram,
     paramHeaders: listOf(paramHeader),
   },
-  {},
+  { tenants: names },
 );
 
 const server = closedObject<ServerEntry>(
@@ -205,7 +205,7 @@ const slice = closedObject<Slice>(
     shadow: listOf(slicePolicy),
     derivations: listOf(derivation),
   },
-  { shadowFacts },
+  { shadowFacts, argumentsProgram: schemaProgram },
 );
 
 const policyOutline = closedObject<Omit<PolicySection, "slices"> & { readonly slices: readonly JsonValue[] }>(

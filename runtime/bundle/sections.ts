@@ -81,6 +81,8 @@ export interface LeafEntry {
   /** Program that validates and projects the arguments. */
   readonly argumentsProgram: SchemaProgram;
   readonly paramHeaders: readonly ParamHeader[];
+  /** Of a resource rule: whose callers it exists for; absent = every tenant's. */
+  readonly tenants?: readonly TenantId[];
 }
 
 export interface ServerEntry {
@@ -251,6 +253,8 @@ export interface Slice {
   readonly derivations: readonly Derivation[];
   /** What only the policies in shadow mode read; absent = nothing. The enforced decision never depends on it. */
   readonly shadowFacts?: ShadowFacts;
+  /** Projects the arguments of this tenant's calls, where its own policies read more of them; absent = the leaf's. */
+  readonly argumentsProgram?: SchemaProgram;
 }
 
 /** What a shadow decision needs beside what the enforced one has. */

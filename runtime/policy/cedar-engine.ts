@@ -12,7 +12,7 @@ import type {
 } from "#bundle";
 import { TrustError } from "#errors";
 import type { JsonObject } from "#std";
-import { isCedarSafe, principalEntity, serverEntity } from "./cedar-request.ts";
+import { isCedarSafe, principalEntity, serverEntity, tenantsOf } from "./cedar-request.ts";
 import type { CedarEntity } from "./cedar-request.ts";
 import { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
 import type { CedarInstance } from "./cedar-instance.ts";
@@ -79,6 +79,7 @@ export async function createCedarPdp(
 
 class CedarPdp {
   readonly #policies: PolicySection;
+  readonly #tenants: ReadonlySet<TenantId>;
   readonly #slices: ReadonlyMap<string, PreparedSlice>;
   readonly #createInstance: () => CedarInstance;
   #engine: Engine | undefined;
@@ -90,6 +91,7 @@ class CedarPdp {
     createInstance: () => CedarInstance,
   ) {
     this.#policies = policies;
+    this.#tenants = tenantsOf(policies.slices);
     this.#slices = slices;
     this.#createInstance = createInstance;
     this.#engine = newEngine(createInstance);
@@ -123,7 +125,7 @@ class CedarPdp {
     const slice = this.#slices.get(sliceKey(query.tenant, query.action));
     if (slice === undefined) return denial([]);
     if (slice.server.uid.id !== query.server) return engineFault("the server does not offer this action");
-    const principal = principalEntity(query.principal, slice.schema);
+    const principal = principalEntity(query.principal, slice.schema, this.#tenants);
     if (principal === undefined || !isCedarSafe(principal) || !isCedarSafe(query.context)) {
       return engineFault("the request cannot be represented for the policy engine");
     }

@@ -1,7 +1,7 @@
 // The caller and the server as Cedar entities, and the check that nothing reaches the engine that makes it throw:
 // a throwing call leaks wasm stack, and some 1,400 of them kill an instance.
 import { DEFAULT_TENANT } from "#bundle";
-import type { EntityRef, PrincipalFacts, ServerEntry, TenantId } from "#bundle";
+import type { EntityRef, PrincipalFacts, ServerEntry, Slice, TenantId } from "#bundle";
 import { isRawNumber } from "#std";
 import type { JsonValue } from "#std";
 import type { SchemaView } from "./schema-view.ts";
@@ -19,17 +19,38 @@ const maxContextValues = 200_000;
 /** Roles and groups of one caller. Cedar computes the hierarchy anew for each call. */
 const maxParents = 1_000;
 
-/** Id of a role or group entity: the default tenant's are bare, another tenant's are `<tenant>/<name>`. */
+/** Entity types whose ids belong to a tenant. */
+export const TENANT_QUALIFIED: ReadonlySet<string> = new Set(["Agent", "Group", "Role", "User"]);
+
+/** Id of a role, group or caller: the default tenant's are bare, another tenant's are `<tenant>/<name>`. */
 export function qualifiedId(tenant: TenantId, name: string): string {
   return tenant === DEFAULT_TENANT ? name : `${tenant}/${name}`;
 }
 
+/** Tenants of a bundle's slices, without the default one. */
+export function tenantsOf(slices: readonly Pick<Slice, "tenant">[]): ReadonlySet<TenantId> {
+  return new Set(slices.map((slice) => slice.tenant).filter((tenant) => tenant !== DEFAULT_TENANT));
+}
+
+/** True for a bare name that reads as the qualified name of another tenant: its token must not make it one. */
+function isForged(name: string, tenant: TenantId, tenants: ReadonlySet<TenantId>): boolean {
+  if (tenant !== DEFAULT_TENANT) return false;
+  const slash = name.indexOf("/");
+  return slash !== -1 && tenants.has(name.slice(0, slash));
+}
+
 /**
  * The principal with the attributes and parents that the schema declares. What it does not declare no policy can
- * read, and the engine would refuse the whole request for it. Undefined where the caller has too many parents.
+ * read, and the engine would refuse the whole request for it. A role or group whose name reads as one of another of
+ * `tenants` is left out. Undefined where the caller has too many parents, or is called like one of another tenant.
  */
-export function principalEntity(facts: PrincipalFacts, schema: SchemaView): CedarEntity | undefined {
+export function principalEntity(
+  facts: PrincipalFacts,
+  schema: SchemaView,
+  tenants: ReadonlySet<TenantId>,
+): CedarEntity | undefined {
   if (facts.roles.length + facts.groups.length > maxParents) return undefined;
+  if (isForged(facts.id, facts.tenant, tenants)) return undefined;
   const shape = schema.entity(facts.type);
   const attrs = Object.entries(facts.attributes).filter(([name]) => shape?.attributes.has(name) === true);
   const parents: EntityRef[] =
@@ -37,11 +58,13 @@ export function principalEntity(facts: PrincipalFacts, schema: SchemaView): Ceda
   for (const [type, names] of [["Role", facts.roles] as const, ["Group", facts.groups] as const]) {
     if (shape?.parentTypes.has(type) !== true) continue;
     const known = schema.entity(type)?.enumeration;
-    for (const id of new Set(names.map((name) => qualifiedId(facts.tenant, name)))) {
+    const own = names.filter((name) => !isForged(name, facts.tenant, tenants));
+    for (const id of new Set(own.map((name) => qualifiedId(facts.tenant, name)))) {
       if (known === undefined || known.has(id)) parents.push({ type, id });
     }
   }
-  return { uid: { type: facts.type, id: facts.id }, attrs: Object.fromEntries(attrs), parents };
+  const uid = { type: facts.type, id: qualifiedId(facts.tenant, facts.id) };
+  return { uid, attrs: Object.fromEntries(attrs), parents };
 }
 
 /** The server with the attributes that the schema declares. */

@@ -74,6 +74,8 @@ interface CompiledLeaf {
 
 interface CompiledSlice {
   readonly facts: FactProgram;
+  /** Absent where the slice projects what the leaf does. */
+  readonly program: CompiledProgram | undefined;
   /** What the policies of the slice read of the request itself. */
   readonly request: readonly RequestMember[];
   readonly annotations: ToolAnnotations | undefined;
@@ -203,7 +205,7 @@ function prepareCall(
   slice: CompiledSlice | undefined,
   call: CallInput,
 ): PreparedCall | Promise<PreparedCall> {
-  const projection = validateAndProject(leaf.program, call.arguments);
+  const projection = validateAndProject(slice?.program ?? leaf.program, call.arguments);
   if (!projection.ok) {
     const { code, path, message } = projection;
     return { ok: false, code, detail: path === "" ? message : `${path} ${message}` };
@@ -310,7 +312,8 @@ async function compileSlices(
 ): Promise<ReadonlyMap<string, CompiledSlice>> {
   const matchers = new Map<string, Matcher>();
   const slices = new Map<string, CompiledSlice>();
-  for (const { tenant, action, schema, shadow, shadowFacts, derivations } of content.policies.slices) {
+  for (const slice of content.policies.slices) {
+    const { tenant, action, schema, shadow, shadowFacts, derivations, argumentsProgram } = slice;
     const leaf = leaves.get(action);
     const schemaJson = Object.hasOwn(content.policies.schemas, schema)
       ? content.policies.schemas[schema]
@@ -325,14 +328,22 @@ async function compileSlices(
       leaf === undefined || witness === undefined
         ? undefined
         : visibilityContext(leaf.entry, leaf.server, witness);
+    const program =
+      argumentsProgram === undefined
+        ? undefined
+        : compiledOrInvalid(`arguments of ${tenant} ${action}`, () => compileProgram(argumentsProgram));
     slices.set(sliceKey(tenant, action), {
       facts,
+      program,
       ...members,
       hasShadow: shadow.length > 0,
       shadow:
         shadowFacts === undefined || leaf === undefined
           ? undefined
-          : shadowSlice(content, leaf, shadowFacts, { sql, matchers }),
+          : shadowSlice(content, { ...leaf, program: program ?? leaf.program }, shadowFacts, {
+              sql,
+              matchers,
+            }),
       visibility,
     });
     await turn.pause();

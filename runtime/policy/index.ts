@@ -14,7 +14,7 @@ export { createCedarPdp } from "./cedar-engine.ts";
 export type { CedarPdpOptions } from "./cedar-engine.ts";
 export { createInterpretedPdp } from "./interpreted-engine.ts";
 export type { DecisionDifference, InterpretedPdp, InterpretedPdpOptions } from "./interpreted-engine.ts";
-export { qualifiedId } from "./cedar-request.ts";
+export { qualifiedId, TENANT_QUALIFIED } from "./cedar-request.ts";
 export { ENGINE_FAULT } from "./decisions.ts";
 export { createEvaluator } from "./evaluator.ts";
 export type { CallInput, Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";

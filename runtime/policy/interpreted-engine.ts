@@ -6,7 +6,7 @@ import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { createCedarPdp } from "./cedar-engine.ts";
 import type { CedarPdpOptions } from "./cedar-engine.ts";
-import { principalEntity, serverEntity } from "./cedar-request.ts";
+import { principalEntity, serverEntity, tenantsOf } from "./cedar-request.ts";
 import { engineFault } from "./decisions.ts";
 import { compileSlice } from "./interpreter/compile-slice.ts";
 import type { CompiledSlice } from "./interpreter/compile-slice.ts";
@@ -85,6 +85,7 @@ async function compileSlices(
     registry.servers.flatMap((server) => server.leaves.map((leaf) => [leaf.action, server])),
   );
   const slices = new Map<string, CompiledSlice>();
+  const tenants = tenantsOf(policies.slices);
   for (const slice of policies.slices) {
     await turn.pause();
     const server = servers.get(slice.action);
@@ -93,7 +94,7 @@ async function compileSlices(
     const view = viewSchema(schema);
     const compiled = tryCompile(slice, policies, schema, {
       server: serverEntity(server, view),
-      principalOf: (facts) => principalEntity(facts, view),
+      principalOf: (facts) => principalEntity(facts, view, tenants),
     });
     if (compiled !== undefined) slices.set(sliceKey(slice.tenant, slice.action), compiled);
   }

@@ -69,7 +69,9 @@ function maySee(
     return mayRead(session, snapshot, route, uri);
   }
   // Free text that belongs to no call could carry a value that a transform removes from some call's result.
-  return !route.server.entry.leaves.some((leaf) => snapshot.transforms.has(leaf.action));
+  return !route.server.entry.leaves.some(
+    (leaf) => snapshot.transformFor(route.entry.tenant, leaf.action) !== undefined,
+  );
 }
 
 /** Whether the session's caller could read the resource now; a decision that cannot be made at once is a no. */

@@ -11,6 +11,8 @@ import type {
   LimitEntry,
   RouteEntry,
   ServerEntry,
+  TenantId,
+  TransformEntry,
 } from "#bundle";
 import { TrustError } from "#errors";
 import { createEvaluator, createInterpretedPdp } from "#pdp";
@@ -18,6 +20,7 @@ import type { DecisionDifference } from "#pdp";
 import { createResourceIndex } from "#resources";
 import type { ResourceIndex } from "#resources";
 import { compileTransform } from "#transform";
+import type { CompiledTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
 import { definitionFor } from "./snapshot.ts";
@@ -62,14 +65,11 @@ export async function buildSnapshot(
   };
   try {
     const routes = buildRoutes(content, environment, release.channel, options, held);
-    const transforms = new Map(
-      content.transforms.transforms.map((entry) => [entry.action, compileTransform(entry)]),
-    );
     return {
       ...release,
       routes,
       evaluator,
-      transforms,
+      transformFor: indexTransforms(content.transforms.transforms),
       limitsFor: indexLimits(content.limits.limits),
       sources: new Map(Object.entries(content.sources.policies)),
       dispose,
@@ -92,8 +92,10 @@ function buildRoutes(
   const routes = new Map<string, Route>();
   for (const entry of environment.routes) {
     const id = onlyServer(entry);
-    const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
-    servers.set(id, server);
+    const key = JSON.stringify([entry.tenant, id]);
+    const server =
+      servers.get(key) ?? bindServer(findServer(content, id), entry.tenant, channel, options, held);
+    servers.set(key, server);
     routes.set(entry.path, { entry, server, verifier });
   }
   return routes;
@@ -114,17 +116,21 @@ function findServer(content: BundleContent, id: string): ServerEntry {
   return server;
 }
 
+/** The server as callers of one tenant see it: without the leaves that another tenant's documents made. */
 function bindServer(
-  entry: ServerEntry,
+  whole: ServerEntry,
+  tenant: TenantId,
   channel: string,
   options: SnapshotOptions,
   held: UpstreamBinding[],
 ): RoutedServer {
-  const transport = entry.transports[channel];
+  const transport = whole.transports[channel];
   if (transport === undefined)
-    throw new TrustError("SNAPSHOT_FAULT", `server ${entry.id} has no transport for ${channel}`);
-  const binding = options.bindings.acquire(entry, transport);
+    throw new TrustError("SNAPSHOT_FAULT", `server ${whole.id} has no transport for ${channel}`);
+  const binding = options.bindings.acquire(whole, transport);
   held.push(binding);
+  const leaves = whole.leaves.filter((leaf) => leaf.tenants?.includes(tenant) !== false);
+  const entry: ServerEntry = { ...whole, leaves };
   return {
     entry,
     binding,
@@ -166,16 +172,34 @@ function listsOf(entry: ServerEntry, era: Era): Readonly<Record<ListName, readon
   };
 }
 
-function indexLimits(
-  limits: readonly LimitEntry[],
-): (action: LeafAction | undefined) => readonly LimitEntry[] {
+/** A caller is transformed for by its own tenant's entry alone: that holds the platform's operations too. */
+function indexTransforms(entries: readonly TransformEntry[]): Snapshot["transformFor"] {
+  const byTenant = new Map<TenantId, Map<LeafAction, CompiledTransform>>();
+  for (const entry of entries) {
+    const own = byTenant.get(entry.tenant) ?? new Map<LeafAction, CompiledTransform>();
+    byTenant.set(entry.tenant, own.set(entry.action, compileTransform(entry)));
+  }
+  return (tenant, action) => byTenant.get(tenant)?.get(action);
+}
+
+/** Limits without a tenant count the callers of every tenant, each tenant's by themselves. */
+function indexLimits(limits: readonly LimitEntry[]): Snapshot["limitsFor"] {
+  const known = new Map<TenantId, (action: LeafAction | undefined) => readonly LimitEntry[]>();
+  const general = byAction(limits.filter((limit) => limit.tenant === undefined));
+  for (const tenant of new Set(limits.flatMap((limit) => limit.tenant ?? []))) {
+    known.set(tenant, byAction(limits.filter((limit) => (limit.tenant ?? tenant) === tenant)));
+  }
+  return (tenant, action) => (known.get(tenant) ?? general)(action);
+}
+
+function byAction(limits: readonly LimitEntry[]): (action: LeafAction | undefined) => readonly LimitEntry[] {
   const general = limits.filter((limit) => limit.actions === undefined);
-  const byAction = new Map<LeafAction, readonly LimitEntry[]>();
+  const named = new Map<LeafAction, readonly LimitEntry[]>();
   for (const action of new Set(limits.flatMap((limit) => limit.actions ?? []))) {
-    byAction.set(
+    named.set(
       action,
       limits.filter((limit) => limit.actions === undefined || limit.actions.includes(action)),
     );
   }
-  return (action) => (action === undefined ? general : (byAction.get(action) ?? general));
+  return (action) => (action === undefined ? general : (named.get(action) ?? general));
 }

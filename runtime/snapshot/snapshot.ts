@@ -10,6 +10,7 @@ import type {
   PolicySource,
   RouteEntry,
   ServerEntry,
+  TenantId,
 } from "#bundle";
 import type { Evaluator } from "#pdp";
 import type { ResourceIndex } from "#resources";
@@ -53,9 +54,10 @@ export interface Snapshot {
   readonly hardExpiryMs: number;
   readonly routes: ReadonlyMap<string, Route>;
   readonly evaluator: Evaluator;
-  readonly transforms: ReadonlyMap<LeafAction, CompiledTransform>;
-  /** Limits that apply to a leaf; `limitsFor` of an unknown leaf gives those that apply to all. */
-  readonly limitsFor: (action: LeafAction | undefined) => readonly LimitEntry[];
+  /** What is changed in the exchanges of one tenant's callers; undefined = nothing. */
+  readonly transformFor: (tenant: TenantId, action: LeafAction) => CompiledTransform | undefined;
+  /** Limits that count a tenant's calls of a leaf; of an unknown leaf those that apply to all. */
+  readonly limitsFor: (tenant: TenantId, action: LeafAction | undefined) => readonly LimitEntry[];
   readonly sources: ReadonlyMap<PolicyId, PolicySource>;
   readonly dispose: () => void;
 }

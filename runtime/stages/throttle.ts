@@ -13,7 +13,8 @@ export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<P
     name: "throttle",
     run: (exchange) => {
       const action = exchange.target.kind === "leaf" ? exchange.target.action : undefined;
-      const limits = action === undefined ? [] : exchange.snapshot.limitsFor(action);
+      const { tenant } = exchange.route.entry;
+      const limits = action === undefined ? [] : exchange.snapshot.limitsFor(tenant, action);
       if (limits.length === 0) return proceed({ ...exchange, limitsChecked: 0 });
       const keyed = limits.map((limit) => ({ limit, key: limitKey(limit, exchange) }));
       const outcome = limiter.check(keyed, clock.monotonicMs());
