@@ -16,6 +16,8 @@ export interface LeafContext {
   readonly server: ServerEntry;
   readonly leaf: LeafEntry;
   readonly schema: JsonObject;
+  /** Attributes of the callers that the slice decides. */
+  readonly attributes: readonly AttributeMapping[];
 }
 
 interface Entry {
@@ -26,14 +28,9 @@ interface Entry {
 }
 
 export class ComplaintBook {
-  readonly #attributes: readonly AttributeMapping[];
   readonly #entries = new Map<string, Entry>();
   /** Policies that may hold on at least one leaf. */
   readonly #live = new Set<PolicyId>();
-
-  constructor(attributes: readonly AttributeMapping[]) {
-    this.#attributes = attributes;
-  }
 
   /** Notes that a policy applies on a leaf, with the engine's complaints there. */
   enter(policy: ParsedPolicy, at: LeafContext, complaints: readonly Complaint[]): void {
@@ -75,7 +72,7 @@ export class ComplaintBook {
   #spansOf({ policy, complaint, at }: Entry): readonly CedarSpan[] {
     if (!policy.authored) return [headOf(policy)];
     // The text still has what folded away, so that it needs every fact it ever mentioned.
-    const schema = leafSchema(at.leaf, this.#attributes, policy.derivations);
+    const schema = leafSchema(at.leaf, at.attributes, policy.derivations);
     const ranges = locateComplaint(schema, policy.text, policy.mapped, complaint);
     return ranges.length === 0 ? [headOf(policy)] : ranges.map((range) => policy.spanOf(range));
   }
@@ -96,7 +93,7 @@ export class ComplaintBook {
     if (complaint.code !== "CEDAR_UNKNOWN_ATTRIBUTE" && complaint.code !== "CEDAR_OPTIONAL_ATTRIBUTE")
       return complaint;
     const explained = explainAttribute(complaint, {
-      principal: this.#attributes.map((mapping) => mapping.attribute),
+      principal: at.attributes.map((mapping) => mapping.attribute),
       arguments: argumentNames(leaf),
       leaf: name,
     });

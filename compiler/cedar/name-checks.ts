@@ -1,6 +1,8 @@
 // Names that Cedar itself never questions: a misspelt role, server, action or target is just false, and a forbid with
 // one is a forbid of nothing.
-import type { EntityRef, ServerEntry } from "#bundle";
+import { DEFAULT_TENANT } from "#bundle";
+import type { EntityRef, LeafAction, ServerEntry, ServerId, TenantId } from "#bundle";
+import { TENANT_QUALIFIED } from "#pdp";
 import { closestName } from "#std";
 import { entityLiteral, bodyOf, open, operand, pathOf, scopeEntities, visitExprs } from "./est.ts";
 import type { Expr } from "./est.ts";
@@ -32,13 +34,9 @@ export function nameIndex(servers: readonly ServerEntry[], knownRoles: readonly 
 export function checkNames(policy: ParsedPolicy, names: NameIndex): readonly CedarFinding[] {
   const findings: CedarFinding[] = [];
   const { est } = policy;
-  const entities: EntityRef[] = [est.principal, est.action, est.resource].flatMap(scopeEntities);
+  const entities = entitiesIn(policy);
   const targets: string[] = [];
-  visitExprs(est, (expr) => {
-    const entity = entityLiteral(expr);
-    if (entity !== undefined) entities.push(entity);
-    targets.push(...targetsIn(expr));
-  });
+  visitExprs(est, (expr) => targets.push(...targetsIn(expr)));
   // A forbid of an unknown name forbids nothing, which nobody who wrote it wants.
   const severity: CedarSeverity = est.effect === "forbid" ? "error" : "warning";
   for (const entity of entities) findings.push(...checkEntity(policy, entity, names, severity));
@@ -49,6 +47,60 @@ export function checkNames(policy: ParsedPolicy, names: NameIndex): readonly Ced
     findings.push(finding("CEDAR_UNKNOWN_TARGET", stringSpan(policy, target), message, help, severity));
   }
   return findings;
+}
+
+/** Every entity that the policy names, in its scope and its conditions. */
+function entitiesIn({ est }: ParsedPolicy): readonly EntityRef[] {
+  const entities: EntityRef[] = [est.principal, est.action, est.resource].flatMap(scopeEntities);
+  visitExprs(est, (expr) => {
+    const entity = entityLiteral(expr);
+    if (entity !== undefined) entities.push(entity);
+  });
+  return entities;
+}
+
+/** The tenants as name checks need them. */
+export interface TenantNames {
+  readonly servers: readonly ServerEntry[];
+  readonly tenants?: readonly { readonly id: TenantId; readonly servers: ReadonlySet<ServerId> }[];
+}
+
+/** Findings on entities of another tenant, in any policy, whoever wrote it. */
+export function checkTenantNames(policy: ParsedPolicy, model: TenantNames): readonly CedarFinding[] {
+  const { tenants = [] } = model;
+  if (tenants.length === 0) return [];
+  const known = [DEFAULT_TENANT, ...tenants.map(({ id }) => id)];
+  const own = tenants.find(({ id }) => id === policy.tenant);
+  return entitiesIn(policy).flatMap((entity) => {
+    const fault = own === undefined ? undefined : foreignEntity(entity, own, known, model.servers);
+    if (fault !== undefined) return [finding("CEDAR_TENANT_ESCAPE", entitySpan(policy, entity), fault)];
+    if (entity.type !== "Tenant" || known.includes(entity.id)) return [];
+    const message = `the tenant "${entity.id}" is not declared`;
+    const help = didYouMean(entity.id, new Set(known));
+    return [finding("CEDAR_UNKNOWN_ENTITY", entitySpan(policy, entity), message, help, "error")];
+  });
+}
+
+/** Why a tenant's policy may not name the entity; undefined where it may. */
+function foreignEntity(
+  { type, id }: EntityRef,
+  own: { readonly id: TenantId; readonly servers: ReadonlySet<ServerId> },
+  known: readonly TenantId[],
+  servers: readonly ServerEntry[],
+): string | undefined {
+  if (TENANT_QUALIFIED.has(type)) {
+    const tenant = known.find((item) => id.startsWith(`${item}/`));
+    return tenant === undefined ? undefined : `${type}::"${id}" reads as one of the tenant ${tenant}`;
+  }
+  if (type === "Tenant") return id === own.id ? undefined : `the policy belongs to the tenant ${own.id}`;
+  const owner = type === "Server" ? id : type === "Action" ? serverOf(id, servers) : undefined;
+  if (owner === undefined || own.servers.has(owner)) return undefined;
+  return `the tenant ${own.id} may not use the server "${owner}"`;
+}
+
+/** The server of a leaf's action; undefined for an action that is no leaf. */
+function serverOf(action: LeafAction, servers: readonly ServerEntry[]): ServerId | undefined {
+  return servers.find(({ leaves }) => leaves.some((leaf) => leaf.action === action))?.id;
 }
 
 function checkEntity(
@@ -88,7 +140,9 @@ function checkEntity(
           `An action is one of ${METHOD_ACTIONS.join(", ")}, or a pinned definition.`,
       );
     case "User":
+    case "Agent":
     case "Group":
+    case "Tenant":
       return [];
     default: {
       const help = didYouMean(entity.type, new Set([...ENTITY_TYPES, "Action"]));

@@ -1,7 +1,9 @@
 // Every document of a repository, read and validated. Where a file lies decides what it is.
 import type { DiagnosticSink } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
+import { DEFAULT_TENANT } from "#bundle";
 import type { Workspace } from "../workspace/index.ts";
+import { layerOf } from "./layer.ts";
 import { parsePinFile } from "./pin-file.ts";
 import type { PinFile } from "./pin-file.ts";
 import type { DocumentShapes } from "./shapes.ts";
@@ -55,9 +57,26 @@ const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
   [/^tests\/.*_test\.ya?ml$/u, "TestSuite"],
 ];
 
+/** What a tenant may write: everything that is decided for its own callers alone. */
+const TENANT_ROLES: ReadonlySet<FileRole> = new Set([
+  ...(["Policy", "Cedar", "Routes", "Identity", "Limits", "TestData", "TestSuite"] as const),
+]);
+const TENANT_FILES =
+  "a tenant's layer holds policies/, routes.yaml, routes/, identity.yaml, identity/*.json, limits.yaml and tests/";
+
 /** What the file at `path` is read as; undefined where it is no document. */
 export function roleOf(path: string): FileRole | undefined {
-  return ROLES.find(([pattern]) => pattern.test(path))?.[1];
+  const layer = layerOf(path);
+  const role = ROLES.find(([pattern]) => pattern.test(layer.path))?.[1];
+  return layer.tenant === DEFAULT_TENANT || (role !== undefined && TENANT_ROLES.has(role)) ? role : undefined;
+}
+
+/** True for a file of a tenant that would be the platform's to write, or that lies where nothing is read. */
+function isOutsideTenant(path: string): boolean {
+  if (!path.startsWith("tenants/") || roleOf(path) !== undefined) return false;
+  const within = layerOf(path).path;
+  if (/^(?:policies|routes|tests)\//u.test(within) || /^identity\/[^/]+\.json$/u.test(within)) return false;
+  return /\.(?:ya?ml|cedar|json)$/iu.test(path);
 }
 
 /** Parsing text that is no YAML can take a second for each file. */
@@ -77,6 +96,10 @@ interface Loading {
 function loadFile(loading: Loading, path: string): void {
   const { sink, workspace } = loading;
   const role = roleOf(path);
+  if (isOutsideTenant(path)) {
+    sink.report("TENANT_ESCAPE", startOf(path), "a tenant may not have this file", TENANT_FILES);
+    return;
+  }
   if (role === undefined) {
     if (/\.(?:ya?ml|cedar)$/u.test(path)) {
       const help = "policies lie in policies/, servers in registry/servers/, test suites end in _test.yaml";

@@ -19,6 +19,13 @@ export interface ProjectShape extends HeaderShape {
   readonly metadata: MetadataShape & { readonly name: string };
   readonly environments?: readonly string[];
   readonly roles?: readonly string[];
+  readonly tenants?: Readonly<Record<string, TenantShape>>;
+}
+
+export interface TenantShape {
+  readonly servers: readonly string[];
+  /** Roles of its own documents; absent = those of the project. */
+  readonly roles?: readonly string[];
 }
 
 export type TargetGroup = "tools" | "resources" | "prompts";
@@ -146,6 +153,8 @@ export interface IssuerShape {
   readonly roles?: { readonly claim: string; readonly map?: Readonly<Record<string, string>> };
   readonly groups?: { readonly claim: string };
   readonly agents?: { readonly claim: string; readonly values: readonly string[] };
+  /** Only in the platform's identity.yaml. */
+  readonly tenants?: { readonly claim: string; readonly map: Readonly<Record<string, string>> };
   readonly attributes?: Readonly<
     Record<string, { readonly claim?: string; readonly type: ClaimType; readonly required?: boolean }>
   >;
@@ -184,6 +193,8 @@ export interface TestRequestShape {
 export interface TestPrincipalShape {
   readonly type?: PrincipalType;
   readonly id: string;
+  /** Only in suites of the platform; those of a tenant's suites are its own. */
+  readonly tenant?: string;
   readonly roles?: readonly string[];
   readonly groups?: readonly string[];
   readonly request?: TestRequestShape;
@@ -219,7 +230,14 @@ export interface TestShape {
   readonly matrix?: { readonly principals: readonly string[]; readonly calls: readonly string[] };
   readonly allow?: readonly (readonly [principal: string, call: string])[];
   readonly expect?: Readonly<
-    Record<string, { readonly reasons?: readonly string[]; readonly errors?: number }>
+    Record<
+      string,
+      {
+        readonly reasons?: readonly string[];
+        readonly errors?: number;
+        readonly shadow?: "allow" | "deny";
+      }
+    >
   >;
   readonly as?: string;
   readonly call?: string | TestCallShape;

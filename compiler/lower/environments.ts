@@ -3,14 +3,15 @@ import { DEFAULT_TENANT } from "#bundle";
 import type { EnvironmentEntry, RouteEntry, RoutesSection } from "#bundle";
 import type { DiagnosticSink } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
+import { layerOf } from "../documents/layer.ts";
 import type { Documents, Parsed } from "../documents/load.ts";
 import type { EndpointShape, RoutesShape } from "../documents/shapes.ts";
 import { parseDurationMs, parseSizeBytes } from "../documents/units.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
-import type { LoweredIdentity } from "./identity.ts";
+import type { DeclaredIssuer, LoweredIdentity } from "./identity.ts";
+import type { Layer, Layers } from "./layers.ts";
 import type { Overlay } from "./overlay.ts";
 import { environmentNameOf } from "./registry.ts";
-import type { LoweredRegistry } from "./registry.ts";
 
 const DEFAULT_DEADLINE = "30s";
 const DEFAULT_MAX_RESPONSE = "16MB";
@@ -23,8 +24,8 @@ export function environmentNames(
 ): readonly string[] {
   const declared = documents.project?.shape.environments ?? ["prod"];
   const files = [...documents.environments, ...documents.routes].map((item) => item.source.file);
-  for (const file of files.filter((name) => name.includes("/"))) {
-    const name = environmentNameOf(file);
+  for (const file of files.filter((name) => layerOf(name).path.includes("/"))) {
+    const name = environmentNameOf(layerOf(file).path);
     if (documents.project === undefined || declared.includes(name)) continue;
     const help = didYouMean(name, declared) ?? "add it to environments in aegis.yaml";
     sink.report(
@@ -41,8 +42,9 @@ interface EnvironmentWork {
   readonly name: string;
   readonly publicUrl: string;
   readonly identity: LoweredIdentity;
-  readonly registry: LoweredRegistry;
-  readonly overlay: Overlay | undefined;
+  /** The layer of the endpoints. */
+  readonly layer: Layer;
+  readonly layers: Layers;
   readonly sink: DiagnosticSink;
 }
 
@@ -89,12 +91,25 @@ function serversOf(
   if (named.length !== 1 || (shape.servers !== undefined && shape.server !== undefined)) {
     work.sink.report("DOCUMENT_INVALID", at, "an endpoint has exactly one server");
   }
-  const known = [...work.registry.servers.keys()];
+  const known = [...work.layer.registry.servers.keys()];
   for (const name of named.filter((item) => !known.includes(item))) {
     const message = `no server is named ${JSON.stringify(name)}`;
     work.sink.report("SERVER_UNKNOWN", at, message, didYouMean(name, known));
   }
   return named.filter((name) => known.includes(name));
+}
+
+/** Issuers of the environment that vouch for callers of the tenant. */
+function acceptableIssuers(work: EnvironmentWork): ReadonlyMap<string, DeclaredIssuer> {
+  const { tenant } = work.layer;
+  const known = work.identity.issuersOf(work.name);
+  return new Map(
+    [...known].filter(([, { entry }]) =>
+      entry.tenantOf === undefined
+        ? entry.tenant === tenant
+        : Object.values(entry.tenantOf.map).includes(tenant),
+    ),
+  );
 }
 
 function issuersOf(
@@ -103,16 +118,45 @@ function issuersOf(
   index: number,
   shape: EndpointShape,
 ): string[] {
-  const known = work.identity.issuersOf(work.name);
+  const known = acceptableIssuers(work);
   const laid = [...known].filter(([, issuer]) => issuer.at === undefined).map(([name]) => name);
   if (shape.issuers === undefined) return [...known.keys()].sort();
   for (const [position, name] of shape.issuers.entries()) {
     if (known.has(name)) continue;
     const at = document.source.at("endpoints", index, "issuers", position);
-    const message = `the issuer ${JSON.stringify(name)} is not declared for ${work.name}`;
+    const elsewhere = work.identity.issuersOf(work.name).has(name);
+    const whose = elsewhere ? "vouches for no caller of this tenant in" : "is not declared for";
+    const message = `the issuer ${JSON.stringify(name)} ${whose} ${work.name}`;
     work.sink.report("ISSUER_UNKNOWN", at, message, didYouMean(name, [...known.keys()]));
   }
   return [...new Set([...shape.issuers.filter((name) => known.has(name)), ...laid])].sort();
+}
+
+/** The first segment of a path belongs to the tenant of that name, so that no layer can take another's endpoint. */
+function checkPath(
+  work: EnvironmentWork,
+  document: Parsed<RoutesShape>,
+  index: number,
+  { path }: EndpointShape,
+): void {
+  const { layer, layers, sink } = work;
+  const at = document.source.at("endpoints", index, "path");
+  const [, first = "", ...rest] = path.split("/");
+  if (layer.tenant === DEFAULT_TENANT) {
+    if (!layers.tenants.has(first)) return;
+    const help = `declare it in tenants/${first}/routes.yaml`;
+    sink.report("TENANT_ESCAPE", at, `${path} lies below the endpoints of the tenant ${first}`, help);
+    return;
+  }
+  const isNormal = rest.length > 0 && rest.every((part) => part !== "." && part !== "..");
+  if (first === layer.tenant && isNormal) return;
+  const help = `e.g. /${layer.tenant}/${layer.registry.section.servers[0]?.id ?? "server"}/mcp`;
+  sink.report(
+    "TENANT_ESCAPE",
+    at,
+    `a path of the tenant ${layer.tenant} begins with /${layer.tenant}/`,
+    help,
+  );
 }
 
 function lowerEndpoint(
@@ -122,6 +166,7 @@ function lowerEndpoint(
   shape: EndpointShape,
 ): RouteEntry {
   const { sink } = work;
+  checkPath(work, document, index, shape);
   const deadlineMs = parseDurationMs(shape.deadline ?? DEFAULT_DEADLINE);
   if (deadlineMs === undefined) {
     sink.report(
@@ -137,7 +182,7 @@ function lowerEndpoint(
   }
   return {
     path: shape.path,
-    tenant: DEFAULT_TENANT,
+    tenant: work.layer.tenant,
     servers: serversOf(work, document, index, shape),
     resource: work.publicUrl + shape.path,
     issuers: issuersOf(work, document, index, shape),
@@ -158,31 +203,32 @@ function routesOf(work: EnvironmentWork, documents: readonly Parsed<RoutesShape>
       routes.set(shape.path, lowerEndpoint(work, document, index, shape));
     }
   }
-  return [...routes.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return [...routes.values()];
 }
 
-/** routes/<environment>.yaml where there is one, else routes.yaml. */
-function routeDocuments(documents: Documents, environment: string): readonly Parsed<RoutesShape>[] {
+/** routes/<environment>.yaml of the layer where there is one, else its routes.yaml. */
+function routeDocuments({ documents }: Layer, environment: string): readonly Parsed<RoutesShape>[] {
+  const isFor = (item: Parsed<RoutesShape>): boolean => layerOf(item.source.file).path.includes("/");
   const own = documents.routes.filter(
-    (item) => item.source.file.includes("/") && environmentNameOf(item.source.file) === environment,
+    (item) => isFor(item) && environmentNameOf(layerOf(item.source.file).path) === environment,
   );
-  return own.length > 0 ? own : documents.routes.filter((item) => !item.source.file.includes("/"));
+  return own.length > 0 ? own : documents.routes.filter((item) => !isFor(item));
 }
 
 export function lowerEnvironments(
-  documents: Documents,
+  layers: Layers,
   names: readonly string[],
   identity: LoweredIdentity,
-  registry: LoweredRegistry,
   sink: DiagnosticSink,
   overlay: Overlay | undefined,
 ): RoutesSection {
   const environments: Record<string, EnvironmentEntry> = {};
+  const { documents } = layers.platform;
   for (const name of names) {
-    const sources = routeDocuments(documents, name);
+    const sources = layers.all.map((layer) => ({ layer, routes: routeDocuments(layer, name) }));
     const issuers = [...identity.issuersOf(name).values()].map((issuer) => issuer.entry);
     issuers.sort((a, b) => (a.issuer < b.issuer ? -1 : 1));
-    if (sources.every((item) => item.shape.endpoints.length === 0)) {
+    if (sources.every(({ routes }) => routes.every((item) => item.shape.endpoints.length === 0))) {
       const help = "add routes.yaml";
       sink.report(
         "ENVIRONMENT_WITHOUT_ROUTES",
@@ -194,10 +240,10 @@ export function lowerEnvironments(
       continue;
     }
     const publicUrl = publicUrlOf(documents, name, overlay, sink);
-    environments[name] = {
-      routes: routesOf({ name, publicUrl, identity, registry, overlay, sink }, sources),
-      issuers,
-    };
+    const routes = sources.flatMap((source) =>
+      routesOf({ name, publicUrl, identity, layer: source.layer, layers, sink }, source.routes),
+    );
+    environments[name] = { routes: routes.sort((a, b) => (a.path < b.path ? -1 : 1)), issuers };
   }
   return { environments };
 }

@@ -1,13 +1,16 @@
 // identity.yaml → issuers of each environment, and the principal attributes that policies may read.
 import { DEFAULT_TENANT } from "#bundle";
-import type { AttributeMapping, ClaimType, IssuerEntry } from "#bundle";
+import type { AttributeMapping, ClaimType, IssuerEntry, TenantId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
-import type { Documents, Parsed } from "../documents/load.ts";
+import { fileInLayer, layerOf } from "../documents/layer.ts";
+import { roleOf } from "../documents/load.ts";
+import type { Parsed } from "../documents/load.ts";
 import type { IdentityShape, IssuerShape } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import type { Workspace } from "../workspace/index.ts";
+import type { Layer, Layers } from "./layers.ts";
 import type { Overlay } from "./overlay.ts";
 
 const DEFAULT_ALGORITHMS: readonly string[] = ["RS256", "ES256", "EdDSA"];
@@ -31,7 +34,10 @@ export interface PrincipalAttribute {
 export interface LoweredIdentity {
   /** False where identity.yaml has errors of its own: what it declares is not known then. */
   readonly isKnown: boolean;
+  /** Attributes of callers of the default tenant. */
   readonly attributes: readonly PrincipalAttribute[];
+  /** Attributes of a tenant's callers: those of the platform, and those that its own issuers map. */
+  readonly attributesOf: (tenant: TenantId) => readonly PrincipalAttribute[];
   /** Issuers of an environment, by `iss`, with where they are declared. */
   readonly issuersOf: (environment: string) => ReadonlyMap<string, DeclaredIssuer>;
 }
@@ -72,7 +78,8 @@ function keysOf(
   if ((jwksUrl === undefined) === (jwksFile === undefined))
     return wrong("issuer", "give either jwksUrl or jwksFile");
   if (jwksFile !== undefined) {
-    const jwks = readKeySet(workspace, jwksFile);
+    // Only the listed files of the layer: a tenant cannot name a key set of another.
+    const jwks = readKeySet(workspace, fileInLayer(layerOf(document.source.file).tenant, jwksFile));
     return typeof jwks === "string" ? wrong("jwksFile", jwks) : { type: "jwks", jwks };
   }
   const url = URL.parse(jwksUrl ?? "");
@@ -94,14 +101,17 @@ function mappingsOf(issuer: IssuerShape): readonly AttributeMapping[] {
     .sort((a, b) => (a.attribute < b.attribute ? -1 : 1));
 }
 
-function lowerIssuer(issuer: IssuerShape, keys: IssuerEntry["keys"]): IssuerEntry {
+function lowerIssuer(issuer: IssuerShape, keys: IssuerEntry["keys"], tenant: TenantId): IssuerEntry {
   const { map } = issuer.roles ?? {};
+  const { tenants } = issuer;
   return {
     issuer: issuer.issuer,
     keys,
     algorithms: issuer.algorithms ?? DEFAULT_ALGORITHMS,
     ...(issuer.tokenType === undefined ? {} : { tokenType: issuer.tokenType }),
-    tenant: DEFAULT_TENANT,
+    tenant,
+    ...(tenants === undefined || tenant !== DEFAULT_TENANT ? {} : { tenantOf: tenants }),
+    ...(issuer.agents === undefined ? {} : { agents: issuer.agents }),
     idClaim: issuer.id ?? "sub",
     ...(issuer.roles === undefined ? {} : { rolesClaim: issuer.roles.claim }),
     ...(map === undefined ? {} : { roleMap: map }),
@@ -110,24 +120,46 @@ function lowerIssuer(issuer: IssuerShape, keys: IssuerEntry["keys"]): IssuerEntr
   };
 }
 
-function attributesOf(documents: Documents, sink: DiagnosticSink): readonly PrincipalAttribute[] {
-  const issuers = documents.identity.flatMap((document) =>
+interface WrittenIssuer {
+  readonly document: Document;
+  readonly issuer: IssuerShape;
+  readonly index: number;
+}
+
+function issuersIn({ documents }: Layer): readonly WrittenIssuer[] {
+  return documents.identity.flatMap((document) =>
     document.shape.issuers.map((issuer, index) => ({ document, issuer, index })),
   );
-  const found = new Map<string, { type: ClaimType; required: number }>();
-  for (const { document, issuer, index } of issuers) {
-    for (const [name, { type, required }] of Object.entries(issuer.attributes ?? {})) {
-      const known = found.get(name) ?? { type, required: 0 };
-      if (known.type !== type) {
-        const at = document.source.at("issuers", index, "attributes", name, "type");
-        sink.report("ATTRIBUTE_CONFLICT", at, `${name} is ${known.type} for another issuer`);
-      }
-      if (required === true) known.required += 1;
+}
+
+/** True where the issuer of the platform vouches for callers of the tenant. */
+function vouchesFor(issuer: IssuerShape, tenant: TenantId): boolean {
+  if (issuer.tenants === undefined) return tenant === DEFAULT_TENANT;
+  return Object.values(issuer.tenants.map).includes(tenant);
+}
+
+/** What the platform declares has one type for all; what a tenant adds is known to its own policies alone. */
+function attributesOf(platform: Layer, layer: Layer, sink: DiagnosticSink): readonly PrincipalAttribute[] {
+  const general = issuersIn(platform);
+  const own = layer.tenant === DEFAULT_TENANT ? [] : issuersIn(layer);
+  const vouching = [...general.filter(({ issuer }) => vouchesFor(issuer, layer.tenant)), ...own];
+  const found = new Map<string, ClaimType>();
+  for (const { document, issuer, index } of [...general, ...own]) {
+    for (const [name, { type }] of Object.entries(issuer.attributes ?? {})) {
+      const known = found.get(name) ?? type;
       found.set(name, known);
+      if (known === type || layerOf(document.source.file).tenant !== layer.tenant) continue;
+      const at = document.source.at("issuers", index, "attributes", name, "type");
+      sink.report("ATTRIBUTE_CONFLICT", at, `${name} is ${known} for another issuer`);
     }
   }
+  const isRequired = (name: string): boolean =>
+    vouching.length > 0 &&
+    vouching.every(
+      ({ issuer }) => new Map(Object.entries(issuer.attributes ?? {})).get(name)?.required === true,
+    );
   return [...found]
-    .map(([name, { type, required }]) => ({ name, type, required: required === issuers.length }))
+    .map(([name, type]) => ({ name, type, required: isRequired(name) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -135,14 +167,9 @@ interface ScopedIssuer extends DeclaredIssuer {
   readonly environments: readonly string[] | undefined;
 }
 
-function checkRoleMap(
-  documents: Documents,
-  document: Document,
-  issuer: IssuerShape,
-  index: number,
-  sink: DiagnosticSink,
-): void {
+function checkRoleMap({ documents }: Layer, written: WrittenIssuer, sink: DiagnosticSink): void {
   const known = documents.project?.shape.roles;
+  const { document, issuer, index } = written;
   for (const [value, role] of Object.entries(issuer.roles?.map ?? {})) {
     if (known?.includes(role) !== false) continue;
     const at = document.source.at("issuers", index, "roles", "map", value);
@@ -155,51 +182,83 @@ function checkRoleMap(
   }
 }
 
+function checkTenants(layers: Layers, layer: Layer, written: WrittenIssuer, sink: DiagnosticSink): void {
+  const { document, issuer, index } = written;
+  if (issuer.tenants === undefined) return;
+  if (layer.tenant !== DEFAULT_TENANT) {
+    const help = "only the platform's identity.yaml says which tenant a caller belongs to";
+    const message = `every caller of this issuer belongs to ${layer.tenant}`;
+    sink.report("TENANT_ESCAPE", document.source.atKey("issuers", index, "tenants"), message, help);
+    return;
+  }
+  const known = [DEFAULT_TENANT, ...layers.tenants.keys()];
+  for (const [value, tenant] of Object.entries(issuer.tenants.map)) {
+    if (known.includes(tenant)) continue;
+    const at = document.source.at("issuers", index, "tenants", "map", value);
+    const message = `the tenant ${JSON.stringify(tenant)} is not declared`;
+    sink.report("TENANT_UNKNOWN", at, message, didYouMean(tenant, known));
+  }
+}
+
+function checkEnvironments(
+  { document, issuer, index }: WrittenIssuer,
+  environments: readonly string[],
+  sink: DiagnosticSink,
+): void {
+  for (const [position, name] of (issuer.environments ?? []).entries()) {
+    if (environments.includes(name)) continue;
+    const place = document.source.at("issuers", index, "environments", position);
+    sink.report("ENVIRONMENT_UNKNOWN", place, `the environment ${JSON.stringify(name)} is not declared`);
+  }
+}
+
+/** An issuer is declared once in the whole repository: a second declaration could replace the keys of the first. */
 function declaredIssuers(
-  documents: Documents,
+  layers: Layers,
   environments: readonly string[],
   workspace: Workspace,
   sink: DiagnosticSink,
 ): readonly ScopedIssuer[] {
   const seen = new Set<string>();
-  return documents.identity.flatMap((document) =>
-    document.shape.issuers.flatMap((issuer, index) => {
-      const at = document.source.at("issuers", index, "issuer");
-      for (const [position, name] of (issuer.environments ?? []).entries()) {
-        if (environments.includes(name)) continue;
-        const place = document.source.at("issuers", index, "environments", position);
-        sink.report("ENVIRONMENT_UNKNOWN", place, `the environment ${JSON.stringify(name)} is not declared`);
-      }
-      checkRoleMap(documents, document, issuer, index, sink);
-      const keys = keysOf(workspace, document, issuer, index, sink);
-      if (seen.has(issuer.issuer)) {
-        sink.report(
-          "DOCUMENT_DUPLICATE",
-          at,
-          `the issuer ${JSON.stringify(issuer.issuer)} is declared twice`,
-        );
-        return [];
-      }
-      seen.add(issuer.issuer);
-      return keys === undefined
-        ? []
-        : [{ entry: lowerIssuer(issuer, keys), at, environments: issuer.environments }];
-    }),
-  );
+  const written = layers.all.flatMap((layer) => issuersIn(layer).map((item) => ({ layer, ...item })));
+  return written.flatMap(({ layer, ...item }) => {
+    const { document, issuer, index } = item;
+    const at = document.source.at("issuers", index, "issuer");
+    checkEnvironments(item, environments, sink);
+    checkRoleMap(layer, item, sink);
+    checkTenants(layers, layer, item, sink);
+    const keys = keysOf(workspace, document, issuer, index, sink);
+    if (seen.has(issuer.issuer)) {
+      sink.report("DOCUMENT_DUPLICATE", at, `the issuer ${JSON.stringify(issuer.issuer)} is declared twice`);
+      return [];
+    }
+    seen.add(issuer.issuer);
+    if (keys === undefined) return [];
+    return [{ entry: lowerIssuer(issuer, keys, layer.tenant), at, environments: issuer.environments }];
+  });
 }
 
 export function lowerIdentity(
-  documents: Documents,
+  layers: Layers,
   environments: readonly string[],
   workspace: Workspace,
   sink: DiagnosticSink,
   overlay: Overlay | undefined,
 ): LoweredIdentity {
-  const declared = declaredIssuers(documents, environments, workspace, sink);
-  const mapping = declared[0]?.entry ?? DEFAULT_MAPPING;
+  const { platform } = layers;
+  const declared = declaredIssuers(layers, environments, workspace, sink);
+  const mapping = declared.find(({ entry }) => entry.tenant === DEFAULT_TENANT)?.entry ?? DEFAULT_MAPPING;
+  const attributes = new Map(
+    layers.all.map((layer) => [layer.tenant, attributesOf(platform, layer, sink)] as const),
+  );
+  const read = new Set(
+    layers.all.flatMap(({ documents }) => documents.identity.map((item) => item.source.file)),
+  );
+  const written = workspace.list().filter((file) => roleOf(file) === "Identity");
   return {
-    isKnown: documents.identity.length > 0 || !workspace.list().includes("identity.yaml"),
-    attributes: attributesOf(documents, sink),
+    isKnown: written.every((file) => read.has(file)),
+    attributes: attributes.get(DEFAULT_TENANT) ?? [],
+    attributesOf: (tenant) => attributes.get(tenant) ?? [],
     issuersOf: (environment) => {
       const issuers = new Map<string, DeclaredIssuer>();
       for (const issuer of declared) {
@@ -208,7 +267,11 @@ export function lowerIdentity(
       }
       if (overlay?.environment === environment) {
         for (const laid of overlay.issuers ?? []) {
-          const { tokenType: _tokenType, ...base } = {
+          const {
+            tokenType: _tokenType,
+            tenantOf: _tenantOf,
+            ...base
+          } = {
             ...DEFAULT_MAPPING,
             ...mapping,
           } as Partial<IssuerEntry>;

@@ -1,11 +1,26 @@
-// limits.yaml → limits.json.
-import type { LimitEntry, LimitsSection } from "#bundle";
+// limits.yaml of each layer → limits.json. A tenant's limits count its own callers alone.
+import { DEFAULT_TENANT } from "#bundle";
+import type { LimitEntry, LimitsSection, TenantId } from "#bundle";
 import type { DiagnosticSink } from "../diagnostics/index.ts";
-import type { Documents } from "../documents/load.ts";
 import { parseDurationMs } from "../documents/units.ts";
+import type { Layer } from "./layers.ts";
 import type { NameIndex } from "./names.ts";
 
-export function lowerLimits(documents: Documents, names: NameIndex, sink: DiagnosticSink): LimitsSection {
+/** `<tenant>/<id>`: what a tenant calls its limit is no limit of another. */
+function limitId(tenant: TenantId, id: string): string {
+  return tenant === DEFAULT_TENANT ? id : `${tenant}/${id}`;
+}
+
+function tenantOf(tenant: TenantId): Pick<LimitEntry, "tenant"> {
+  return tenant === DEFAULT_TENANT ? {} : { tenant };
+}
+
+/** The limits of one layer; `names` resolves what the layer may name. */
+export function lowerLimits(
+  { documents, tenant }: Layer,
+  names: NameIndex,
+  sink: DiagnosticSink,
+): LimitsSection {
   const limits = new Map<string, LimitEntry>();
   for (const { source, shape } of documents.limits) {
     for (const [index, limit] of shape.limits.entries()) {
@@ -33,7 +48,8 @@ export function lowerLimits(documents: Documents, names: NameIndex, sink: Diagno
         return leaf === undefined ? [] : [leaf.leaf.action];
       });
       limits.set(limit.id, {
-        id: limit.id,
+        id: limitId(tenant, limit.id),
+        ...tenantOf(tenant),
         ...(actions === undefined ? {} : { actions: [...new Set(actions)].sort() }),
         per: [...limit.per].sort(),
         limit: limit.limit,

@@ -27,6 +27,7 @@ const DOCUMENT_FOLDERS: ReadonlySet<string> = new Set([
   "environments",
   "identity",
   "tests",
+  "tenants",
 ]);
 
 /** True where a path can hold a document: a YAML or Cedar file at the top, or anything in a document folder. */
