@@ -1,11 +1,8 @@
-// Redaction paths of policy documents, lowered to transform operations.
+// Lines of `transforms`, lowered to transform operations.
 export { formatPath, parsePath } from "./parse-path.ts";
 export type { ParsedPath } from "./parse-path.ts";
-export { TRANSFORM_FINDINGS, lowerRedaction } from "./lower-redaction.ts";
-export type {
-  LoweredRedaction,
-  RedactionInput,
-  RedactionOutcome,
-  TransformFinding,
-  TransformFindingCode,
-} from "./lower-redaction.ts";
+export { TRANSFORM_FINDINGS } from "./path-check.ts";
+export type { TransformFinding, TransformFindingCode } from "./path-check.ts";
+export type { OperationSpec } from "./effect.ts";
+export { lowerOperation } from "./lower-operation.ts";
+export type { LoweredOperation, OperationInput, OperationOutcome } from "./lower-operation.ts";

@@ -7,7 +7,7 @@ import type { Era, ServerId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { scrubMessage } from "#transform";
-import type { CompiledTransform } from "#transform";
+import type { CompiledTransform, TransformOptions } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
 import { SYSTEM_TENANT } from "./audit-records.ts";
 import type { Recorded } from "./exchange.ts";
@@ -24,11 +24,13 @@ export interface ServerMessageOptions {
 export function createObserver(options: ServerMessageOptions): (exchange: Recorded) => ExchangeObserver {
   return (exchange) => {
     const transform =
-      exchange.target.kind === "leaf" ? exchange.snapshot.transforms.get(exchange.target.action) : undefined;
+      exchange.target.kind === "leaf"
+        ? exchange.snapshot.transformFor(exchange.route.entry.tenant, exchange.target.action)
+        : undefined;
     let relayed = 0;
     return {
       onNotification: (notification) => {
-        const governed = governNotification(notification, exchange.era, transform);
+        const governed = governNotification(notification, exchange.era, transform, options.audit);
         const sent =
           governed !== undefined &&
           relayed < MAX_NOTIFICATIONS &&
@@ -72,6 +74,8 @@ export function governNotification(
   notification: JsonObject,
   era: Era,
   transform: CompiledTransform | undefined,
+  /** Gives hashes their key; without it a notification that would be hashed is dropped. */
+  keys?: TransformOptions,
 ): JsonObject | undefined {
   const method = notification["method"];
   if (typeof method !== "string") return undefined;
@@ -80,7 +84,7 @@ export function governNotification(
   if (row.target === "resource") return updatedResource(method, notification["params"]);
   if (transform === undefined) return notification;
   try {
-    return scrubMessage(transform, notification);
+    return scrubMessage(transform, notification, [], { fingerprint: keys?.fingerprint });
   } catch {
     // A notification is dispensable: one that cannot be redacted is dropped, and the call goes on.
     return undefined;

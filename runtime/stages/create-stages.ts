@@ -47,7 +47,7 @@ export function createStages(dependencies: StageDependencies): Stages {
     pinAndProject: createPinAndProjectStage(),
     authorize: createAuthorizeStage(dependencies.onShadow),
     throttle: createThrottleStage(limiter, clock),
-    transformRequest: createTransformRequestStage(),
+    transformRequest: createTransformRequestStage(audit),
     record: createRecordStage(audit),
     dispatch: createDispatchStage({
       answerLocally: createLocalAnswers(sessions),
@@ -56,7 +56,7 @@ export function createStages(dependencies: StageDependencies): Stages {
       clock,
     }),
     checkResult: createCheckResultStage(),
-    transformResponse: createTransformResponseStage(),
+    transformResponse: createTransformResponseStage(audit),
     recordResult: createRecordResultStage(audit, clock),
   };
 }

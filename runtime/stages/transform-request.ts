@@ -1,12 +1,14 @@
 // Stage 9, transform request: what will be sent is built afresh from the judged values, member by member.
+import type { AuditLog } from "#audit";
 import { AegisError } from "#errors";
+import { validateAndProject } from "#schema";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { applyRequest } from "#transform";
 import type { OutboundRequest } from "#upstream";
 import type { Throttled, Transformed } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
-import { proceed } from "../pipeline/verdict.ts";
+import { deny, proceed } from "../pipeline/verdict.ts";
 
 const PREFIX = "io.modelcontextprotocol/";
 const OWN_NAMESPACE = "dev.aegis/";
@@ -23,7 +25,9 @@ const FORWARDED_PARAMS: ReadonlyMap<string, readonly string[]> = new Map([
   ["logging/setLevel", ["level"]],
 ]);
 
-export function createTransformRequestStage(): Stage<Throttled, Transformed> {
+export function createTransformRequestStage({
+  fingerprint,
+}: Pick<AuditLog, "fingerprint">): Stage<Throttled, Transformed> {
   return {
     name: "transform",
     run: (exchange) => {
@@ -34,8 +38,17 @@ export function createTransformRequestStage(): Stage<Throttled, Transformed> {
       const params = forwardedParams(message.method, message.params ?? {}, exchange);
       const args = params["arguments"];
       if (target.kind === "leaf" && target.mode === "call" && isJsonObject(args)) {
-        const compiled = exchange.snapshot.transforms.get(target.action);
-        if (compiled !== undefined) params["arguments"] = applyRequest(compiled, args);
+        const compiled = exchange.snapshot.transformFor(exchange.route.entry.tenant, target.action);
+        if (compiled !== undefined && !compiled.request.isIdle) {
+          const changed = applyRequest(compiled, args, { fingerprint });
+          // What is sent must be what was approved, whatever the policy made of it.
+          const checked = validateAndProject(target.leaf.argumentsProgram, changed);
+          if (!checked.ok) {
+            const detail = `the transformed arguments are refused by the pinned schema: ${checked.message}`;
+            return deny({ code: "TRANSFORM_FAILED", detail });
+          }
+          params["arguments"] = changed;
+        }
       }
       return proceed({
         ...exchange,

@@ -1,4 +1,5 @@
-// Response stage 2, transform response: redaction on every copy of the payload. A transform that fails blocks the result.
+// Response stage 2, transform response: every copy of the payload. A transform that fails blocks the result.
+import type { AuditLog } from "#audit";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { applyError, applyResponse } from "#transform";
@@ -6,18 +7,24 @@ import type { Answer, Redacted, Verified } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 
-export function createTransformResponseStage(): Stage<Verified, Redacted> {
+export function createTransformResponseStage({
+  fingerprint,
+}: Pick<AuditLog, "fingerprint">): Stage<Verified, Redacted> {
   return {
     name: "transform-response",
     run: (exchange) => {
       const { answer, target } = exchange;
-      const compiled = target.kind === "leaf" ? exchange.snapshot.transforms.get(target.action) : undefined;
+      const compiled =
+        target.kind === "leaf"
+          ? exchange.snapshot.transformFor(exchange.route.entry.tenant, target.action)
+          : undefined;
       if (compiled === undefined || answer.kind === "accepted") return proceed(exchange as Redacted);
       if (answer.kind === "error") {
-        const cleaned = applyError(compiled, {
+        const error = {
           message: answer.message,
           ...(answer.data === undefined ? {} : { data: answer.data }),
-        });
+        };
+        const cleaned = applyError(compiled, error, { fingerprint });
         if (!cleaned.ok) return deny({ code: "TRANSFORM_FAILED", detail: cleaned.message });
         return proceed({
           ...exchange,
@@ -25,7 +32,7 @@ export function createTransformResponseStage(): Stage<Verified, Redacted> {
           transformed: cleaned.applied,
         } as Redacted);
       }
-      const outcome = applyResponse(compiled, answer.result);
+      const outcome = applyResponse(compiled, answer.result, { fingerprint });
       if (!outcome.ok) return deny({ code: "TRANSFORM_FAILED", detail: outcome.message });
       return proceed({
         ...exchange,

@@ -1,14 +1,16 @@
 // Applies the transform of a leaf to what crosses the gateway. Every entry either returns a fully transformed message
 // or refuses with TRANSFORM_FAILED; there is no third outcome.
+import { isUtf8 } from "node:buffer";
 import { AegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import type { CompiledTransform } from "./compile-transform.ts";
-import { markError, markParams, markResult } from "./envelope.ts";
-import type { MarkedObject, RedactPayload } from "./envelope.ts";
-import { redactPaths } from "./redact-paths.ts";
+import type { CompiledDirection, CompiledTransform } from "./compile-transform.ts";
+import { Payload, markError, markParams, markResult } from "./envelope.ts";
+import type { Marked, MarkedObject, RedactPayload } from "./envelope.ts";
 import { MessageScrubber } from "./scrub.ts";
-import { Scrubber, SecretCollector } from "./secrets.ts";
+import { REMOVED_TEXT, Scrubber, SecretCollector } from "./secrets.ts";
+import { settle } from "./settle.ts";
+import { PayloadWalk } from "./walk.ts";
 import { Work } from "./work.ts";
 
 export type TransformOutcome =
@@ -22,35 +24,53 @@ export type TransformOutcome =
     }
   | { readonly ok: false; readonly code: "TRANSFORM_FAILED"; readonly message: string };
 
+export interface TransformOptions {
+  /** HMAC-SHA-256 of a text under the key of a tenant, hex; without it an operation that hashes refuses the message. */
+  readonly fingerprint?: ((tenant: string, text: string) => string) | undefined;
+}
+
 /**
- * Arguments with the values at the request paths replaced by stand-ins of the same JSON type.
+ * Arguments with the operations of `$.request` applied.
  * @throws AegisError TRANSFORM_FAILED
  */
-export function applyRequest(compiled: CompiledTransform, args: JsonObject): JsonObject {
-  if (compiled.request.length === 0) return args;
+export function applyRequest(
+  compiled: CompiledTransform,
+  args: JsonObject,
+  options: TransformOptions = {},
+): JsonObject {
+  if (compiled.request.isIdle) return args;
   return refusing(() => {
     const work = new Work();
-    const redacted = redactPaths(args, compiled.request, new SecretCollector(work), work);
-    if (!isJsonObject(redacted)) throw new Error("arguments are no longer an object");
-    return redacted;
+    const walk = walkOf(compiled, compiled.request, new SecretCollector(work), work, options);
+    const transformed = settle(walk.payload(args, compiled.request.root), 0);
+    if (!isJsonObject(transformed)) throw new Error("arguments are no longer an object");
+    return transformed;
   });
 }
 
-/** Redacts every copy of the payload in a result: tool, prompt or resource, `isError` or not. */
-export function applyResponse(compiled: CompiledTransform, result: JsonObject): TransformOutcome {
-  if (compiled.response.length === 0) return { ok: true, value: result, applied: 0, secrets: [] };
+/** Transforms every copy of the payload in a result: tool, prompt or resource, `isError` or not. */
+export function applyResponse(
+  compiled: CompiledTransform,
+  result: JsonObject,
+  options: TransformOptions = {},
+): TransformOutcome {
+  if (compiled.response.isIdle) return { ok: true, value: result, applied: 0, secrets: [] };
   try {
-    return transform(compiled, [], (redact) => markResult(result, redact));
+    return transform(compiled, [], options, (redact) => markResult(result, redact));
   } catch (error) {
     return { ok: false, code: "TRANSFORM_FAILED", message: describe(error) };
   }
 }
 
-/** Redacts a JSON-RPC `error` object: its message passes only as JSON, its data not at all. */
-export function applyError(compiled: CompiledTransform, error: JsonObject): TransformOutcome {
-  if (compiled.response.length === 0) return { ok: true, value: error, applied: 0, secrets: [] };
+/** Transforms a JSON-RPC `error` object: its data passes only detectors. */
+export function applyError(
+  compiled: CompiledTransform,
+  error: JsonObject,
+  options: TransformOptions = {},
+): TransformOutcome {
+  if (compiled.response.isIdle) return { ok: true, value: error, applied: 0, secrets: [] };
   try {
-    return transform(compiled, [], (redact) => markError(error, redact));
+    return transform(compiled, [], options, (redact) => markError(error, redact));
   } catch (cause) {
     return { ok: false, code: "TRANSFORM_FAILED", message: describe(cause) };
   }
@@ -58,16 +78,19 @@ export function applyError(compiled: CompiledTransform, error: JsonObject): Tran
 
 /**
  * Any other message of the exchange towards the client (progress, log, server request): its `params`, `result` and
- * `error` are redacted and every known secret is removed from all of it.
+ * `error` are transformed and every known secret is removed from all of it.
  * @throws AegisError TRANSFORM_FAILED
  */
 export function scrubMessage(
   compiled: CompiledTransform,
   message: JsonObject,
   secrets: readonly string[] = [],
+  options: TransformOptions = {},
 ): JsonObject {
-  if (compiled.response.length === 0) return message;
-  return refusing(() => transform(compiled, secrets, (redact) => markMessage(message, redact)).value);
+  if (compiled.response.isIdle) return message;
+  return refusing(
+    () => transform(compiled, secrets, options, (redact) => markMessage(message, redact)).value,
+  );
 }
 
 function markMessage(message: JsonObject, redact: RedactPayload): MarkedObject {
@@ -89,18 +112,69 @@ function markPart(
   return mark(part, redact);
 }
 
+/** Keeps hashes of values apart from the fingerprints of whole arguments in the audit log, which are JSON objects. */
+const HASH_DOMAIN = "transform/hash:";
+/** Bytes of the HMAC that are kept: 22 characters of base64url. */
+const HASH_BYTES = 16;
+
+function walkOf(
+  compiled: CompiledTransform,
+  direction: CompiledDirection,
+  collector: SecretCollector,
+  work: Work,
+  { fingerprint }: TransformOptions,
+): PayloadWalk {
+  const hash = (text: string): string => {
+    if (fingerprint === undefined) throw new Error("there is no key to hash with");
+    work.read(text.length);
+    const bytes = Buffer.from(fingerprint(compiled.tenant, HASH_DOMAIN + text), "hex");
+    if (bytes.length < HASH_BYTES) throw new Error("the hash is too short");
+    return `hmac:${bytes.subarray(0, HASH_BYTES).toString("base64url")}`;
+  };
+  const searchesAll = direction.root.acts.detectors === direction.detectors;
+  return new PayloadWalk({ collector, work, hash, searchesAll });
+}
+
+function redactionOf({ root, keepsProse, onlyDetects }: CompiledDirection, walk: PayloadWalk): RedactPayload {
+  const prose = (text: string): Marked => (keepsProse ? walk.prose(text, root) : REMOVED_TEXT);
+  return {
+    payload: (value) => walk.payload(value, root),
+    prose,
+    blob: (base64) => (onlyDetects ? searchedBlob(base64, prose) : ""),
+    errorData: (data) => (onlyDetects ? new Payload(walk.payload(data, root), true) : undefined),
+  };
+}
+
+/** Text in a blob is searched; other bytes do not pass, as nothing in them can be. */
+function searchedBlob(base64: string, prose: (text: string) => Marked): Marked {
+  const bytes = Buffer.from(base64, "base64");
+  if (!isUtf8(bytes) || bytes.includes(0)) return "";
+  const text = bytes.toString("utf8");
+  const searched = prose(text);
+  if (typeof searched !== "string") return "";
+  return searched === text ? base64 : Buffer.from(searched, "utf8").toString("base64");
+}
+
 function transform(
   compiled: CompiledTransform,
   known: readonly string[],
+  options: TransformOptions,
   mark: (redact: RedactPayload) => MarkedObject,
 ): TransformOutcome & { readonly ok: true } {
+  const { response, publicNames } = compiled;
   const work = new Work();
   const collector = new SecretCollector(work, known);
+  const walk = walkOf(compiled, response, collector, work, options);
   // All payloads first: a value found in the last one is removed from the first as well.
-  const marked = mark((value) => redactPaths(value, compiled.response, collector, work));
-  const scrubber = new Scrubber(collector.values, work);
-  const value = new MessageScrubber(scrubber, compiled.publicNames, work).message(marked);
-  return { ok: true, value, applied: collector.applied, secrets: [...collector.values] };
+  const marked = mark(redactionOf(response, walk));
+  const scrubber = new MessageScrubber(
+    new Scrubber(collector.values, work),
+    publicNames,
+    response.detectors,
+    work,
+  );
+  const value = scrubber.message(marked);
+  return { ok: true, value, applied: collector.applied + scrubber.found, secrets: [...collector.values] };
 }
 
 function describe(error: unknown): string {

@@ -1,37 +1,55 @@
 // The transform of one leaf, ready for the message path.
-import type { TransformEntry, TransformOperation } from "#bundle";
-import { TrustError } from "#errors";
-import type { Path } from "./redact-paths.ts";
+import type { TenantId, TransformEntry, TransformOperation } from "#bundle";
+import { buildTrie, joinActs } from "./path-trie.ts";
+import type { PathNode } from "./path-trie.ts";
+
+/** What is done in one direction. */
+export interface CompiledDirection {
+  readonly isIdle: boolean;
+  readonly root: PathNode;
+  /** All operations are detectors or reach the whole payload, so that prose can be transformed instead of dropped. */
+  readonly keepsProse: boolean;
+  /** All operations are detectors. */
+  readonly onlyDetects: boolean;
+  /** Detectors of all operations, as bits: what is not payload is searched for all of them. */
+  readonly detectors: number;
+}
 
 export interface CompiledTransform {
   readonly action: string;
-  /** Applied to arguments; empty where requests pass unchanged. */
-  readonly request: readonly Path[];
-  /** Applied to results; empty where results pass unchanged. */
-  readonly response: readonly Path[];
+  /** Whose key the hashes are made with. */
+  readonly tenant: TenantId;
+  /** Applied to arguments. */
+  readonly request: CompiledDirection;
+  /** Applied to results. */
+  readonly response: CompiledDirection;
   /** Member names that are no secret, whatever was redacted. */
   readonly publicNames: ReadonlySet<string>;
 }
 
-function pathsOf(operations: readonly TransformOperation[]): readonly Path[] {
-  return operations.flatMap((operation) => {
-    if (operation.verb !== "redact" || operation.paths.length === 0) {
-      throw new TrustError("BUNDLE_INVALID", "transform operation is not understood");
-    }
-    return operation.paths;
-  });
+function compileDirection(operations: readonly TransformOperation[]): CompiledDirection {
+  const root = buildTrie(operations);
+  const reachesRoot = (operation: TransformOperation): boolean =>
+    operation.paths.some((path) => path.length === 0);
+  return {
+    isIdle: operations.length === 0,
+    root,
+    keepsProse: operations.every((operation) => operation.verb === "detect" || reachesRoot(operation)),
+    onlyDetects: operations.every((operation) => operation.verb === "detect"),
+    detectors: joinActs(root.acts, root.actsBelow).detectors,
+  };
 }
 
 /** @throws TrustError BUNDLE_INVALID where an operation is unknown: it must not be skipped. */
 export function compileTransform(entry: TransformEntry): CompiledTransform {
-  const request = pathsOf(entry.request);
-  const response = pathsOf(entry.response);
-  const segments = [...request, ...response].flat();
+  const operations = [...entry.request, ...entry.response];
+  const segments = operations.flatMap((operation) => operation.paths).flat();
   const names = segments.flatMap((segment) => (segment.kind === "name" ? [segment.name] : []));
   return {
     action: entry.action,
-    request,
-    response,
+    tenant: entry.tenant,
+    request: compileDirection(entry.request),
+    response: compileDirection(entry.response),
     publicNames: new Set([...names, ...(entry.publicNames ?? [])]),
   };
 }

@@ -2,18 +2,28 @@
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { parseJsonContainer } from "./json-text.ts";
-import { REMOVED_TEXT } from "./secrets.ts";
 
 /** JSON that was carried in a string and goes back into one. */
 export class CarriedJson {
-  readonly value: JsonValue;
-  constructor(value: JsonValue) {
+  readonly value: Marked;
+  constructor(value: Marked) {
     this.value = value;
   }
 }
 
 /** A value whose members are data, not protocol. */
 export class Payload {
+  readonly value: Marked;
+  /** It stands where the payload does not belong: all of it is searched by the detectors. */
+  readonly isForeign: boolean;
+  constructor(value: Marked, isForeign = false) {
+    this.value = value;
+    this.isForeign = isForeign;
+  }
+}
+
+/** A value that a policy wrote or a hash made: nothing of it is from the server, so it is not scrubbed. */
+export class Final {
   readonly value: JsonValue;
   constructor(value: JsonValue) {
     this.value = value;
@@ -21,7 +31,7 @@ export class Payload {
 }
 
 export type Marked =
-  JsonValue | CarriedJson | Payload | readonly Marked[] | { readonly [key: string]: Marked };
+  JsonValue | CarriedJson | Payload | Final | readonly Marked[] | { readonly [key: string]: Marked };
 export type MarkedObject = { readonly [key: string]: Marked };
 
 /** Member names of MCP messages: scrubbing one would break the message and hide nothing. */
@@ -49,7 +59,16 @@ export function isProtocolWord(key: string, value: string): boolean {
   return PROTOCOL_WORDS.get(key)?.has(value) === true;
 }
 
-export type RedactPayload = (value: JsonValue) => JsonValue;
+/** What is done to the parts of a message. */
+export interface RedactPayload {
+  readonly payload: (value: JsonValue) => Marked;
+  /** Text that is no JSON. */
+  readonly prose: (text: string) => Marked;
+  /** Bytes of a document, in base64. */
+  readonly blob: (base64: string) => Marked;
+  /** The data of an error; undefined where it may not pass. */
+  readonly errorData: (data: JsonValue) => Marked | undefined;
+}
 
 function mapMembers(object: JsonObject, change: (key: string, value: JsonValue) => Marked): MarkedObject {
   const result = Object.create(null) as Record<string, Marked>;
@@ -61,23 +80,22 @@ function mapItems(value: JsonValue, change: (item: JsonValue) => Marked): Marked
   return Array.isArray(value) ? (value as readonly JsonValue[]).map(change) : change(value);
 }
 
-/** Text is redacted as JSON or not passed at all: prose may hold the value anywhere. */
+/** Text is transformed as the JSON it holds, else as prose. */
 export function markText(value: JsonValue, redact: RedactPayload): Marked {
-  if (typeof value !== "string") return new Payload(redact(value));
+  if (typeof value !== "string") return new Payload(redact.payload(value));
   if (value.trim() === "") return value;
   const carried = parseJsonContainer(value);
-  return carried === undefined ? REMOVED_TEXT : new CarriedJson(redact(carried));
+  return carried === undefined ? redact.prose(value) : new CarriedJson(redact.payload(carried));
 }
 
 function markBlock(value: JsonValue, redact: RedactPayload): Marked {
   if (!isJsonObject(value)) return markText(value, redact);
   return mapMembers(value, (key, member) => {
     if (key === "text") return markText(member, redact);
-    // Bytes of a document: nothing in them can be redacted.
-    if (key === "blob") return "";
+    if (key === "blob") return typeof member === "string" ? redact.blob(member) : "";
     if (key === "resource") return markBlock(member, redact);
     if (key === "content") return mapItems(member, (item) => markBlock(item, redact));
-    return key === "structuredContent" ? new Payload(redact(member)) : markOther(key, member, redact);
+    return key === "structuredContent" ? new Payload(redact.payload(member)) : markOther(key, member, redact);
   });
 }
 
@@ -87,7 +105,7 @@ export function markResult(result: JsonObject, redact: RedactPayload): MarkedObj
     switch (key) {
       case "structuredContent":
       case "toolResult":
-        return new Payload(redact(value));
+        return new Payload(redact.payload(value));
       case "content":
       case "contents":
       case "messages":
@@ -104,7 +122,7 @@ export function markResult(result: JsonObject, redact: RedactPayload): MarkedObj
 function markOther(key: string, value: JsonValue, redact: RedactPayload): Marked {
   if (PROTOCOL_NAMES.has(key) && key !== "_meta") return value;
   if (typeof value === "string") return markText(value, redact);
-  return Array.isArray(value) || isJsonObject(value) ? new Payload(redact(value)) : value;
+  return Array.isArray(value) || isJsonObject(value) ? new Payload(redact.payload(value), true) : value;
 }
 
 /** A server's request that travels inside a result (2026-07-28). */
@@ -132,8 +150,10 @@ export function markParams(params: JsonObject, redact: RedactPayload): MarkedObj
   });
 }
 
-/** An error says in prose what the payload would have said: its text passes only as JSON, its data not at all. */
+/** An error says in prose what the payload would have said: its text passes as text content does. */
 export function markError(error: JsonObject, redact: RedactPayload): MarkedObject {
-  const { data: _data, ...rest } = error;
-  return mapMembers(rest, (key, value) => (key === "message" ? markText(value, redact) : value));
+  const { data, ...rest } = error;
+  const marked = mapMembers(rest, (key, value) => (key === "message" ? markText(value, redact) : value));
+  const kept = data === undefined ? undefined : redact.errorData(data);
+  return kept === undefined ? marked : { ...marked, data: kept };
 }

@@ -2,6 +2,7 @@
 export { compileTransform } from "./compile-transform.ts";
 export type { CompiledTransform } from "./compile-transform.ts";
 export { applyError, applyRequest, applyResponse, scrubMessage } from "./apply-transform.ts";
-export type { TransformOutcome } from "./apply-transform.ts";
+export type { TransformOptions, TransformOutcome } from "./apply-transform.ts";
 export { REDACTED, REMOVED_TEXT } from "./secrets.ts";
+export { TRUNCATED, truncateText } from "./walk.ts";
 export { parseJsonText } from "./json-text.ts";

@@ -40,6 +40,11 @@ export class SecretCollector {
     this.values.add(text);
   }
 
+  /** Remembers a text as a whole, whatever JSON it holds. */
+  collectText(text: string): void {
+    this.#addText(text, MIN_SECRET_LENGTH);
+  }
+
   /** Remembers every text and number within a value. */
   collect(value: JsonValue, depth: number): void {
     this.#work.visit(depth);

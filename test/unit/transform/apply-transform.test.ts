@@ -235,7 +235,7 @@ describe("requests", () => {
 });
 
 describe("compileTransform", () => {
-  it.each([[{ policy: "p", verb: "hash", paths: [[]] }], [{ policy: "p", verb: "redact", paths: [] }]])(
+  it.each([[{ policy: "p", verb: "encrypt", paths: [[]] }], [{ policy: "p", verb: "redact", paths: [] }]])(
     "refuses the operation %j",
     (operation) => {
       const entry = { action: "a", request: [], response: [operation] };

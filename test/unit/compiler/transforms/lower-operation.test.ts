@@ -1,11 +1,12 @@
-// The path grammar and the lowering of redactions, over test/data/transform.
+// The path grammar and the lowering of operations, over test/data/transform.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { PathSegment } from "#bundle";
 import type { JsonValue } from "#std";
-import { formatPath, lowerRedaction, parsePath } from "../../../../compiler/transforms/index.ts";
+import type { OperationSpec } from "../../../../compiler/transforms/index.ts";
+import { formatPath, lowerOperation, parsePath } from "../../../../compiler/transforms/index.ts";
 
 function load<T>(name: string): T {
   return parse(readFileSync(join(import.meta.dirname, "../../../data/transform", name), "utf8")) as T;
@@ -41,8 +42,11 @@ describe("parsePath", () => {
   });
 });
 
-interface RedactionCase {
+interface OperationCase {
   readonly name: string;
+  /** Default: redact. */
+  readonly spec?: OperationSpec;
+  readonly takesArguments?: boolean;
   readonly path: string;
   readonly inputSchema?: JsonValue;
   readonly outputSchema?: JsonValue;
@@ -51,20 +55,25 @@ interface RedactionCase {
   readonly help?: string;
 }
 
-describe("lowerRedaction", () => {
-  it.each(load<readonly RedactionCase[]>("redactions.yaml"))("$name", (given) => {
-    const { redaction, findings } = lowerRedaction(given);
-    expect(findings.map(({ code }) => code)).toEqual(given.findings);
-    expect(redaction?.paths.map(formatPath)).toEqual(given.paths);
+describe("lowerOperation", () => {
+  it.each(load<readonly OperationCase[]>("operations.yaml"))("$name", (given) => {
+    const { spec = { verb: "redact" }, takesArguments = true } = given;
+    const { operation, findings } = lowerOperation({ ...given, spec, takesArguments });
+    expect(
+      findings.map(({ code, severity }) =>
+        severity === "error" && code === "TRANSFORM_BREAKS_SCHEMA" ? `${code} error` : code,
+      ),
+    ).toEqual(given.findings);
+    expect(operation?.paths.map(formatPath)).toEqual(given.paths);
     if (given.help !== undefined) expect(findings.map(({ help }) => help).join()).toContain(given.help);
     for (const { offset } of findings) expect(offset).toBeLessThan(Math.max(1, given.path.length));
   });
 
   it("names what the approved schema shows", () => {
     const outputSchema = { type: "object", properties: { a: { type: "object", properties: { b: {} } } } };
-    expect(lowerRedaction({ path: "$.response.a.b", outputSchema }).redaction?.publicNames).toEqual([
-      "a",
-      "b",
-    ]);
+    expect(
+      lowerOperation({ spec: { verb: "redact" }, takesArguments: true, path: "$.response.a.b", outputSchema })
+        .operation?.publicNames,
+    ).toEqual(["a", "b"]);
   });
 });
