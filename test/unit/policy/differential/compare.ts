@@ -2,8 +2,9 @@
 import { OPERATORS } from "../../../../runtime/policy/interpreter/operators.ts";
 import { randomRound } from "./cases.ts";
 import type { Round } from "./cases.ts";
-import { Reference, interpretedOutcomes, isSame, referenceOutcomes } from "./engines.ts";
-import type { Outcome } from "./engines.ts";
+import { interpretedOutcomes, isSame, referenceOutcomes } from "./engines.ts";
+import type { Outcome, Reference } from "./engines.ts";
+import { TEXTS_SEED, textsRound } from "./texts-round.ts";
 
 export interface Difference {
   readonly seed: number;
@@ -28,9 +29,22 @@ export function emptyReport(): Report {
   return { compared: 0, referenceOnly: 0, allowed: 0, denied: 0, refused: 0, erring: 0, differences: [] };
 }
 
-export function compareRound(reference: Reference, seed: number, report: Report): void {
-  const round = randomRound(seed);
-  const expected = referenceOutcomes(reference, round);
+function roundOf(seed: number): Round {
+  return seed === TEXTS_SEED ? textsRound() : randomRound(seed);
+}
+
+/** A round and what cedar-wasm says to it, set by set. */
+export interface Answered {
+  readonly round: Round;
+  readonly expected: readonly (readonly Outcome[])[];
+}
+
+export function answerRound(reference: Reference, seed: number): Answered {
+  const round = roundOf(seed);
+  return { round, expected: referenceOutcomes(reference, round) };
+}
+
+export function compareRound({ round, expected }: Answered, report: Report): void {
   for (const [set, request, interpreted] of interpretedOutcomes(round, OPERATORS)) {
     const outcome = expected[set]?.[request];
     if (outcome === undefined) throw new Error("a request without a reference outcome");
@@ -40,7 +54,7 @@ export function compareRound(reference: Reference, seed: number, report: Report)
     }
     count(report, outcome);
     if (!isSame(outcome, interpreted))
-      report.differences.push({ seed, set, request, reference: outcome, interpreted });
+      report.differences.push({ seed: round.seed, set, request, reference: outcome, interpreted });
   }
 }
 
@@ -56,7 +70,7 @@ function count(report: Report, outcome: Outcome): void {
 
 /** A difference as text: the policies, the request, and what each engine says. */
 export function describeDifference({ seed, set, request, reference, interpreted }: Difference): string {
-  const round: Round = randomRound(seed);
+  const round = roundOf(seed);
   const { policies, requests } = round.sets[set] ?? { policies: [], requests: [] };
   return JSON.stringify(
     { seed, set, request, reference, interpreted, policies, input: requests[request] },

@@ -92,9 +92,12 @@ export function referenceOutcomes(reference: Reference, round: Round): readonly 
 export function* interpretedOutcomes(
   round: Round,
   table: OperatorTable,
+  isChosen: (set: PolicySet) => boolean = () => true,
 ): Generator<readonly [set: number, request: number, Outcome]> {
   const types = compileRequestTypes(round.schema, ACTION, table);
-  for (const [setIndex, { policies, requests }] of round.sets.entries()) {
+  for (const [setIndex, chosen] of round.sets.entries()) {
+    const { policies, requests } = chosen;
+    if (!isChosen(chosen)) continue;
     const set = compileSet(policies, table);
     const decide = ({ principal, resource, context, entities }: Request): Outcome => {
       try {

@@ -15,6 +15,29 @@ interface Path {
 
 const UNITS: readonly string[] = ["toMilliseconds", "toSeconds", "toMinutes", "toHours", "toDays"];
 /** What the units say of the durations in the pool, and next to it. */
+/** Ranges that are the same network, addresses that are the same number, and neighbours of both. */
+const LOOKALIKES: readonly (readonly [string, string])[] = [
+  ["10.1.2.0/24", "10.1.2.3/24"],
+  ["fe80::/64", "fe80::1/64"],
+  ["::/0", "ff00::/0"],
+  ["0.0.0.0/0", "10.1.2.3/0"],
+  ["10.1.2.3", "10.1.2.3/32"],
+  ["::a01:203", "10.1.2.3"],
+  ["::ffff:a01:203", "10.1.2.3"],
+  ["0.0.0.0/0", "::/0"],
+  ["10.1.2.2/31", "10.1.2.3"],
+];
+/** Durations that are no whole number of units, below zero most of them. */
+const FRACTIONS: readonly string[] = [
+  "-1500ms",
+  "-90s",
+  "-90m",
+  "-36h",
+  "-1ms",
+  "-1d2h3m4s5ms",
+  "90m",
+  "999ms",
+];
 const NEAR_COUNTS: readonly number[] = [-2, -1, 0, 1];
 const SPAN_COUNTS: readonly number[] = [
   0, 1, -1, 2, -2, 60, -90, 24, -36, -35, 1000, 999, -1500, 86400, 93784, -93784, 1563, -1563, 26, -26,
@@ -87,13 +110,15 @@ export class ExpressionMaker {
     const compared = (left: JsonObject, type: Type): JsonObject => ({
       [random.pick(["==", "<", "<=", ">", ">="])]: { left, right: leaf(type) },
     });
-    switch (random.below(16)) {
+    switch (random.below(20)) {
       case 0: {
         const unit = random.pick(UNITS);
         return {
           [random.pick(["==", "<=", ">="])]: {
-            left: { [unit]: [leaf(span)] },
-            right: literal(random.pick(SPAN_COUNTS)),
+            left: {
+              [unit]: [random.chance(0.5) ? { duration: [literal(random.pick(FRACTIONS))] } : leaf(span)],
+            },
+            right: literal(random.pick(random.chance(0.7) ? NEAR_COUNTS : SPAN_COUNTS)),
           },
         };
       }
@@ -144,11 +169,65 @@ export class ExpressionMaker {
         return this.#hierarchy(0);
       case 14:
         return this.#bool(1);
+      case 15:
+        return this.#overlap();
+      case 16:
+        return this.#neighbours();
+      case 17: {
+        const [left, right] = random.pick(LOOKALIKES);
+        const [a, b] = random.chance(0.5) ? [left, right] : [right, left];
+        const [first, second] = [{ ip: [literal(a)] }, { ip: [literal(b)] }];
+        return random.chance(0.7) ? { "==": { left: first, right: second } } : { isInRange: [first, second] };
+      }
+      case 18: {
+        const decimal = extension("decimal");
+        const [left, right] = random.pick([
+          [STRING, STRING],
+          [decimal, decimal],
+          [at, span],
+          [span, at],
+          [LONG, span],
+        ] as const);
+        return {
+          [random.pick(["<", "<=", ">", ">="])]: {
+            left: this.#makeOf(left, 0),
+            right: this.#makeOf(right, 0),
+          },
+        };
+      }
       default:
         return random.chance(0.5)
           ? this.#call(0)
           : { "==": { left: this.#getTag(1), right: literal(random.pick(LONGS)) } };
     }
+  }
+
+  /** A text against a pattern of its own beginning and end, which may overlap. */
+  #overlap(): JsonObject {
+    const text = [...this.#random.pick(STRINGS)];
+    const head = text.slice(0, this.#random.below(text.length + 1)).join("");
+    const tail = text.slice(this.#random.below(text.length + 1)).join("");
+    const pattern = [{ Literal: head }, "Wildcard", { Literal: tail }];
+    return { like: { left: literal(text.join("")), pattern } };
+  }
+
+  /** Two numbers next to each other, far from zero, or a Boolean operator whose right side is none. */
+  #neighbours(): JsonObject {
+    const random = this.#random;
+    if (random.chance(0.3)) {
+      const left = {
+        [random.pick(["&&", "||"])]: {
+          left: literal(random.chance(0.5)),
+          right: literal(random.pick([0, 1])),
+        },
+      };
+      return { [random.pick(["==", "!="])]: { left, right: literal(random.pick([0, 1])) } };
+    }
+    const base = edgeLong(random);
+    const near = (): JsonObject => ({
+      [random.pick(["+", "-"])]: { left: base, right: literal(random.below(3)) },
+    });
+    return { [random.pick(["==", "!=", "<", "<="])]: { left: near(), right: near() } };
   }
 
   #edge(): JsonObject {
@@ -270,7 +349,7 @@ export class ExpressionMaker {
 
   #hierarchy(depth: number): JsonObject {
     const random = this.#random;
-    const left = this.#entity();
+    const left = random.chance(0.05) ? this.make(LONG, depth) : this.#entity();
     const type = random.pick(["User", "Agent", "Role", "Group", "Tenant", "Server", "Action", "Color"]);
     const right = random.chance(0.5)
       ? this.#entity()
