@@ -1,6 +1,6 @@
 // The phases of a compilation, in order. Findings are collected; content is emitted only where none is an error.
 import { DEFAULT_TENANT, encodeBundleFile } from "#bundle";
-import type { BundleContent, BundleManifest, Digest } from "#bundle";
+import type { AttributeMapping, BundleContent, BundleManifest, Digest, TenantId } from "#bundle";
 import { isTrustError } from "#errors";
 import { compileCedar } from "./cedar/index.ts";
 import type { CedarOutput } from "./cedar/index.ts";
@@ -13,15 +13,14 @@ import type { Documents } from "./documents/load.ts";
 import { environmentNames, lowerEnvironments } from "./lower/environments.ts";
 import { lowerIdentity } from "./lower/identity.ts";
 import type { LoweredIdentity, PrincipalAttribute } from "./lower/identity.ts";
-import { lowerLimits } from "./lower/limits.ts";
-import { NameIndex } from "./lower/names.ts";
+import { layersOf } from "./lower/layers.ts";
+import type { Layers } from "./lower/layers.ts";
 import type { Overlay } from "./lower/overlay.ts";
-import { lowerPolicies } from "./lower/policies.ts";
 import type { LoweredPolicies } from "./lower/policies.ts";
-import { lowerRegistry } from "./lower/registry.ts";
+import { lowerRegistry, withResourceRules } from "./lower/registry.ts";
 import type { LoweredRegistry } from "./lower/registry.ts";
-import { lowerSuites } from "./lower/suites.ts";
-import { lowerTransforms } from "./lower/transforms.ts";
+import { sqlArguments } from "./lower/sql-arguments.ts";
+import { lowerLayers } from "./lower/tenant-layers.ts";
 import { buildVectors } from "./lower/vectors.ts";
 import type { TestSuite } from "./model/test-suite.ts";
 import { withoutPinConsequences } from "./registry/pin-consequences.ts";
@@ -93,25 +92,31 @@ function openWorkspace(options: CompileOptions, sink: DiagnosticSink): Workspace
 const ATTRIBUTE_CODES: ReadonlySet<string> = new Set(["CEDAR_UNKNOWN_ATTRIBUTE", "CEDAR_OPTIONAL_ATTRIBUTE"]);
 
 function compilePolicies(
-  documents: Documents,
+  layers: Layers,
   registry: LoweredRegistry,
   identity: LoweredIdentity,
   lowered: LoweredPolicies,
   sink: DiagnosticSink,
 ): CedarOutput {
+  const attributesOf = (tenant: TenantId): readonly AttributeMapping[] =>
+    identity
+      .attributesOf(tenant)
+      .map(({ name, type, required }) => ({ attribute: name, claim: name, type, required }));
   const cedar = compileCedar({
-    sources: documents.cedar,
+    sources: layers.all.flatMap(({ documents, tenant }) =>
+      documents.cedar.map((source) => ({ ...source, tenant })),
+    ),
     generated: lowered.generated,
     model: {
-      attributes: identity.attributes.map(({ name, type, required }) => ({
-        attribute: name,
-        claim: name,
-        type,
-        required,
-      })),
-      servers: registry.section.servers,
-      knownRoles: documents.project?.shape.roles ?? [],
+      attributes: attributesOf(DEFAULT_TENANT),
+      servers: withResourceRules(registry, lowered.rules),
+      knownRoles: layers.platform.documents.project?.shape.roles ?? [],
       tenant: DEFAULT_TENANT,
+      sql: sqlArguments(registry),
+      tenants: [...layers.tenants.values()].map(({ id, servers, roles }) => ({
+        ...{ id, servers, knownRoles: roles ?? [] },
+        attributes: attributesOf(id),
+      })),
     },
   });
   for (const finding of cedar.findings) {
@@ -130,14 +135,11 @@ function lower(
 ): Lowered {
   const environments = environmentNames(documents, sink, overlay);
   const registry = lowerRegistry(documents, environments, sink, overlay);
-  const names = new NameIndex(registry);
-  const identity = lowerIdentity(documents, environments, workspace, sink, overlay);
-  const routes = lowerEnvironments(documents, environments, identity, registry, sink, overlay);
-  const limits = lowerLimits(documents, names, sink);
-  const policies = lowerPolicies(documents, registry, names, sink);
-  const transforms = lowerTransforms(documents, registry, names, sink);
-  const cedar = compilePolicies(documents, registry, identity, policies, sink);
-  const suites = lowerSuites(documents, registry, identity, sink);
+  const layers = layersOf(documents, registry, sink);
+  const identity = lowerIdentity(layers, environments, workspace, sink, overlay);
+  const routes = lowerEnvironments(layers, environments, identity, sink, overlay);
+  const { policies, limits, transforms, suites } = lowerLayers(layers, identity, sink);
+  const cedar = compilePolicies(layers, registry, identity, policies, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
     registry: { servers: cedar.servers },

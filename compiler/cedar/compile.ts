@@ -1,6 +1,4 @@
 // Compiles Cedar: sources and generated policies → one slice for each tenant and pinned leaf, plus findings.
-import { assert } from "#std";
-import type { JsonValue } from "#std";
 import type {
   AttributeMapping,
   Derivation,
@@ -9,6 +7,7 @@ import type {
   Digest,
   PolicySection,
   ServerEntry,
+  ServerId,
   ShadowFacts,
   Slice,
   SlicePolicy,
@@ -18,17 +17,24 @@ import type {
 import { pruneProjection } from "../json-schema/index.ts";
 import type { ArgumentReads } from "../json-schema/index.ts";
 import { contextMembersOf, ReadsTable, readOfDerivation, unionOfReads } from "./argument-reads.ts";
-import { pathOf, visitExprs } from "./est.ts";
+import {
+  DerivationFindings,
+  derivationsOf,
+  derivedNames,
+  isOnFixedPath,
+  withDerivedConstants,
+} from "./derived-facts.ts";
+import type { SqlArgument } from "./derived-facts.ts";
 import type { PolicyEst } from "./est.ts";
 import { finding, sortedFindings } from "./finding.ts";
 import type { CedarFinding } from "./finding.ts";
-import { leafFacts, pathKey } from "./fold.ts";
+import { leafFacts } from "./fold.ts";
 import type { LeafFacts } from "./fold.ts";
 import { ComplaintBook } from "./complaint-book.ts";
-import { checkNames, nameIndex } from "./name-checks.ts";
+import { checkNames, checkTenantNames, nameIndex } from "./name-checks.ts";
+import type { NameIndex } from "./name-checks.ts";
 import { parseGenerated, parseSource } from "./parse.ts";
 import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
-import { searchPattern } from "./regex-lints.ts";
 import { ResidualValidator } from "./residual-validator.ts";
 import type { LeafResidual } from "./residual-validator.ts";
 import { leafSchema, OPTIONAL_MEMBERS } from "./schema.ts";
@@ -45,8 +51,23 @@ export interface CedarModel {
   readonly servers: readonly ServerEntry[];
   /** Declared roles, unqualified; empty = roles are not checked. */
   readonly knownRoles: readonly string[];
-  /** Tenant of the Cedar sources. */
+  /** Tenant whose policies are the platform's: they stand in the slices of every tenant. */
   readonly tenant: TenantId;
+  /** The arguments that hold SQL, as the server documents declare them. */
+  readonly sql?: ReadonlyMap<LeafAction, SqlArgument>;
+  /** The other tenants. */
+  readonly tenants?: readonly CedarTenant[];
+}
+
+/** What the policies of one tenant are checked against, and where they stand. */
+export interface CedarTenant {
+  readonly id: TenantId;
+  /** It has slices for the leaves of these alone. */
+  readonly servers: ReadonlySet<ServerId>;
+  /** As in the model, of the tenant's callers. */
+  readonly attributes: readonly AttributeMapping[];
+  /** Declared roles, unqualified; empty = roles are not checked. */
+  readonly knownRoles: readonly string[];
 }
 
 export interface CedarInput {
@@ -71,7 +92,7 @@ export interface CedarOutput {
 export function compileCedar(input: CedarInput): CedarOutput {
   const { model } = input;
   const outcomes = [
-    ...input.sources.map((source) => parseSource(source, model.tenant)),
+    ...input.sources.map((source) => parseSource(source, source.tenant ?? model.tenant)),
     ...input.generated.map(parseGenerated),
   ];
   const findings: CedarFinding[] = outcomes.flatMap((outcome) => outcome.findings);
@@ -79,8 +100,12 @@ export function compileCedar(input: CedarInput): CedarOutput {
     outcomes.flatMap((outcome) => outcome.policies),
     findings,
   );
-  const names = nameIndex(model.servers, model.knownRoles);
-  for (const policy of policies) if (policy.authored) findings.push(...checkNames(policy, names));
+  const names = namesByTenant(model);
+  for (const policy of policies) {
+    const known = names.get(policy.tenant) ?? names.get(model.tenant);
+    if (policy.authored && known !== undefined) findings.push(...checkNames(policy, known));
+    findings.push(...checkTenantNames(policy, model));
+  }
   const compilation = new Compilation(model, policies);
   compilation.run();
   findings.push(...compilation.findings(findings));
@@ -90,6 +115,18 @@ export function compileCedar(input: CedarInput): CedarOutput {
     sources: { policies: Object.fromEntries(policies.map((policy) => [policy.id, policy.source])) },
     findings: sortedFindings(findings),
   };
+}
+
+/** What a policy of each tenant may name. */
+function namesByTenant(model: CedarModel): ReadonlyMap<TenantId, NameIndex> {
+  const { servers, knownRoles, tenants = [] } = model;
+  return new Map([
+    [model.tenant, nameIndex(servers, knownRoles)] as const,
+    ...tenants.map((tenant) => {
+      const own = servers.filter((server) => tenant.servers.has(server.id));
+      return [tenant.id, nameIndex(own, tenant.knownRoles)] as const;
+    }),
+  ]);
 }
 
 function withoutDuplicates(
@@ -115,6 +152,8 @@ interface LeafPolicy extends LeafResidual {
 /** A slice before it is known what the slices of the other tenants read of the same leaf. */
 type OpenSlice = Omit<Slice, "schema" | "shadowFacts"> & {
   readonly members: readonly OptionalMember[];
+  /** What the enforced policies read of the arguments; none for the platform, whose reads every slice shares. */
+  readonly ownReads: readonly ArgumentReads[];
   readonly shadowReads: ShadowReads;
 };
 
@@ -136,7 +175,9 @@ class Compilation {
   readonly #leaves = new Map<LeafAction, LeafEntry>();
   readonly #argumentReads = new Map<LeafAction, Set<ArgumentReads>>();
   readonly #book: ComplaintBook;
-  readonly #validator: ResidualValidator;
+  readonly #derivations: DerivationFindings;
+  readonly #tenants: ReadonlyMap<TenantId, CedarTenant>;
+  readonly #validators = new Map<string, ResidualValidator>();
   readonly #members = new WeakMap<PolicyEst, ReadonlySet<OptionalMember>>();
   readonly #derivedNames = new WeakMap<PolicyEst, ReadonlySet<string>>();
   readonly #reads = new ReadsTable();
@@ -145,21 +186,26 @@ class Compilation {
   constructor(model: CedarModel, policies: readonly ParsedPolicy[]) {
     this.#model = model;
     this.#policies = policies;
-    this.#validator = new ResidualValidator(model.attributes, (residual) => this.#residuals.digest(residual));
-    this.#book = new ComplaintBook(model.attributes);
+    this.#tenants = new Map((model.tenants ?? []).map((tenant) => [tenant.id, tenant]));
+    this.#book = new ComplaintBook();
+    this.#derivations = new DerivationFindings(model.sql ?? new Map());
   }
 
   run(): void {
+    const { tenant: platform } = this.#model;
     const tenants = [
-      ...new Set([this.#model.tenant, ...this.#policies.map((policy) => policy.tenant)]),
+      ...new Set([platform, ...this.#tenants.keys(), ...this.#policies.map((policy) => policy.tenant)]),
     ].sort();
     for (const tenant of tenants) {
-      const policies = this.#policies.filter((policy) => policy.tenant === tenant);
+      const own = new Set([platform, tenant]);
+      const policies = this.#policies.filter((policy) => own.has(policy.tenant));
       const derivations = derivationsOf(policies);
       const decidable = [...derivations.values()].filter(isOnFixedPath);
-      for (const server of this.#model.servers) {
+      const servers = this.#tenants.get(tenant)?.servers;
+      for (const server of this.#model.servers.filter(({ id }) => servers?.has(id) !== false)) {
         const reaching = policies.filter((policy) => policy.scoped.servers?.has(server.id) !== false);
         for (const leaf of server.leaves) {
+          if (leaf.tenants?.includes(tenant) === false) continue;
           const facts = withDerivedConstants(leafFacts(server, leaf), decidable);
           this.#compileLeaf(tenant, reaching, derivations, facts);
         }
@@ -168,7 +214,7 @@ class Compilation {
   }
 
   findings(earlier: readonly CedarFinding[]): readonly CedarFinding[] {
-    return this.#book.findings(this.#policies, earlier);
+    return [...this.#book.findings(this.#policies, earlier), ...this.#derivations.findings()];
   }
 
   /** The slices, each with the schema of its leaf as far as policies read it. */
@@ -185,7 +231,7 @@ class Compilation {
     const { servers } = this.#model;
     const denied = this.#slices.map((slice) => ({
       ...slice,
-      ...{ call: [], visibility: [], shadow: [], derivations: [], members: [] },
+      ...{ call: [], visibility: [], shadow: [], derivations: [], members: [], ownReads: [] },
       shadowReads: NO_SHADOW_READS,
     }));
     return { policies: this.#section(residualTable(), denied, servers), servers };
@@ -201,12 +247,20 @@ class Compilation {
     );
     const schemas = schemaTable();
     const slices = open.flatMap((slice): readonly Slice[] => {
-      const leaf = leaves.get(slice.action);
-      if (leaf === undefined) return [];
-      const { members, shadowReads: _shadowReads, ...rest } = slice;
-      const schema = schemas.keep(leafSchema(leaf, this.#model.attributes, slice.derivations, members));
+      const shared = leaves.get(slice.action);
+      if (shared === undefined) return [];
+      const { members, ownReads, shadowReads: _shadowReads, ...rest } = slice;
+      const leaf = this.#asTenantReads(shared, ownReads);
+      const attributes = this.#attributesOf(slice.tenant);
+      const schema = schemas.keep(leafSchema(leaf, attributes, slice.derivations, members));
       const shadowFacts = this.#shadowFacts(slice, leaf, schema, schemas);
-      return [{ ...rest, schema, ...(shadowFacts === undefined ? {} : { shadowFacts }) }];
+      return [
+        {
+          ...{ ...rest, schema },
+          ...(leaf === shared ? {} : { argumentsProgram: leaf.argumentsProgram }),
+          ...(shadowFacts === undefined ? {} : { shadowFacts }),
+        },
+      ];
     });
     return policySection(residuals, schemas, slices);
   }
@@ -214,6 +268,30 @@ class Compilation {
   #withWhatIsRead(leaf: LeafEntry): LeafEntry {
     const reads = unionOfReads(this.#argumentReads.get(leaf.action) ?? []);
     return { ...leaf, argumentsProgram: pruneProjection(leaf.argumentsProgram, reads) };
+  }
+
+  /** The leaf with what a tenant's own policies read as well; what others' calls are projected to stays as it is. */
+  #asTenantReads(shared: LeafEntry, ownReads: readonly ArgumentReads[]): LeafEntry {
+    const whole = this.#leaves.get(shared.action);
+    if (ownReads.length === 0 || whole === undefined) return shared;
+    const reads = unionOfReads([...(this.#argumentReads.get(shared.action) ?? []), ...ownReads]);
+    const argumentsProgram = pruneProjection(whole.argumentsProgram, reads);
+    const isShared = JSON.stringify(argumentsProgram) === JSON.stringify(shared.argumentsProgram);
+    return isShared ? shared : { ...shared, argumentsProgram };
+  }
+
+  #attributesOf(tenant: TenantId): readonly AttributeMapping[] {
+    return this.#tenants.get(tenant)?.attributes ?? this.#model.attributes;
+  }
+
+  /** One for tenants whose callers have the same attributes. */
+  #validatorOf(attributes: readonly AttributeMapping[]): ResidualValidator {
+    const key = JSON.stringify(attributes);
+    const known = this.#validators.get(key);
+    if (known !== undefined) return known;
+    const validator = new ResidualValidator(attributes, (residual) => this.#residuals.digest(residual));
+    this.#validators.set(key, validator);
+    return validator;
   }
 
   /** Undefined where the shadow decision has the context of the enforced one. */
@@ -226,14 +304,18 @@ class Compilation {
     const { shadowReads: extra } = slice;
     const whole = this.#leaves.get(slice.action);
     if (slice.shadow.length === 0 || whole === undefined) return undefined;
-    const reads = unionOfReads([...(this.#argumentReads.get(slice.action) ?? []), ...extra.arguments]);
+    const reads = unionOfReads([
+      ...(this.#argumentReads.get(slice.action) ?? []),
+      ...slice.ownReads,
+      ...extra.arguments,
+    ]);
     const argumentsProgram = pruneProjection(whole.argumentsProgram, reads);
     const own = JSON.stringify(argumentsProgram) !== JSON.stringify(pruned.argumentsProgram);
     const leaf = own ? { ...pruned, argumentsProgram } : pruned;
     const derivations = [...slice.derivations, ...extra.derivations];
     const members = OPTIONAL_MEMBERS.filter((name) => [slice, extra].some((of) => of.members.includes(name)));
     const shadowSchema = schemas.keep(
-      leafSchema(leaf, this.#model.attributes, sortedDerivations(derivations), members),
+      leafSchema(leaf, this.#attributesOf(slice.tenant), sortedDerivations(derivations), members),
     );
     if (!own && shadowSchema === schema) return undefined;
     return {
@@ -258,16 +340,22 @@ class Compilation {
     });
     const enforced = applying.filter((item) => !item.policy.shadow);
     const needed = this.#neededDerivations(enforced, derivations);
+    this.#derivations.note(
+      server,
+      leaf,
+      applying.map(({ policy, call }) => ({ policy, names: this.#namesOf(call) })),
+    );
     const shadowReads = this.#shadowReads(applying, needed, derivations);
-    const schema = leafSchema(leaf, this.#model.attributes, [...needed, ...shadowReads.derivations]);
-    const complaints = this.#validator.validate(leaf, schema, applying);
+    const attributes = this.#attributesOf(tenant);
+    const schema = leafSchema(leaf, attributes, [...needed, ...shadowReads.derivations]);
+    const complaints = this.#validatorOf(attributes).validate(leaf, schema, applying);
     const call: SlicePolicy[] = [];
     const visibility: SlicePolicy[] = [];
     const shadow: SlicePolicy[] = [];
     for (const { policy, call: residual, visibility: visible } of applying) {
       const digest = this.#residuals.keep(residual);
       (policy.shadow ? shadow : call).push({ id: policy.id, residual: digest });
-      this.#book.enter(policy, { server, leaf, schema }, complaints.get(digest) ?? []);
+      this.#book.enter(policy, { server, leaf, schema, attributes }, complaints.get(digest) ?? []);
       if (visible === undefined) continue;
       const failed = (complaints.get(this.#residuals.digest(visible)) ?? []).some(isFault);
       const shown = failed ? widestVisibility(visible) : visible;
@@ -275,9 +363,11 @@ class Compilation {
     }
     this.#leaves.set(leaf.action, leaf);
     const members = this.#membersOfAll(enforced);
-    const derived = { derivations: needed, members, shadowReads };
+    const reads = [...enforced.map((item) => item.reads), ...needed.map(readOfDerivation)];
+    const isPlatform = tenant === this.#model.tenant;
+    const derived = { derivations: needed, members, ownReads: isPlatform ? [] : reads, shadowReads };
     this.#slices.push({ tenant, action: leaf.action, call, visibility, shadow, ...derived });
-    this.#noteReads(leaf.action, enforced, needed);
+    if (isPlatform) this.#argumentReads.set(leaf.action, new Set(reads));
   }
 
   /** `needed`: the derivations that enforced policies read. */
@@ -300,13 +390,6 @@ class Compilation {
     return OPTIONAL_MEMBERS.filter((name) => policies.some((item) => this.#membersOf(item.call).has(name)));
   }
 
-  #noteReads(action: LeafAction, applying: readonly LeafPolicy[], derivations: readonly Derivation[]): void {
-    const reads = this.#argumentReads.get(action) ?? new Set();
-    this.#argumentReads.set(action, reads);
-    for (const item of applying) reads.add(item.reads);
-    for (const derivation of derivations) reads.add(readOfDerivation(derivation));
-  }
-
   #neededDerivations(
     applying: readonly LeafPolicy[],
     derivations: ReadonlyMap<string, Derivation>,
@@ -314,14 +397,18 @@ class Compilation {
     const needed = new Map<string, Derivation>();
     if (derivations.size === 0) return [];
     for (const { call } of applying) {
-      const names = this.#derivedNames.get(call) ?? derivedNames(call);
-      this.#derivedNames.set(call, names);
-      for (const name of names) {
+      for (const name of this.#namesOf(call)) {
         const derivation = derivations.get(name);
         if (derivation !== undefined) needed.set(name, derivation);
       }
     }
     return sortedDerivations(needed.values());
+  }
+
+  #namesOf(residual: PolicyEst): ReadonlySet<string> {
+    const known = this.#derivedNames.get(residual) ?? derivedNames(residual);
+    this.#derivedNames.set(residual, known);
+    return known;
   }
 
   #membersOf(residual: PolicyEst): ReadonlySet<OptionalMember> {
@@ -341,45 +428,4 @@ class Compilation {
 
 function isFault(complaint: Complaint): boolean {
   return complaint.code !== "CEDAR_NEVER_APPLIES";
-}
-
-function derivationsOf(policies: readonly ParsedPolicy[]): ReadonlyMap<string, Derivation> {
-  const derivations = new Map<string, Derivation>();
-  for (const derivation of policies.flatMap((policy) => policy.derivations)) {
-    const known = derivations.get(derivation.name);
-    const same = known === undefined || JSON.stringify(known) === JSON.stringify(derivation);
-    assert(same, `derivation ${derivation.name} has one meaning`);
-    derivations.set(derivation.name, derivation);
-  }
-  return derivations;
-}
-
-/** True for a pattern on what a leaf may fix, which is then decided here: the gateway derives nothing for it. */
-function isOnFixedPath(derivation: Derivation): boolean {
-  if (derivation.kind !== "matches") return false;
-  const [root, name] = derivation.path;
-  return root === "resource" || derivation.path.length === 1 || (root === "arguments" && name === "uri");
-}
-
-function withDerivedConstants(facts: LeafFacts, derivations: readonly Derivation[]): LeafFacts {
-  if (derivations.length === 0) return facts;
-  const derived = new Map<string, boolean>();
-  for (const derivation of derivations) {
-    if (derivation.kind !== "matches") continue;
-    const path = derivation.path[0] === "resource" ? derivation.path : ["context", ...derivation.path];
-    const value: JsonValue | undefined = facts.constants.get(pathKey(path));
-    if (typeof value === "string") derived.set(derivation.name, searchPattern(derivation.pattern, value));
-  }
-  return { ...facts, derived };
-}
-
-/** Names under `context._m` and `context._d` that a residual reads. */
-function derivedNames(residual: PolicyEst): ReadonlySet<string> {
-  const names = new Set<string>();
-  visitExprs(residual, (expr) => {
-    const path = pathOf(expr);
-    if (path?.length === 3 && path[0] === "context" && (path[1] === "_m" || path[1] === "_d"))
-      names.add(path[2] ?? "");
-  });
-  return names;
 }

@@ -8,8 +8,8 @@ export const unroutedServer: CheckRule = {
     if (environments.every((environment) => environment.routes.length === 0)) return;
     const routed = new Set(environments.flatMap((item) => item.routes.flatMap((route) => route.servers)));
     for (const [id, server] of registry.servers) {
-      if (routed.has(id) || server.entry.leaves.length === 0) continue;
-      const count = server.entry.leaves.length;
+      const count = server.entry.leaves.filter((leaf) => leaf.definitions.length > 0).length;
+      if (routed.has(id) || count === 0) continue;
       const noun = count === 1 ? "pinned definition" : "pinned definitions";
       sink.report(
         "SERVER_UNROUTED",

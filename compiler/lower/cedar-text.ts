@@ -11,8 +11,22 @@ export function cedarString(text: string): string {
   return `"${escaped}"`;
 }
 
-function entity(type: string, id: string): string {
+export function entity(type: string, id: string): string {
   return `${type}::${cedarString(id)}`;
+}
+
+/** The principal of a policy's scope, and the condition that several roles need. */
+export function principalScope(roles: readonly string[] | undefined): {
+  readonly head: string;
+  readonly conditions: readonly string[];
+} {
+  const [onlyRole] = roles ?? [];
+  if (roles?.length === 1 && onlyRole !== undefined)
+    return { head: `principal in ${entity("Role", onlyRole)}`, conditions: [] };
+  // An empty list was reported where it was read.
+  if (roles === undefined || roles.length === 0) return { head: "principal", conditions: [] };
+  const any = roles.map((role) => entity("Role", role)).join(", ");
+  return { head: "principal", conditions: [`when { principal in [${any}] }`] };
 }
 
 export interface PolicyTextParts {
@@ -31,13 +45,8 @@ export function policyText(parts: PolicyTextParts): string {
   const actions = leaves.map((leaf) => entity("Action", leaf.leaf.action));
   const action = actions.length === 1 ? `action == ${actions[0]}` : `action in [${actions.join(", ")}]`;
   const server = leaves[0]?.server.entry.id ?? "";
-  const [onlyRole] = roles ?? [];
-  const principal =
-    roles?.length === 1 && onlyRole !== undefined ? `principal in ${entity("Role", onlyRole)}` : "principal";
-  const conditions: string[] = [];
-  if (roles !== undefined && roles.length > 1) {
-    conditions.push(`when { principal in [${roles.map((role) => entity("Role", role)).join(", ")}] }`);
-  }
+  const { head: principal, conditions: ofRoles } = principalScope(roles);
+  const conditions = [...ofRoles];
   if (parts.when !== undefined) conditions.push(`when { ${parts.when} }`);
   if (parts.unless !== undefined) conditions.push(`unless { ${parts.unless} }`);
   const head = `${effect} (${principal}, ${action}, resource == ${entity("Server", server)})`;

@@ -6,9 +6,13 @@ import type { Documents, Parsed } from "../documents/load.ts";
 import type { PolicyShape, TargetGroup } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import { policyText } from "./cedar-text.ts";
+import { isUriPattern } from "#resources";
+import { lowerAsks } from "./asks.ts";
 import { lowerConstraints } from "./constraints.ts";
 import type { NameIndex } from "./names.ts";
 import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
+import { closeOtherResources, lowerResourcePatterns } from "./resource-patterns.ts";
+import type { ResourceRule } from "./resource-patterns.ts";
 
 /** One policy that a line of a YAML document means; shape of `compileCedar`'s `generated`. */
 export interface GeneratedPolicy {
@@ -35,6 +39,8 @@ export interface TargetUse {
 export interface LoweredPolicies {
   readonly generated: readonly GeneratedPolicy[];
   readonly uses: readonly TargetUse[];
+  /** Resource URIs that patterns make reachable. */
+  readonly rules: readonly ResourceRule[];
   /** Definitions that an exposure list closes, by the document that does. */
   readonly closed: ReadonlyMap<LeafAction, readonly string[]>;
 }
@@ -46,6 +52,7 @@ export interface PolicyWork {
   readonly document: Parsed<PolicyShape>;
   readonly file: string;
   readonly names: NameIndex;
+  readonly registry: LoweredRegistry;
   /** Tenant of the layer that the document belongs to. */
   readonly tenant: TenantId;
   readonly servers: ReadonlySet<string> | undefined;
@@ -56,6 +63,7 @@ export interface PolicyWork {
   readonly sink: DiagnosticSink;
   readonly generated: GeneratedPolicy[];
   readonly uses: TargetUse[];
+  readonly rules: ResourceRule[];
 }
 
 /** Id of a line of a document: the file and the JSON Pointer of the line. */
@@ -78,7 +86,7 @@ export function addPolicy(
     text,
     source: at,
     ...(reason === undefined ? {} : { reason }),
-    tenant: DEFAULT_TENANT,
+    tenant: work.tenant,
     ...(work.shadow ? { shadow: true } : {}),
     derivations,
   });
@@ -103,6 +111,7 @@ interface NamedTarget {
 function targetsOf(work: PolicyWork, verb: "deny" | "allow", group: TargetGroup): readonly NamedTarget[] {
   const written = work.document.shape[verb]?.[group] ?? [];
   return written.flatMap((name, index) => {
+    if (group === "resources" && isUriPattern(name)) return [];
     const at = work.document.source.at(verb, group, index);
     const leaf = work.names.resolve(group, name, work.servers, at, work.sink);
     return leaf === undefined ? [] : [{ leaf, index, at }];
@@ -120,6 +129,7 @@ function lowerDeny(work: PolicyWork): void {
 }
 
 function lowerAllow(work: PolicyWork, closed: Map<LeafAction, string[]>): void {
+  const patterns = lowerResourcePatterns(work);
   for (const group of GROUPS) {
     const targets = targetsOf(work, "allow", group);
     const use = work.principals === undefined ? "expose" : "grant";
@@ -133,27 +143,40 @@ function lowerAllow(work: PolicyWork, closed: Map<LeafAction, string[]>): void {
         at,
       );
     }
-    if (use === "expose") closeOthers(work, group, targets, closed);
+    if (use !== "expose") continue;
+    const others =
+      group === "resources"
+        ? closeOtherResources(
+            work,
+            targets.map(({ leaf }) => leaf),
+            patterns,
+          )
+        : closeOthers(work, group, targets);
+    if (work.shadow) continue;
+    for (const { leaf } of others) closed.set(leaf.action, [...(closed.get(leaf.action) ?? []), work.file]);
   }
 }
 
-/** Exposure: on every server of which a definition is named, the other definitions of that primitive are forbidden. */
+/**
+ * Exposure: on every server of which a definition is named, the other definitions of that primitive are forbidden.
+ * Returns those.
+ */
 function closeOthers(
   work: PolicyWork,
   group: TargetGroup,
   targets: readonly NamedTarget[],
-  closed: Map<LeafAction, string[]>,
-): void {
+): readonly PinnedLeaf[] {
   const named = new Set(targets.map((target) => target.leaf));
   const first = new Map(targets.toReversed().map((target) => [target.leaf.server.entry.id, target]));
-  for (const [server, target] of [...first].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const others = work.names.siblings(target.leaf).filter((leaf) => !named.has(leaf));
-    if (others.length === 0) continue;
-    const text = policyText({ effect: "forbid", roles: undefined, leaves: others });
-    addPolicy(work, ["allow", group, `others@${server}`], text, target.at);
-    if (work.shadow) continue;
-    for (const { leaf } of others) closed.set(leaf.action, [...(closed.get(leaf.action) ?? []), work.file]);
-  }
+  return [...first]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([server, target]) => {
+      const others = work.names.siblings(target.leaf).filter((leaf) => !named.has(leaf));
+      if (others.length === 0) return [];
+      const text = policyText({ effect: "forbid", roles: undefined, leaves: others });
+      addPolicy(work, ["allow", group, `others@${server}`], text, target.at);
+      return others;
+    });
 }
 
 /** Servers that names of the document may mean; undefined = all. Reports unknown ones where a sink is given. */
@@ -162,15 +185,25 @@ export function scopeServers(
   registry: LoweredRegistry,
   sink: DiagnosticSink | undefined,
 ): ReadonlySet<string> | undefined {
-  const written = document.shape.scope?.servers;
-  if (written === undefined) return undefined;
+  const { servers: written, labels, tiers } = document.shape.scope ?? {};
+  if (written === undefined && labels === undefined && tiers === undefined) return undefined;
   const known = [...registry.servers.keys()];
-  for (const [index, name] of written.entries()) {
+  for (const [index, name] of (written ?? []).entries()) {
     if (known.includes(name)) continue;
     const at = document.source.at("scope", "servers", index);
     sink?.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(name)}`, didYouMean(name, known));
   }
-  return new Set(written);
+  const inScope = [...registry.servers.values()].filter(
+    ({ entry }) =>
+      written?.includes(entry.id) !== false &&
+      (labels === undefined || labels.some((label) => entry.labels.includes(label))) &&
+      tiers?.includes(entry.tier) !== false,
+  );
+  if (inScope.length === 0 && (labels !== undefined || tiers !== undefined)) {
+    const message = "no server has these labels and tiers";
+    sink?.report("SCOPE_EMPTY", document.source.atKey("scope"), message);
+  }
+  return new Set(inScope.map(({ entry }) => entry.id));
 }
 
 /** `Developer` and `Role::"Developer"` both name the role. */
@@ -244,6 +277,7 @@ export function lowerPolicies(
 ): LoweredPolicies {
   const generated: GeneratedPolicy[] = [];
   const uses: TargetUse[] = [];
+  const rules: ResourceRule[] = [];
   const closed = new Map<LeafAction, string[]>();
   for (const document of documents.policies) {
     checkHeader(document, sink);
@@ -251,6 +285,7 @@ export function lowerPolicies(
       document,
       file: document.source.file,
       names,
+      registry,
       tenant,
       servers: scopeServers(document, registry, sink),
       principals: scopePrincipals(document, documents.project?.shape.roles, sink),
@@ -258,10 +293,12 @@ export function lowerPolicies(
       sink,
       generated,
       uses,
+      rules,
     };
     lowerDeny(work);
     lowerAllow(work, closed);
     lowerConstraints(work);
+    lowerAsks(work);
   }
-  return { generated, uses, closed };
+  return { generated, uses, rules, closed };
 }

@@ -1,5 +1,5 @@
 // Servers and their pins → registry.json.
-import { canonicalJson, leafActionOf, METHODS_OF_KIND } from "#bundle";
+import { canonicalJson, DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
 import type {
   DefinitionEntry,
   LeafAction,
@@ -22,8 +22,11 @@ import { parseDurationMs } from "../documents/units.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import { lowerPromptArguments, lowerSchema, uriArguments } from "../json-schema/index.ts";
 import type { LoweredSchema } from "../json-schema/index.ts";
+import { methodLeaves } from "./method-leaves.ts";
 import { overlaidPinMaxAgeMs } from "./overlay.ts";
 import type { Overlay } from "./overlay.ts";
+import { ruleLeaves } from "./resource-patterns.ts";
+import type { ResourceRule } from "./resource-patterns.ts";
 import { transportsOf } from "./transports.ts";
 
 export { environmentNameOf } from "./transports.ts";
@@ -219,9 +222,24 @@ function lowerServer(
     transports,
     pinMaxAgeMs: overlaidPinMaxAgeMs(overlay, shape.metadata.name) ?? pinMaxAgeMs ?? DEFAULT_PIN_MAX_AGE_MS,
     eras: pins?.eras ?? {},
-    leaves: leaves.map((item) => item.leaf),
+    leaves: sortedLeaves([...leaves.map((item) => item.leaf), ...methodLeaves(shape.metadata.name)]),
   };
   return { server: { entry, document, at: source.at("metadata", "name") }, leaves };
+}
+
+function sortedLeaves(leaves: readonly LeafEntry[]): readonly LeafEntry[] {
+  return leaves.toSorted((a, b) => (a.action < b.action ? -1 : a.action > b.action ? 1 : 0));
+}
+
+/** The registry with the leaves of resource rules, which stand in policies rather than in pins. */
+export function withResourceRules(
+  registry: LoweredRegistry,
+  rules: readonly ResourceRule[],
+): readonly ServerEntry[] {
+  return registry.section.servers.map((entry) => {
+    const added = ruleLeaves(entry.id, rules, DEFAULT_TENANT);
+    return added.length === 0 ? entry : { ...entry, leaves: sortedLeaves([...entry.leaves, ...added]) };
+  });
 }
 
 export function lowerRegistry(

@@ -1,24 +1,23 @@
 // tests/ → test suites with every name resolved.
-import { DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
-import { UNKNOWN_REQUEST } from "#pdp";
-import type { LeafKind } from "#bundle";
+import { DEFAULT_TENANT } from "#bundle";
+import type { TenantId } from "#bundle";
 import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
-import type { Documents, Parsed } from "../documents/load.ts";
-import type {
-  TestCallShape,
-  TestDataShape,
-  TestPrincipalShape,
-  TestShape,
-  TestSuiteShape,
-} from "../documents/shapes.ts";
+import type { Parsed } from "../documents/load.ts";
+import type { TestDataShape, TestPrincipalShape, TestShape, TestSuiteShape } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 import type { CallExpectation, TestCall, TestCase, TestPrincipal, TestSuite } from "../model/test-suite.ts";
 import type { LoweredIdentity, PrincipalAttribute } from "./identity.ts";
-import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
+import type { Layer, Layers } from "./layers.ts";
+import type { ResourceRule } from "./resource-patterns.ts";
+import { TestCalls } from "./test-calls.ts";
+import { instantOf, requestAt, requestOf } from "./test-requests.ts";
 
 interface SuiteWork {
-  readonly registry: LoweredRegistry;
-  readonly attributes: readonly PrincipalAttribute[];
+  /** The layer of the suites. */
+  readonly layer: Layer;
+  readonly calls: TestCalls;
+  readonly tenants: Layers["tenants"];
+  readonly attributesOf: (tenant: TenantId) => readonly PrincipalAttribute[];
   readonly attributesAreKnown: boolean;
   readonly knownRoles: readonly string[] | undefined;
   readonly sink: DiagnosticSink;
@@ -42,17 +41,56 @@ function hasType(value: unknown, type: PrincipalAttribute["type"]): boolean {
   }
 }
 
-function checkAttributes(work: SuiteWork, shape: TestPrincipalShape, at: (name: string) => SourceSpan): void {
+function checkAttributes(
+  work: SuiteWork,
+  attributes: readonly PrincipalAttribute[],
+  shape: TestPrincipalShape,
+  at: (name: string) => SourceSpan,
+): void {
   if (!work.attributesAreKnown) return;
-  const known = work.attributes.map((item) => item.name);
+  const known = attributes.map((item) => item.name);
   for (const [name, value] of Object.entries(shape.attrs ?? {})) {
-    const attribute = work.attributes.find((item) => item.name === name);
+    const attribute = attributes.find((item) => item.name === name);
     if (attribute === undefined) {
       const message = `no issuer maps a claim to the attribute ${JSON.stringify(name)}`;
       work.sink.report("TEST_PRINCIPAL_INVALID", at(name), message, didYouMean(name, known));
     } else if (!hasType(value, attribute.type)) {
       work.sink.report("TEST_PRINCIPAL_INVALID", at(name), `${name} must be of type ${attribute.type}`);
     }
+  }
+}
+
+/** A tenant's suites decide as that tenant; those of the platform as any. */
+function tenantOf(
+  work: SuiteWork,
+  document: Parsed<TestDataShape>,
+  name: string,
+  shape: TestPrincipalShape,
+): TenantId {
+  const { layer, tenants, sink } = work;
+  const { tenant = layer.tenant } = shape;
+  if (tenant === layer.tenant || (layer.tenant === DEFAULT_TENANT && tenants.has(tenant))) return tenant;
+  const at = document.source.at("principals", name, "tenant");
+  if (layer.tenant === DEFAULT_TENANT) {
+    const message = `the tenant ${JSON.stringify(tenant)} is not declared`;
+    sink.report("TENANT_UNKNOWN", at, message, didYouMean(tenant, [...tenants.keys()]));
+  } else sink.report("TENANT_ESCAPE", at, `the principals of this suite belong to ${layer.tenant}`);
+  return layer.tenant;
+}
+
+function checkRoles(
+  work: SuiteWork,
+  document: Parsed<TestDataShape>,
+  name: string,
+  shape: TestPrincipalShape,
+  tenant: TenantId,
+): void {
+  const known = tenant === work.layer.tenant ? work.knownRoles : work.tenants.get(tenant)?.roles;
+  for (const [index, role] of (shape.roles ?? []).entries()) {
+    if (known?.includes(role) !== false) continue;
+    const message = `the role ${JSON.stringify(role)} is not declared`;
+    const at = document.source.at("principals", name, "roles", index);
+    work.sink.report("ROLE_UNKNOWN", at, message, didYouMean(role, known));
   }
 }
 
@@ -63,78 +101,31 @@ function principalOf(
   shape: TestPrincipalShape,
 ): TestPrincipal {
   const { source } = document;
-  checkAttributes(work, shape, (attribute) => source.at("principals", name, "attrs", attribute));
-  for (const [index, role] of (shape.roles ?? []).entries()) {
-    if (work.knownRoles?.includes(role) !== false) continue;
-    const message = `the role ${JSON.stringify(role)} is not declared`;
-    work.sink.report(
-      "ROLE_UNKNOWN",
-      source.at("principals", name, "roles", index),
-      message,
-      didYouMean(role, work.knownRoles),
-    );
-  }
+  const tenant = tenantOf(work, document, name, shape);
+  const known = work.attributesOf(tenant);
+  checkAttributes(work, known, shape, (attribute) => source.at("principals", name, "attrs", attribute));
+  checkRoles(work, document, name, shape, tenant);
   const attributes = shape.attrs ?? {};
   return {
     name,
     facts: {
-      type: "User",
+      type: shape.type ?? "User",
       id: shape.id,
-      tenant: DEFAULT_TENANT,
+      tenant,
       roles: [...(shape.roles ?? [])].sort(),
       groups: [...(shape.groups ?? [])].sort(),
       attributes,
     },
-    request: UNKNOWN_REQUEST,
-    missingAttributes: work.attributes
+    request: requestOf(
+      shape.request,
+      (...path) => source.at("principals", name, "request", ...path),
+      work.sink,
+    ),
+    missingAttributes: known
       .filter((item) => item.required && !Object.hasOwn(attributes, item.name))
       .map((item) => item.name),
     at: source.atKey("principals", name),
   };
-}
-
-function targetOf(shape: TestCallShape): readonly [kind: LeafKind, name: string][] {
-  return [
-    ...(shape.tool === undefined ? [] : [["tool", shape.tool] as [LeafKind, string]]),
-    ...(shape.resource === undefined ? [] : [["resource", shape.resource] as [LeafKind, string]]),
-    ...(shape.prompt === undefined ? [] : [["prompt", shape.prompt] as [LeafKind, string]]),
-  ];
-}
-
-function callOf(work: SuiteWork, name: string, shape: TestCallShape, at: SourceSpan): TestCall | undefined {
-  const [target, ...more] = targetOf(shape);
-  if (target === undefined || more.length > 0) {
-    work.sink.report("DOCUMENT_INVALID", at, "a call names exactly one tool, resource or prompt");
-    return undefined;
-  }
-  if (!work.registry.servers.has(shape.server)) {
-    const help = didYouMean(shape.server, [...work.registry.servers.keys()]);
-    work.sink.report("SERVER_UNKNOWN", at, `no server is named ${JSON.stringify(shape.server)}`, help);
-    return undefined;
-  }
-  // A template and a resource have the same method, so their actions are one name space.
-  const pinned = work.registry.leaves.get(
-    leafActionOf(METHODS_OF_KIND[target[0]][0], shape.server, target[1]),
-  );
-  if (pinned === undefined) {
-    const message = `${shape.server} has no pinned ${target[0]} named ${JSON.stringify(target[1])}`;
-    work.sink.report("NAME_UNKNOWN", at, message, didYouMean(target[1], namesOn(work, shape.server)));
-    return undefined;
-  }
-  return {
-    name,
-    server: shape.server,
-    action: pinned.leaf.action,
-    target: target[1],
-    arguments: shape.arguments ?? {},
-    invalid: shape.invalid ?? false,
-    at,
-  };
-}
-
-function namesOn(work: SuiteWork, server: string): readonly string[] {
-  const onServer = (item: PinnedLeaf): boolean => item.server.entry.id === server;
-  return [...work.registry.leaves.values()].filter(onServer).map((item) => item.leaf.name);
 }
 
 function addFixtures(
@@ -159,7 +150,7 @@ function addFixtures(
         `the call ${JSON.stringify(name)} is declared twice`,
       );
     }
-    const lowered = callOf(work, name, call, source.atKey("calls", name));
+    const lowered = work.calls.callOf(name, call, source.atKey("calls", name));
     if (lowered !== undefined) into.calls.set(name, lowered);
   }
 }
@@ -225,7 +216,7 @@ function matrixTest(
     sink.report("TEST_NAME_UNKNOWN", at, `[${principal}, ${call}] is not a cell of the matrix`);
   }
   const expect = new Map<string, CallExpectation>();
-  for (const [call, { reasons, errors }] of Object.entries(test.expect ?? {})) {
+  for (const [call, { reasons, errors, shadow }] of Object.entries(test.expect ?? {})) {
     const at = document.source.atKey("tests", index, "expect", call);
     if (!matrix.calls.includes(call)) {
       sink.report(
@@ -235,7 +226,7 @@ function matrixTest(
         didYouMean(call, matrix.calls),
       );
     }
-    expect.set(call, { call, reasons, errors, at });
+    expect.set(call, { call, reasons, errors, shadow, at });
   }
   const defined = <T>(item: T | undefined): item is T => item !== undefined;
   return {
@@ -261,7 +252,7 @@ function transformTest(
   const principal = names.principal(test.as ?? "", place("as"));
   const call =
     typeof test.call === "object"
-      ? callOf(work, test.name, test.call, place("call"))
+      ? work.calls.callOf(test.name, test.call, place("call"))
       : names.call(test.call ?? "", place("call"));
   if (principal === undefined || call === undefined) return undefined;
   return {
@@ -308,21 +299,59 @@ function lowerTest(
     : transformTest(work, document, index, test, names);
 }
 
+/** Names of principals that state the time of their call themselves. */
+function timedPrincipals(documents: readonly Parsed<TestDataShape>[]): ReadonlySet<string> {
+  const timed = documents.flatMap(({ shape }) =>
+    Object.entries(shape.principals ?? {}).filter(([, { request }]) => request?.now !== undefined),
+  );
+  return new Set(timed.map(([name]) => name));
+}
+
+/** The clock of a suite is frozen: every call happens at `options.now` unless its principal says otherwise. */
+function applyClock(
+  document: SuiteDocument,
+  fixtures: Fixtures,
+  ownTimes: ReadonlySet<string>,
+  sink: DiagnosticSink,
+): void {
+  const text = document.shape.options?.now;
+  if (text === undefined) return;
+  const nowMs = instantOf(text);
+  if (nowMs === undefined) {
+    const at = document.source.at("options", "now");
+    sink.report("DOCUMENT_INVALID", at, "expected an RFC 3339 time, e.g. 2026-11-22T10:00:00Z");
+    return;
+  }
+  for (const [name, principal] of fixtures.principals) {
+    if (ownTimes.has(name)) continue;
+    fixtures.principals.set(name, { ...principal, request: requestAt(principal.request, nowMs) });
+  }
+}
+
+/** The suites of one layer. `rules`: the resource rules that hold for its callers. */
 export function lowerSuites(
-  documents: Documents,
-  registry: LoweredRegistry,
+  layer: Layer,
+  tenants: Layers["tenants"],
   identity: LoweredIdentity,
+  rules: readonly ResourceRule[],
   sink: DiagnosticSink,
 ): readonly TestSuite[] {
-  const { attributes, isKnown } = identity;
+  const { documents, registry } = layer;
+  const { attributesOf, isKnown } = identity;
   const knownRoles = documents.project?.shape.roles;
-  const work: SuiteWork = { registry, attributes, attributesAreKnown: isKnown, knownRoles, sink };
+  const work: SuiteWork = {
+    ...{ layer, tenants, attributesOf },
+    calls: new TestCalls(registry, rules, DEFAULT_TENANT, sink),
+    ...{ attributesAreKnown: isKnown, knownRoles, sink },
+  };
   const shared: Fixtures = { principals: new Map(), calls: new Map() };
   for (const document of documents.testData) addFixtures(work, document, shared, true);
   const declared = documents.testData.flatMap((document) => Object.keys(document.shape.calls ?? {}));
   return documents.testSuites.map((document) => {
     const fixtures: Fixtures = { principals: new Map(shared.principals), calls: new Map(shared.calls) };
     addFixtures(work, document, fixtures, false);
+    const ownTimes = timedPrincipals([...documents.testData, document]);
+    applyClock(document, fixtures, ownTimes, sink);
     const names = new SuiteNames(
       fixtures,
       new Set([...declared, ...Object.keys(document.shape.calls ?? {})]),

@@ -24,6 +24,10 @@ function isUrlFor(type: RemoteTransport["type"], text: string): boolean {
   );
 }
 
+function article(type: RemoteTransport["type"]): string {
+  return type === "websocket" ? "a" : "an";
+}
+
 /** `http or https`. */
 function schemesOf(type: RemoteTransport["type"]): string {
   return SCHEMES[type]
@@ -42,7 +46,7 @@ function remoteTransport(
   if (args !== undefined) return wrong("args", `${type} has no args`);
   if (url === undefined) return wrong("type", `${type} needs a url`);
   if (!isUrlFor(type, url))
-    return wrong("url", `expected an ${schemesOf(type)} URL without credentials or fragment`);
+    return wrong("url", `expected ${article(type)} ${schemesOf(type)} URL without credentials or fragment`);
   if (credential === undefined) {
     return header === undefined ? { type, url } : wrong("header", "a header needs a credential to carry");
   }
@@ -100,7 +104,7 @@ export function transportsOf(
     else if (base.type === "stdio")
       sink.report("TRANSPORT_INVALID", values.source.at("upstreams", id, "url"), "a stdio server has no url");
     else if (!isUrlFor(base.type, url)) {
-      const message = `a ${base.type} server needs an ${schemesOf(base.type)} URL without credentials or fragment`;
+      const message = `a ${base.type} server needs ${article(base.type)} ${schemesOf(base.type)} URL without credentials or fragment`;
       sink.report("TRANSPORT_INVALID", values.source.at("upstreams", id, "url"), message);
     } else transports[environment] = { ...base, url };
   }

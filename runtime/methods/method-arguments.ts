@@ -1,6 +1,7 @@
 // What policies see of a message that is no call of a definition: the parameters of its MCP method, in the shape that
 // the leaf of the method declares. The words of a conversation are no part of it.
 import { AegisError } from "#errors";
+import { isCanonicalUri } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 
@@ -12,10 +13,11 @@ const MAX_LISTED = 10_000;
  * @throws {AegisError} ARGUMENTS_INVALID where a member does not have the type that the protocol gives it
  */
 export function samplingArguments(params: JsonObject | undefined): JsonObject {
-  const preferences = objectOf(params, "modelPreferences");
+  const hints = namesIn(objectOf(params, "modelPreferences"), "hints", "name");
   return {
     maxTokens: params?.["maxTokens"] ?? null,
-    modelHints: namesIn(preferences, "hints", "name"),
+    modelHints: hints,
+    modelHintLines: hints.join("\n"),
     tools: namesIn(params, "tools", "name"),
     toolChoice: textOf(objectOf(params, "toolChoice"), "mode", "auto"),
     includeContext: textOf(params, "includeContext", "none"),
@@ -32,13 +34,14 @@ export function samplingArguments(params: JsonObject | undefined): JsonObject {
 export function elicitationArguments(params: JsonObject | undefined): JsonObject {
   const mode = textOf(params, "mode", "form");
   const url = textOf(params, "url", "");
-  const schema = objectOf(params, "requestedSchema");
+  const fields = Object.keys(objectOf(objectOf(params, "requestedSchema"), "properties") ?? {}).sort();
   const parsed = url === "" ? null : URL.parse(url);
   if (url !== "" && parsed === null) throw invalid("url");
   return {
     mode,
-    fields: Object.keys(objectOf(schema, "properties") ?? {}),
-    lowerFields: Object.keys(objectOf(schema, "properties") ?? {}).map((name) => name.toLowerCase()),
+    fields,
+    // Names in lower case, one on each line, for patterns over all of them.
+    fieldLines: fields.map((name) => name.toLowerCase()).join("\n"),
     url,
     urlScheme: parsed === null ? "" : parsed.protocol.slice(0, -1),
     urlHost: parsed === null ? "" : parsed.hostname,
@@ -50,7 +53,7 @@ export function rootArguments(root: JsonObject): JsonObject {
   const uri = textOf(root, "uri", "");
   const scheme = /^([a-z][a-z0-9+.-]*):/iu.exec(uri)?.[1];
   if (scheme === undefined) throw invalid("uri");
-  return { uri, scheme: scheme.toLowerCase() };
+  return { uri, scheme: scheme.toLowerCase(), isCanonical: isCanonicalUri(uri) };
 }
 
 /** `completion/complete` (MCP server features, completion). @throws {AegisError} ARGUMENTS_INVALID */

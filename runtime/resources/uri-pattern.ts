@@ -17,7 +17,8 @@ export function expandPattern(pattern: string): string {
 /** Why a pattern can match no canonical URI, or more than it seems to; undefined where it is sound. */
 export function patternFault(pattern: string): PatternFault | undefined {
   const expanded = expandPattern(pattern);
-  const head = /^[^:]*:(?:\/\/[^/]*)?/u.exec(expanded)?.[0] ?? expanded;
+  // What stands after `//` is a host only where the scheme says so.
+  const head = /^(?:(?:https?|wss?|file):\/\/[^/]*|[^:]*:)/u.exec(expanded)?.[0] ?? expanded;
   if (head.includes("*")) return "wildcard in the scheme or the host";
   // A letter in place of each wildcard makes a URI that the pattern matches.
   return uriFault(expanded.replaceAll(/\*+/gu, "x"));
@@ -37,7 +38,7 @@ function literalRegex(text: string): string {
   return [...text]
     .map((character) => {
       if (/[A-Za-z0-9/_~-]/u.test(character)) return character;
-      if (/^[\u0000-\u007f]$/u.test(character)) return `\\${character}`;
+      if ((character.codePointAt(0) ?? 0) < 0x80) return `\\${character}`;
       const encoded = encodeURIComponent(character);
       return `(?:${character}|${encoded})`;
     })
