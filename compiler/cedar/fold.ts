@@ -2,6 +2,7 @@
 // folds, `X && false` must not, because `X` may error and an error denies.
 import { annotationsOf, methodOfAction, primitiveOf } from "#bundle";
 import type { LeafEntry, ServerEntry } from "#bundle";
+import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import {
   bodyOf,
@@ -23,8 +24,8 @@ export interface LeafFacts {
   readonly server: ServerEntry;
   /** Values of paths: `context.target`, `resource.tier`. */
   readonly constants: ReadonlyMap<string, JsonValue>;
-  /** Derived Booleans whose input is a constant, by name under `context._m`. */
-  readonly derived: ReadonlyMap<string, boolean>;
+  /** Derived facts whose input is a constant, by name under `context._m` or `context._d`. */
+  readonly derived: ReadonlyMap<string, JsonValue>;
 }
 
 /** The facts of a leaf. The target of a resource template is the template, whatever URI is asked for. */
@@ -81,13 +82,40 @@ export function fold(expr: Expr, facts: LeafFacts, booleanPlace: boolean): Expr 
 
 function foldPath(expr: Expr, facts: LeafFacts): Expr {
   const path = pathOf(expr);
-  if (path === undefined) return mapChildren(expr, (child) => fold(child, facts, false));
-  const value = facts.constants.get(pathKey(path));
-  if (value !== undefined) return { Value: value };
-  const [root, group, name] = path;
-  const derived =
-    path.length === 3 && root === "context" && group === "_m" ? facts.derived.get(name ?? "") : undefined;
-  return derived === undefined ? expr : literal(derived);
+  if (path === undefined) return foldMember(expr, facts);
+  const value = facts.constants.get(pathKey(path)) ?? derivedValue(path, facts);
+  return value === undefined ? expr : constant(value);
+}
+
+/** A member of what is no path, such as of the branches that a derived record is written as. */
+function foldMember(expr: Expr, facts: LeafFacts): Expr {
+  const folded = mapChildren(expr, (child) => fold(child, facts, false));
+  const { attr } = bodyOf(folded);
+  const record = operand(bodyOf(folded), "left")["Record"];
+  if (
+    typeof attr === "string" &&
+    record !== undefined &&
+    isJsonObject(record) &&
+    Object.hasOwn(record, attr)
+  ) {
+    return operand(record, attr);
+  }
+  return folded === expr || pathOf(folded) === undefined ? folded : foldPath(folded, facts);
+}
+
+function derivedValue(path: readonly string[], facts: LeafFacts): JsonValue | undefined {
+  const [root, group, name = "", member, ...deeper] = path;
+  if (root !== "context" || (group !== "_m" && group !== "_d") || deeper.length > 0) return undefined;
+  const fact = facts.derived.get(name);
+  if (fact === undefined || member === undefined) return fact;
+  return isJsonObject(fact) && Object.hasOwn(fact, member) ? fact[member] : undefined;
+}
+
+/** A derived fact or other constant as an expression. */
+function constant(value: JsonValue): Expr {
+  if (Array.isArray(value)) return { Set: (value as readonly JsonValue[]).map(constant) };
+  if (!isJsonObject(value)) return { Value: value };
+  return { Record: Object.fromEntries(Object.entries(value).map(([name, item]) => [name, constant(item)])) };
 }
 
 interface Row {

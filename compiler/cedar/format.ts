@@ -1,5 +1,7 @@
-// Formats Cedar source text. `.matches` is no method of Cedar, so it is formatted under the name of one that takes a
-// string as well, and gets its own name back afterwards.
+// Formats Cedar source text. The methods of the dialect are not Cedar's, so each is formatted under the name of a Cedar
+// method that takes as many arguments, and gets its own name back afterwards.
+import { DERIVED_METHODS } from "./derived-methods.ts";
+import type { DerivedMethod } from "./derived-methods.ts";
 import { withCedar } from "./engine.ts";
 import { finding, sortedFindings } from "./finding.ts";
 import type { CedarFinding } from "./finding.ts";
@@ -13,7 +15,7 @@ import { checkFileText, checkPolicyText } from "./text-checks.ts";
 
 const LINE_WIDTH = 100;
 const INDENT_WIDTH = 2;
-const STAND_IN = "getTag";
+const STAND_INS: Readonly<Record<DerivedMethod["argument"], string>> = { none: "isEmpty", pattern: "getTag" };
 
 export type FormatOutcome =
   | { readonly ok: true; readonly text: string }
@@ -72,25 +74,25 @@ function callsOf(text: string, names: readonly string[]): readonly Token[] {
   );
 }
 
-/** `renamed[n]`: the n-th call of the stand-in was `.matches`. The formatter keeps the order of tokens. */
-function withStandIns(text: string): { readonly mapped: MappedText; readonly renamed: readonly boolean[] } {
+/** `renamed[n]`: what the n-th call of any stand-in was called. The formatter keeps the order of tokens. */
+function withStandIns(text: string): { readonly mapped: MappedText; readonly renamed: readonly string[] } {
   const builder = new MappedTextBuilder(text);
-  const renamed: boolean[] = [];
-  for (const token of callsOf(text, ["matches", STAND_IN])) {
-    renamed.push(token.value === "matches");
-    if (token.value !== "matches") continue;
+  const renamed: string[] = [];
+  for (const token of callsOf(text, [...DERIVED_METHODS.keys(), ...Object.values(STAND_INS)])) {
+    renamed.push(token.value);
+    const method = DERIVED_METHODS.get(token.value);
+    if (method === undefined) continue;
     builder.copyTo(token.start);
-    builder.replaceTo(token.end, STAND_IN);
+    builder.replaceTo(token.end, STAND_INS[method.argument]);
   }
   return { mapped: builder.finish(), renamed };
 }
 
-function withoutStandIns(text: string, renamed: readonly boolean[]): string {
+function withoutStandIns(text: string, renamed: readonly string[]): string {
   const builder = new MappedTextBuilder(text);
-  for (const [index, token] of callsOf(text, [STAND_IN]).entries()) {
-    if (renamed[index] !== true) continue;
+  for (const [index, token] of callsOf(text, Object.values(STAND_INS)).entries()) {
     builder.copyTo(token.start);
-    builder.replaceTo(token.end, "matches");
+    builder.replaceTo(token.end, renamed[index] ?? token.value);
   }
   const formatted = builder.finish().text;
   return formatted.endsWith("\n") ? formatted : `${formatted}\n`;

@@ -5,5 +5,6 @@ export { CEDAR_CODES } from "./finding.ts";
 export type { CedarCode, CedarFinding, CedarSeverity } from "./finding.ts";
 export { formatCedar, tryFormatCedar } from "./format.ts";
 export type { FormatOutcome } from "./format.ts";
-export { matchesName } from "./lower-matches.ts";
+export type { SqlArgument } from "./derived-facts.ts";
+export { factName, matchesName, sqlDerivation } from "./derived-methods.ts";
 export type { CedarSource, GeneratedPolicy } from "./parse.ts";

@@ -2,13 +2,13 @@
 // hides no other.
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Derivation, EntityRef, PolicyId, PolicySource, SourcePosition, TenantId } from "#bundle";
-import { qualifiedId } from "#pdp";
+import { qualifiedId, TENANT_QUALIFIED } from "#pdp";
 import { withCedar } from "./engine.ts";
 import type { PolicyEst } from "./est.ts";
 import { asJson, jsonDepth, mapEntities, MAX_POLICY_JSON_DEPTH } from "./est.ts";
 import { finding } from "./finding.ts";
 import type { CedarFinding, CedarSpan } from "./finding.ts";
-import { lowerMatches } from "./lower-matches.ts";
+import { lowerMethods } from "./lower-methods.ts";
 import { complaintsIn } from "./messages.ts";
 import { LineMap, utf16Offset } from "./position.ts";
 import type { MappedText, SpanFinder, TextRange } from "./position.ts";
@@ -22,6 +22,8 @@ import { checkFileText, checkPolicyText } from "./text-checks.ts";
 export interface CedarSource {
   readonly file: string;
   readonly text: string;
+  /** Tenant of the layer that the file belongs to; that of the model where absent. */
+  readonly tenant?: TenantId;
 }
 
 /** One policy that the compiler wrote from a document. It may read `context._m` and `context._d`. */
@@ -50,6 +52,10 @@ export interface ParsedPolicy {
   readonly text: PolicyText;
   readonly mapped: MappedText;
   readonly derivations: readonly Derivation[];
+  /** Where in `text` each derivation that the policy itself asks for first stands, by its name. */
+  readonly calls: ReadonlyMap<string, TextRange>;
+  /** Findings that depend on what else judges the same value, by the name of the derivation. */
+  readonly advice: ReadonlyMap<string, CedarFinding>;
   /** Where a range of the policy text lies in its file. */
   readonly spanOf: (range: TextRange) => CedarSpan;
 }
@@ -109,7 +115,7 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
   const { id, tenant, authored, text, lines } = input;
   const spanOf = (range: TextRange): CedarSpan =>
     lines.span({ start: text.start + range.start, end: text.start + range.end });
-  const lowered = lowerMatches(text, lines);
+  const lowered = lowerMethods(text, lines);
   const findings: CedarFinding[] = [...checkPolicyText(text, lines, authored), ...lowered.findings];
   if (findings.some((item) => item.severity === "error")) return { policies: [], findings };
   const answer = withCedar((cedar) => cedar.policyToJson(lowered.mapped.text));
@@ -150,6 +156,8 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
       ...(shadow ? { mode: "shadow" as const } : {}),
     },
     derivations: [...input.derivations, ...lowered.derivations],
+    calls: lowered.calls,
+    advice: lowered.advice,
   };
   return { policies: [policy], findings };
 }
@@ -171,6 +179,6 @@ function estOf(json: PolicyJson): PolicyEst {
 }
 
 function qualified(tenant: TenantId, entity: EntityRef): EntityRef {
-  if (entity.type !== "Role" && entity.type !== "Group") return entity;
+  if (!TENANT_QUALIFIED.has(entity.type)) return entity;
   return { type: entity.type, id: qualifiedId(tenant, entity.id) };
 }

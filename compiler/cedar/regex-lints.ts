@@ -13,9 +13,16 @@ export interface PatternFinding {
   readonly help?: string;
 }
 
+/** `CEDAR_REGEX_SQL` is advice that an SQL constraint on the same argument answers. */
+export const SQL_ADVICE: CedarCode = "CEDAR_REGEX_SQL";
+
 const LEADING_FLAGS = /^(?:\(\?[a-zA-Z-]+\))*/;
+const MULTI_LINE = /\(\?[a-ln-zA-Z]*m/;
+const ANCHORED = /^(?:\(\?[a-zA-Z-]*:|\(\?P?<\w+>|\((?!\?))*(?:\^|\\A)/;
 const SQL_KEYWORD =
   /(?<![A-Za-z])(?:select|insert|update|delete|drop|alter|truncate|create|grant|merge|exec(?:ute)?)(?![A-Za-z])/i;
+const URL_SYNTAX = /\\?:(?:\\?\/){2}|^\^?\(?(?:\?:)?(?:https?|wss?|ftp)\b/i;
+const PATH_SYNTAX = /^(?:\^|\\A)?(?:\(\??:?)*\\?\/(?:[\w.-]|\\\.)|\\\.\\\.(?:\\?\/|\[)/;
 // A pattern that finds each of these finds everything that matters: no letter, digit or sign is common to them.
 const UNRELATED_TEXTS: readonly string[] = [
   "",
@@ -29,7 +36,7 @@ const UNRELATED_TEXTS: readonly string[] = [
   "\u00e9\u00df",
 ];
 
-/** Lints one pattern. An error entry is alone. `path`: what it is applied to, for the message. */
+/** Lints one pattern. An error entry is alone. */
 export function lintPattern(pattern: string): readonly PatternFinding[] {
   const invalid = (message: string, help?: string): readonly PatternFinding[] => [
     { code: "CEDAR_REGEX_INVALID", message, ...(help === undefined ? {} : { help }) },
@@ -64,22 +71,62 @@ export function lintPattern(pattern: string): readonly PatternFinding[] {
       message: "the pattern begins with .* which changes nothing: .matches searches",
       help: "Leave .* out, or anchor what must come first with ^.",
     });
-  } else if (!body.startsWith("^") && !body.startsWith("\\A") && !/^\((?:\?:|\?P?<\w+>)?\^/.test(body)) {
+  } else if (MULTI_LINE.test(pattern)) {
+    findings.push({
+      code: "CEDAR_REGEX_UNANCHORED",
+      message: "with (?m) ^ and $ stand at the ends of every line, not of the text",
+      help: "Leave m out, or write \\A and \\z.",
+    });
+  } else if (!branchesOf(body).every((branch) => ANCHORED.test(branch))) {
     findings.push({
       code: "CEDAR_REGEX_UNANCHORED",
       message: "the pattern may match anywhere in the text",
-      help: "Anchor it with ^ (and $); where it may stand anywhere, say so: ^(?s:.)* before it.",
+      help: "Anchor every alternative with ^ (and $); where it may stand anywhere, say so: ^(?s:.)* before it.",
     });
   }
   if (SQL_KEYWORD.test(body)) {
     findings.push({
-      code: "CEDAR_REGEX_SQL",
+      code: SQL_ADVICE,
       message:
         "a regular expression over SQL is not a security boundary: it also passes `select 1; drop table t`",
       help: "Add `constraints: <tool>: operations: [SELECT]`, which is decided by a SQL parser.",
     });
+  } else if (URL_SYNTAX.test(body)) {
+    findings.push({
+      code: "CEDAR_REGEX_URL",
+      message:
+        "a regular expression over a URL is read otherwise than the URL: user information, ports, encodings",
+      help: 'Ask for the parts: `.url().host == "example.com"`; in YAML `host` and `schemes`.',
+    });
+  } else if (PATH_SYNTAX.test(body)) {
+    findings.push({
+      code: "CEDAR_REGEX_PATH",
+      message: "a regular expression over a path does not see `..`, `//` and encodings as the server does",
+      help: 'Ask for the resolved path: `.path().normalized like "/srv/public/*"`; in YAML `within`.',
+    });
   }
   return findings;
+}
+
+/** The alternatives of a pattern that no group encloses. */
+function branchesOf(body: string): readonly string[] {
+  const branches: string[] = [];
+  let start = 0;
+  let depth = 0;
+  let inClass = false;
+  for (let at = 0; at < body.length; at += 1) {
+    const character = body[at];
+    if (character === "\\") at += 1;
+    else if (inClass) inClass = character !== "]";
+    else if (character === "[") inClass = true;
+    else if (character === "(") depth += 1;
+    else if (character === ")") depth -= 1;
+    else if (character === "|" && depth === 0) {
+      branches.push(body.slice(start, at));
+      start = at + 1;
+    }
+  }
+  return [...branches, body.slice(start)];
 }
 
 /** True where `pattern` is found in `text`; the answer of the gateway for the same pair. */
