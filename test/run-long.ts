@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { run as truncateAudit } from "./long/audit-truncation.ts";
 import { run as killAuditLog } from "./long/audit-writer-kill.ts";
 import { faultsOf as crashFaults, run as crash, summaryOf as crashSummary } from "./long/crash.ts";
+import { faultsOf as differentialFaults, run as runDifferential } from "./long/differential.ts";
 import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
 
 const RESULTS = join(import.meta.dirname, "long", "results.json");
@@ -80,6 +81,15 @@ const PROOFS: readonly Proof[] = [
       const report = await truncateAudit({ stride: 1, flips, seed: 1 });
       const cuts = report.badCuts.map((length) => `cut at ${String(length)}`);
       return { faults: [...cuts, ...report.unseenFlips], report };
+    },
+  },
+  {
+    name: "interpreter-differential",
+    what: "random requests decided by the interpreter and by cedar-wasm",
+    n: 10_000_000,
+    run: async (cases, onProgress) => {
+      const report = await runDifferential({ cases, seed: 1, onProgress });
+      return { faults: differentialFaults(report), report };
     },
   },
 ];

@@ -6,22 +6,26 @@ import type { JsonObject, JsonValue } from "#std";
 
 export const ACTION = "tools/call:srv/tool";
 
+const CALLER: JsonObject = {
+  memberOfTypes: ["Role", "Group", "Tenant"],
+  shape: {
+    type: "Record",
+    attributes: {
+      external: { type: "Boolean" },
+      level: { type: "Long", required: false },
+      teams: { type: "Set", element: { type: "String" }, required: false },
+    },
+  },
+};
+
 export const SCHEMA: JsonObject = {
   "": {
     entityTypes: {
       Role: {},
       Group: {},
-      User: {
-        memberOfTypes: ["Role", "Group"],
-        shape: {
-          type: "Record",
-          attributes: {
-            external: { type: "Boolean" },
-            level: { type: "Long", required: false },
-            teams: { type: "Set", element: { type: "String" }, required: false },
-          },
-        },
-      },
+      Tenant: {},
+      User: CALLER,
+      Agent: CALLER,
       Server: {
         shape: {
           type: "Record",
@@ -34,7 +38,7 @@ export const SCHEMA: JsonObject = {
       [ACTION]: {
         memberOf: [{ id: "tools/call" }],
         appliesTo: {
-          principalTypes: ["User"],
+          principalTypes: ["Agent", "User"],
           resourceTypes: ["Server"],
           context: {
             type: "Record",
@@ -43,6 +47,13 @@ export const SCHEMA: JsonObject = {
               count: { type: "Long" },
               flag: { type: "Boolean", required: false },
               amount: { type: "Extension", name: "decimal" },
+              now: { type: "Extension", name: "datetime", required: false },
+              sourceIp: { type: "Extension", name: "ipaddr", required: false },
+              auth: {
+                type: "Record",
+                attributes: { tokenAge: { type: "Extension", name: "duration" } },
+                required: false,
+              },
               names: { type: "Set", element: { type: "String" } },
               inner: {
                 type: "Record",
@@ -59,6 +70,14 @@ export const SCHEMA: JsonObject = {
 const texts = fc.constantFrom("", "a", "ab", "abc", "ba", "*", "SELECT 1", "é", "👍a");
 const longs = fc.constantFrom(0, 1, -1, 2, 7, 1000, 9007199254740991, -9007199254740991);
 const decimals = fc.constantFrom("0.0", "1.5", "-1.25", "1.2500", "922337203685477.5807", "12.0001");
+const times = fc.constantFrom(
+  "2026-11-22",
+  "2026-11-22T17:00:00.000Z",
+  "1969-12-31T23:59:59.999Z",
+  "9999-12-31",
+);
+const addresses = fc.constantFrom("10.1.2.3", "10.0.0.0/8", "::1", "::/0", "::ffff:a01:203", "224.0.0.1");
+const spans = fc.constantFrom("0s", "90s", "-1500ms", "1h", "9223372036854775807ms");
 const value = (json: JsonValue): JsonObject => ({ Value: json });
 const variable = (name: string): JsonObject => ({ Var: name });
 const attribute = (left: JsonValue, attr: string): JsonObject => ({ ".": { left, attr } });
@@ -75,8 +94,13 @@ const leaves: fc.Arbitrary<JsonObject> = fc.oneof(
   fc
     .constantFrom("external", "level", "teams", "absent")
     .map((name) => attribute(variable("principal"), name)),
+  times.map((text) => ({ datetime: [value(text)] })),
+  addresses.map((text) => ({ ip: [value(text)] })),
+  spans.map((text) => ({ duration: [value(text)] })),
+  fc.constantFrom("now", "sourceIp").map((name) => attribute(variable("context"), name)),
+  fc.constant(attribute(attribute(variable("context"), "auth"), "tokenAge")),
   fc.constantFrom("tier", "labels").map((name) => attribute(variable("resource"), name)),
-  fc.constantFrom("principal", "resource").map(variable),
+  fc.constantFrom("principal", "resource", "action").map(variable),
   fc.constantFrom("A", "B").map((id) => value({ __entity: { type: "Role", id } })),
   fc.array(texts, { maxLength: 3 }).map((items) => ({ Set: items.map(value) })),
 );
@@ -98,7 +122,16 @@ const BINARY = [
   "containsAll",
   "containsAny",
 ];
-const DECIMAL_METHODS = ["lessThan", "lessThanOrEqual", "greaterThan", "greaterThanOrEqual"];
+const METHODS = [
+  "lessThan",
+  "lessThanOrEqual",
+  "greaterThan",
+  "greaterThanOrEqual",
+  "isInRange",
+  "offset",
+  "durationSince",
+];
+const CONVERSIONS = ["isIpv4", "isLoopback", "toDate", "toTime", "toSeconds", "toDays"];
 const patternParts = fc.oneof(
   fc.constant("Wildcard"),
   fc.constantFrom("a", "b", "ab", "é").map((text) => ({ Literal: text })),
@@ -112,8 +145,11 @@ const { expression } = fc.letrec<{ expression: JsonObject }>((tie) => ({
       .tuple(fc.constantFrom(...BINARY), tie("expression"), tie("expression"))
       .map(([operator, left, right]) => ({ [operator]: { left, right } })),
     fc
-      .tuple(fc.constantFrom(...DECIMAL_METHODS), tie("expression"), tie("expression"))
+      .tuple(fc.constantFrom(...METHODS), tie("expression"), tie("expression"))
       .map(([method, left, right]) => ({ [method]: [left, right] })),
+    fc
+      .tuple(fc.constantFrom(...CONVERSIONS), tie("expression"))
+      .map(([method, receiver]) => ({ [method]: [receiver] })),
     tie("expression").map((arg) => ({ "!": { arg } })),
     tie("expression").map((arg) => ({ neg: { arg } })),
     tie("expression").map((arg) => ({ isEmpty: { arg } })),
@@ -198,7 +234,7 @@ export const REGISTRY: RegistrySection = {
 };
 
 export const principal: fc.Arbitrary<PrincipalFacts> = fc.record({
-  type: fc.constant("User" as const),
+  type: fc.constantFrom("User", "Agent"),
   id: fc.constantFrom("alice", "bob"),
   tenant: fc.constant("default"),
   roles: fc.subarray(["A", "B"]),
@@ -221,16 +257,16 @@ const wellTyped: fc.Arbitrary<JsonObject> = fc.record(
     count: longs,
     flag: fc.boolean(),
     amount: decimals.map((arg) => ({ __extn: { fn: "decimal", arg } })),
+    now: times.map((arg) => ({ __extn: { fn: "datetime", arg } })),
+    sourceIp: addresses.map((arg) => ({ __extn: { fn: "ip", arg } })),
+    auth: spans.map((arg) => ({ tokenAge: { __extn: { fn: "duration", arg } } })),
     names: fc.array(texts, { maxLength: 3 }),
     inner: fc.record({ text: texts, count: longs }, { requiredKeys: ["count"] }),
   },
   { requiredKeys: ["text", "count", "amount", "names", "inner"] },
 );
 
-/**
- * Mostly contexts the schema accepts; some that it must refuse. A decimal as plain text is left out: cedar-wasm reads it
- * as one by the schema, the projection never writes it, and the interpreter refuses it.
- */
+/** Mostly contexts the schema accepts; some that it must refuse, and extension values as plain text. */
 export const context: fc.Arbitrary<JsonObject> = fc.oneof(
   { weight: 9, arbitrary: wellTyped },
   {
@@ -245,6 +281,12 @@ export const context: fc.Arbitrary<JsonObject> = fc.oneof(
           { names: [1] },
           { inner: {} },
           { amount: 1 },
+          { amount: "1.5" },
+          { amount: "1" },
+          { now: "2026-11-22" },
+          { sourceIp: "::ffff:10.1.2.3" },
+          { auth: { tokenAge: "1d1h" } },
+          { auth: {} },
         ),
       )
       .map(([base, spoiled]) => ({ ...base, ...spoiled })),
