@@ -47,6 +47,7 @@ export function registerRelease(program: Command, host: CommandHost): void {
       .command("release")
       .argument("[file.aegis]", "bundle; without it a waiting statement is co-signed"),
   )
+    .option("--digest <sha256>", "without a file: co-sign only a statement of this bundle")
     .summary("Sign a bundle as the next release of a channel.")
     .description(
       "Sign a bundle as the next release of a channel. Of two at once one loses: exit 6.\n" +
@@ -54,13 +55,17 @@ export function registerRelease(program: Command, host: CommandHost): void {
         "file to co-sign.",
     )
     .action(
-      host.action(async (file: string | undefined, options: ReleaseOptions) => {
-        const target = await openTarget(options, host);
-        if (file === undefined) return report(await cosignRelease(target), options, host);
-        const bundle = await readBundleInput(file, host.io.cwd);
-        const terms = await readTerms(options, sha256Hex(bundle), host);
-        return report(await releaseBundle(target, terms, bundle), options, host);
-      }),
+      host.action(
+        async (file: string | undefined, options: ReleaseOptions & { readonly digest?: string }) => {
+          if (file !== undefined && options.digest !== undefined)
+            throw new CliError("--digest is for co-signing: the digest of a file is its own");
+          const target = await openTarget(options, host);
+          if (file === undefined) return report(await cosignRelease(target, options.digest), options, host);
+          const bundle = await readBundleInput(file, host.io.cwd);
+          const terms = await readTerms(options, sha256Hex(bundle), host);
+          return report(await releaseBundle(target, terms, bundle), options, host);
+        },
+      ),
     );
   withReleaseOptions(
     program.command("rollback").requiredOption("--to <digest>", "bundle the channel still holds"),

@@ -1,5 +1,5 @@
 // aegis root init | rotate: the keys that vouch for releases, and how many of them it takes.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { sha256Hex } from "#bundle";
@@ -7,13 +7,15 @@ import type { RootDocument } from "#bundle";
 import {
   cosignRoot,
   initRoot,
+  isDraftOf,
   loadPublicKey,
   openChannelDirectory,
   openTrustRoot,
+  readRootFile,
   refusalUnder,
   rotateRoot,
 } from "#release";
-import type { PublicKey, RootDraft } from "#release";
+import type { PublicKey, RootChange, RootDraft } from "#release";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { openSigners, withSignerOptions } from "../output/signers.ts";
@@ -113,28 +115,31 @@ async function rotate(options: RotateOptions, host: CommandHost): Promise<0> {
     Promise.all(files.map((file) => loadPublicKey(path(file))));
   const current = await openTrustRoot(await readRootInput(options.root, host.io.cwd));
   const signers = await openSigners(options, host.io);
-  const existing = await readFile(path(options.output)).catch(() => undefined);
-  // A second signer adds to the draft the first one left.
+  const change: RootChange = {
+    addRootKeys: await load(options.addRootKey),
+    addReleaseKeys: await load(options.addReleaseKey),
+    removeKeys: options.remove ?? [],
+    revokeDigests: options.revokeDigest ?? [],
+    raiseEpoch: options.raiseEpoch === true,
+    ...(options.threshold === undefined ? {} : { rootThreshold: parseThreshold(options.threshold) }),
+    ...(options.releaseThreshold === undefined
+      ? {}
+      : { releaseThreshold: parseThreshold(options.releaseThreshold) }),
+    ...(options.expires === undefined ? {} : { expiresAtMs: parseExpiry(options.expires, Date.now()) }),
+  };
+  const existing = await readRootFile(path(options.output));
+  // A second signer adds to the draft the first one left, and must not sign what this command does not say.
   if (existing !== undefined) {
+    if (!isDraftOf(current, change, existing)) {
+      throw new CliError(`${options.output} holds a root that says something else than this command`, {
+        help: `see what with \`aegis inspect ${options.output}\`; name another file, or repeat its command`,
+        exitCode: EXIT.trust,
+      });
+    }
     const draft = await cosignRoot(current, existing, signers);
     return writeRoot(draft, path(options.output), options, host, "replace");
   }
-  const draft = await rotateRoot(
-    current,
-    {
-      addRootKeys: await load(options.addRootKey),
-      addReleaseKeys: await load(options.addReleaseKey),
-      removeKeys: options.remove ?? [],
-      revokeDigests: options.revokeDigest ?? [],
-      raiseEpoch: options.raiseEpoch === true,
-      ...(options.threshold === undefined ? {} : { rootThreshold: parseThreshold(options.threshold) }),
-      ...(options.releaseThreshold === undefined
-        ? {}
-        : { releaseThreshold: parseThreshold(options.releaseThreshold) }),
-      ...(options.expires === undefined ? {} : { expiresAtMs: parseExpiry(options.expires, Date.now()) }),
-    },
-    signers,
-  );
+  const draft = await rotateRoot(current, change, signers);
   await writeRoot(draft, path(options.output), options, host);
   await warnOfRelease(current.document, draft, path(options.output), host);
   return EXIT.ok;

@@ -94,7 +94,9 @@ function residualWord({ before, after }: ResidualChange): string {
   return after === undefined ? "lost" : "changed";
 }
 
-function memberLines({ member, before, after }: MemberChange, color: boolean): readonly string[] {
+function memberLines(change: MemberChange, color: boolean): readonly string[] {
+  if (change.message !== undefined) return toldLines(change, change.message, color);
+  const { member, before, after } = change;
   const name = safe(member);
   const short = `      ${name}  ${safe(before ?? "none")} → ${safe(after ?? "none")}`;
   if (short.length <= WIDTH) return [short];
@@ -104,6 +106,20 @@ function memberLines({ member, before, after }: MemberChange, color: boolean): r
     `      ${name}`,
     ...(old === undefined ? [] : valueLines(paint(color, "red", "-"), old)),
     ...(now === undefined ? [] : valueLines(paint(color, "green", "+"), now)),
+  ];
+}
+
+/** A change that is told in words: values follow where the words do not hold them. */
+function toldLines(change: MemberChange, message: string, color: boolean): readonly string[] {
+  const { member, impact, before, after } = change;
+  const lines = wrapText(`${impact ?? "changed"}: ${safe(message)}`, WIDTH - 6).map(
+    (line) => `      ${line}`,
+  );
+  if (member === "definition" || impact === "text") return lines;
+  return [
+    ...lines,
+    ...(before === undefined ? [] : valueLines(paint(color, "red", "-"), before)),
+    ...(after === undefined ? [] : valueLines(paint(color, "green", "+"), after)),
   ];
 }
 

@@ -6,7 +6,7 @@ import { diffPins } from "#registry";
 import type { PinChange, PinContent, PinEntry } from "#registry";
 import { policyChanges, sliceChanges, sliceName } from "./diff-policies.ts";
 import { compareTables, tableOf, unionOf, without } from "./diff-tables.ts";
-import type { BundleChange, DiffSection, Row, Table } from "./diff-tables.ts";
+import type { BundleChange, DiffSection, MemberChange, Row, Table } from "./diff-tables.ts";
 
 export const DIFF_FORMAT_VERSION = 1;
 
@@ -112,17 +112,36 @@ function definitionChanges(before: BundleContent, after: BundleContent): readonl
   return unionOf(old.keys(), now.keys()).flatMap((id) => {
     const changes = diffPins(pinsOf(id, old.get(id)), pinsOf(id, now.get(id)));
     const grouped = Map.groupBy(changes, (change) => pinSubject(id, change));
-    return [...grouped].map(([subject, rows]): BundleChange => {
-      const [first] = rows;
-      const whole = rows.length === 1 && first !== undefined && first.member === undefined;
-      return {
-        section: "definitions",
-        what: whole ? first.what : "changed",
-        subject,
-        members: rows.map(memberOf),
-      };
-    });
+    const told = [...grouped].map(([subject, rows]): BundleChange => ({
+      section: "definitions",
+      what: wholeChange(rows) ?? "changed",
+      subject,
+      members: rows.map(memberOf),
+    }));
+    // Words may pass over what they have no name for; digests do not.
+    const untold = compareTables("definitions", digestTable(old.get(id)), digestTable(now.get(id))).filter(
+      ({ subject, what }) => what === "changed" && !grouped.has(subject),
+    );
+    return [...told, ...untold];
   });
+}
+
+/** `added` or `removed` where that is all there is to say of a definition. */
+function wholeChange(rows: readonly PinChange[]): "added" | "removed" | undefined {
+  const [first] = rows;
+  if (rows.length !== 1 || first?.pointer !== "") return undefined;
+  return first.what === "added" || first.what === "removed" ? first.what : undefined;
+}
+
+function digestTable(server: ServerEntry | undefined): Table {
+  const rows = (server?.leaves ?? []).filter(({ definitions }) => definitions.length > 0);
+  const named = tableOf(rows, ({ kind, name }) => `${server?.id ?? ""}: ${kind} ${name}`);
+  return new Map(
+    [...named].map(([subject, { definitions }]) => [
+      subject,
+      { digests: (definitions as readonly { readonly digest: Digest }[]).map(({ digest }) => digest) },
+    ]),
+  );
 }
 
 function pinsOf(id: string, server: ServerEntry | undefined): PinContent {
@@ -136,9 +155,12 @@ function pinSubject(server: string, { leaf }: PinChange): string {
   return leaf === undefined ? `${server}: announcement` : `${server}: ${leaf.kind} ${leaf.name}`;
 }
 
-function memberOf({ member, eras, before, after }: PinChange): BundleChange["members"][number] {
+function memberOf(change: PinChange): MemberChange {
+  const { pointer, eras, message, impact, before, after } = change;
   return {
-    member: `${member ?? "definition"} (${eras.join(", ")})`,
+    member: pointer === "" ? "definition" : pointer,
+    message: `${message} (${eras.join(", ")})`,
+    impact,
     ...(before === undefined ? {} : { before }),
     ...(after === undefined ? {} : { after }),
   };

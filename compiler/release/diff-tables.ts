@@ -8,6 +8,9 @@ export interface MemberChange {
   /** A string as it is, any other value as canonical JSON; absent where the member was or is not there. */
   readonly before?: string;
   readonly after?: string;
+  /** Pinned definitions: the change in words, and what it means for callers. */
+  readonly message?: string;
+  readonly impact?: string;
 }
 
 /** How one policy decides one definition otherwise than before: the lists of the slice and the residual in each. */

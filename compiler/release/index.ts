@@ -18,7 +18,7 @@ export { RELEASE_TOOL_CODES, ReleaseToolError } from "./release-error.ts";
 export type { ReleaseToolCode } from "./release-error.ts";
 export { cosignRelease, releaseBundle, rollbackTo } from "./release.ts";
 export type { ReleaseOutcome, ReleaseTarget, ReleaseTerms } from "./release.ts";
-export { cosignRoot, initRoot, rotateRoot } from "./root.ts";
+export { cosignRoot, initRoot, isDraftOf, rotateRoot } from "./root.ts";
 export type { RootChange, RootDraft, RootInit } from "./root.ts";
 export { cosignDocument, signDocument } from "./sign.ts";
 export type { Signer } from "./sign.ts";

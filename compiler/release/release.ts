@@ -9,7 +9,7 @@ import {
   peekStatement,
   verifyRelease,
 } from "#bundle";
-import type { Ratchet, ReleaseStatement, TrustedRoot } from "#bundle";
+import type { Digest, Ratchet, ReleaseStatement, TrustedRoot } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
 import type { JsonValue } from "#std";
 import { openChannelDirectory } from "./channel-directory.ts";
@@ -73,8 +73,11 @@ export async function rollbackTo(
   });
 }
 
-/** Adds signatures to the statement that waits and publishes it once the threshold is met. */
-export async function cosignRelease(target: ReleaseTarget): Promise<ReleaseOutcome> {
+/**
+ * Adds signatures to the statement that waits and publishes it once the threshold is met. With `digest` only a statement
+ * of that bundle: whoever may write into the channel chooses what waits there. Throws CHANNEL_CONFLICT for another.
+ */
+export async function cosignRelease(target: ReleaseTarget, digest?: Digest): Promise<ReleaseOutcome> {
   const channel = openChannelDirectory(target.directory);
   return channel.locked(async () => {
     const pending = await channel.readPending();
@@ -84,6 +87,9 @@ export async function cosignRelease(target: ReleaseTarget): Promise<ReleaseOutco
     const current = await readCurrent(channel, target);
     const statement = peekStatement(pending);
     requireNext(statement, current, target);
+    if (digest !== undefined && statement.digest !== digest) {
+      throw new ReleaseToolError("CHANNEL_CONFLICT", `the statement that waits is of ${statement.digest}`);
+    }
     const signed = await cosignDocument("aegis-release", pending, target.signers, RELEASE_CODES);
     return publish(channel, target, current, statement, signed);
   });

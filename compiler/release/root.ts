@@ -2,6 +2,8 @@
 import {
   ROOT_CODES,
   advanceRoot,
+  canonicalJson,
+  decodeRoot,
   decodeRootPayload,
   formatInstant,
   openSelfSignedRoot,
@@ -79,6 +81,17 @@ export async function cosignRoot(
   signers: readonly Signer[],
 ): Promise<RootDraft> {
   return draftRoot(current, await cosignDocument("aegis-root", bytes, signers, ROOT_CODES));
+}
+
+/**
+ * True where a draft says what `change` asks for. An expiry is compared only where the change names none: one that counts
+ * from now is never the same twice.
+ */
+export function isDraftOf(current: TrustedRoot, change: RootChange, draft: Uint8Array): boolean {
+  const wanted = changedRoot(current.document, change);
+  const found = decodeRoot(parseSignedDocument(draft, ROOT_CODES));
+  const expiresAt = change.expiresAtMs === undefined ? wanted.expiresAt : found.expiresAt;
+  return canonicalJson({ ...wanted, expiresAt }) === canonicalJson(found);
 }
 
 async function signRoot(document: RootDocument, signers: readonly Signer[]): Promise<Uint8Array> {

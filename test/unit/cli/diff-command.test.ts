@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { definitionDigest } from "#bundle";
+import { bundleDigest, decodeBundleFile, definitionDigest, encodeBundle } from "#bundle";
 import type { JsonObject } from "#std";
 import { RELEASE, createDesk, prepareRelease } from "./cli-fixture.ts";
 import type { Desk } from "./cli-fixture.ts";
@@ -104,18 +104,25 @@ describe("diff", () => {
   });
 
   it("shows a changed definition member by member, with hidden characters made visible", async () => {
-    const { text, changes } = await diffAfter("pinned", (file) => {
-      const pins = file("registry/pins/jira.json");
-      const content = JSON.parse(pins.read()) as { tools: { digest: string; definition: JsonObject }[] };
-      const [tool] = content.tools;
-      if (tool === undefined) throw new Error("a tool expected");
-      Object.assign(tool.definition, { description: "Find\u200b \u001b[31mtickets" });
-      tool.digest = definitionDigest(tool.definition);
-      pins.write(JSON.stringify(content));
-    });
+    // Made by hand: the compiler refuses such a pin.
+    const bytes = readFileSync(desk.path("p.aegis"));
+    const { content } = decodeBundleFile(bytes, bundleDigest(bytes));
+    const edited = structuredClone(content) as typeof content;
+    const tool = edited.registry.servers
+      .flatMap(({ leaves }) => leaves)
+      .find(({ kind, definitions }) => kind === "tool" && definitions.length > 0);
+    for (const entry of (tool?.definitions ?? []) as { digest: string; definition: JsonObject }[]) {
+      entry.definition = { ...entry.definition, description: "Find\u200b \u001b[31mtickets" };
+      entry.digest = definitionDigest(entry.definition);
+    }
+    writeFileSync(desk.path("pinned.aegis"), encodeBundle(edited, { compilerVersion: "0.1.0" }));
+    const { out: text } = await desk.ok("diff", "p.aegis", "pinned.aegis");
+    const { out } = await desk.ok("diff", "p.aegis", "pinned.aegis", "--format", "json");
+    const { changes } = JSON.parse(out) as { changes: readonly Change[] };
     const definition = changes.find(({ section }) => section === "definitions");
-    expect(definition?.members[0]?.member).toMatch(/^description \(/u);
-    expect(text).toContain(String.raw`Find\u200b \u001b[31mtickets`);
+    expect(definition?.members[0]).toMatchObject({ member: "/description", impact: "text" });
+    expect(text).toMatch(/U\+200B/u);
+    expect(text).toMatch(/U\+001B/u);
     expect(text).not.toContain("\u001b");
     expect(text).not.toContain("\u200b");
   });

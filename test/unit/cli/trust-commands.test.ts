@@ -136,6 +136,26 @@ describe("root", () => {
     expect(json((await rotate("k2.json")).out)).toMatchObject({ version: 2, epoch: 1, complete: true });
   });
 
+  it("co-signs a draft only where it says what the command says", async () => {
+    await desk.ok("keys", "new", "k2.json");
+    const keys = ["--key", "k.json", "--key", "k2.json"];
+    await desk.ok("root", "init", ...keys, "--threshold", "2", "-o", "two.json");
+    const rotate = (key: string, ...change: string[]) =>
+      desk.run("root", "rotate", "--root", "two.json", "--key", key, "-o", "two-2.json", ...change);
+    expect(await rotate("k.json", "--raise-epoch", "--expires", "2y")).toMatchObject({ code: 0 });
+    const before = desk.listing();
+    for (const other of [[], ["--raise-epoch", "--threshold", "1"], ["--revoke-digest", "a".repeat(64)]]) {
+      const { code, out, err } = await rotate("k2.json", ...other, "--expires", "2y");
+      expect({ code, out }).toEqual({ code: 6, out: "" });
+      expect(err).toContain("says something else than this command");
+      expect(desk.listing()).toEqual(before);
+    }
+    // Without an expiry the command asks for the one of the current root, and the draft has another.
+    expect((await rotate("k2.json", "--raise-epoch")).code).toBe(6);
+    const done = await rotate("k2.json", "--raise-epoch", "--expires", "2y", "--format", "json");
+    expect(json(done.out)).toMatchObject({ version: 2, epoch: 1, complete: true });
+  });
+
   it("changes thresholds, and warns where the release of the channel stops verifying", async () => {
     const one = (await desk.ok("keys", "new", "r1.json")).out.trim();
     const other = (await desk.ok("keys", "new", "r2.json")).out.trim();
@@ -266,10 +286,18 @@ describe("release", () => {
     const first = await desk.ok("release", "p.aegis", "--key", "k.json", ...base);
     expect(first.err).toContain("not published: more signatures are needed");
     expect((await desk.run("verify", "ch2", "--root", "two.json")).code).not.toBe(0);
+    const digest = first.out.trim().split(/\s+/u).at(-1) ?? "";
+    const waiting = await desk.ok("inspect", "ch2/pending.json");
+    expect(waiting.out).toContain(digest);
+    // Whoever may write into the channel chooses what waits there.
+    const other = await desk.run("release", "--key", "k2.json", "--digest", "0".repeat(64), ...base);
+    expect(other).toMatchObject({ code: 6, out: "", err: expect.stringContaining("CHANNEL_CONFLICT") });
     // The same key twice is one signature.
     const twice = await desk.ok("release", "--key", "k.json", ...base);
     expect(twice.err).toContain("not published");
-    const second = await desk.ok("release", "--key", "k2.json", ...base, "--format", "json");
+    const second = await desk.ok(
+      ...["release", "--key", "k2.json", "--digest", digest, ...base, "--format", "json"],
+    );
     expect(json(second.out)).toMatchObject({ published: true, statement: { sequence: 1 } });
     expect((await desk.ok("verify", "ch2", "--root", "two.json")).err).toContain("2 of 2 needed signatures");
   });
