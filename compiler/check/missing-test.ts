@@ -1,14 +1,36 @@
 // A policy document of which no test calls anything it decides.
-import type { LeafAction } from "#bundle";
+import { DEFAULT_TENANT } from "#bundle";
+import type { LeafAction, TenantId } from "#bundle";
 import { startOf } from "../diagnostics/index.ts";
+import { layerOf } from "../documents/layer.ts";
 import type { TestSuite } from "../model/test-suite.ts";
 import type { CheckContext, CheckRule } from "./context.ts";
 
-function testedActions(suites: readonly TestSuite[]): ReadonlySet<LeafAction> {
+/** Leaves that tests call, by the tenant that they call them as. */
+function testedActions(suites: readonly TestSuite[]): ReadonlyMap<TenantId, ReadonlySet<LeafAction>> {
   const tests = suites.flatMap((suite) => suite.tests).filter((test) => test.skip === undefined);
-  return new Set(
-    tests.flatMap((test) => (test.kind === "matrix" ? test.calls : [test.call]).map((call) => call.action)),
-  );
+  const tested = new Map<TenantId, Set<LeafAction>>();
+  for (const test of tests) {
+    const [principals, calls] =
+      test.kind === "matrix" ? [test.principals, test.calls] : [[test.principal], [test.call]];
+    for (const { facts } of principals) {
+      const actions = tested.get(facts.tenant) ?? new Set<LeafAction>();
+      for (const { action } of calls) actions.add(action);
+      tested.set(facts.tenant, actions);
+    }
+  }
+  return tested;
+}
+
+/** A tenant's document is tested as that tenant, one of the platform as any. */
+function isTested(
+  tested: ReadonlyMap<TenantId, ReadonlySet<LeafAction>>,
+  file: string,
+  actions: readonly LeafAction[],
+): boolean {
+  const { tenant } = layerOf(file);
+  const known = tenant === DEFAULT_TENANT ? [...tested.values()] : [tested.get(tenant)];
+  return actions.some((action) => known.some((calls) => calls?.has(action) === true));
 }
 
 /** `policies/a.yaml` of `policies/a.yaml#/deny/tools/0`. */
@@ -45,7 +67,7 @@ export const missingTest: CheckRule = {
     const decided = decidedActions(context);
     for (const file of files) {
       const actions = [...(decided.get(file) ?? [])];
-      if (actions.length === 0 || actions.some((action) => tested.has(action))) continue;
+      if (actions.length === 0 || isTested(tested, file, actions)) continue;
       const message = `no test calls anything this document decides, e.g. ${actions.sort()[0]}`;
       context.sink.report("DOCUMENT_UNTESTED", startOf(file), message, "add a call to a suite in tests/");
     }

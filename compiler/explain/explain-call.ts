@@ -1,5 +1,12 @@
 // Why one call is decided as it is: the decision by the gateway's evaluator, then every policy that had a say.
-import type { BundleContent, Derivation, LeafAction, PathSegment, TransformOperation } from "#bundle";
+import type {
+  BundleContent,
+  Derivation,
+  LeafAction,
+  PathSegment,
+  TenantId,
+  TransformOperation,
+} from "#bundle";
 import { createEvaluator } from "#pdp";
 import type { DecisionQuery, ShadowDecision } from "#pdp";
 import { decideCall } from "#policy-test";
@@ -56,7 +63,7 @@ export async function explainCall(content: BundleContent, request: ExplainReques
         (slice === undefined ? 0 : slice.call.length + slice.shadow.length),
       context: query?.context,
       facts: query === undefined ? [] : (slice?.derivations ?? []).map((item) => factOf(item, query)),
-      transforms: transformsOf(content, action),
+      transforms: transformsOf(content, tenant, action),
     };
   } finally {
     evaluator.dispose();
@@ -93,8 +100,14 @@ function describeDerivation(derivation: Derivation): string {
   }
 }
 
-function transformsOf(content: BundleContent, action: LeafAction): readonly ExplainedTransform[] {
-  const entry = content.transforms.transforms.find((candidate) => candidate.action === action);
+function transformsOf(
+  content: BundleContent,
+  tenant: TenantId,
+  action: LeafAction,
+): readonly ExplainedTransform[] {
+  const entry = content.transforms.transforms.find(
+    (candidate) => candidate.tenant === tenant && candidate.action === action,
+  );
   if (entry === undefined) return [];
   const shown = (direction: "request" | "response") => (operation: TransformOperation) => ({
     direction,

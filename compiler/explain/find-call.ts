@@ -64,8 +64,8 @@ export function namedCall(suites: readonly TestSuite[], name: string): TestCall 
   return named(callsOf(suites), name, "call", ({ action, arguments: args }) => [action, args]);
 }
 
-/** What a caller may be written with: `{"id":…,"roles":[…],"groups":[…],"attrs":{…}}`. */
-const PRINCIPAL_KEYS = ["id", "roles", "groups", "attrs"];
+/** What a caller may be written with: `{"id":…,"tenant":…,"roles":[…],"groups":[…],"attrs":{…}}`. */
+const PRINCIPAL_KEYS = ["id", "tenant", "roles", "groups", "attrs"];
 
 /**
  * A caller: the name of a principal of the tests, or a JSON object.
@@ -87,11 +87,13 @@ export function findCaller(
   }
   const id = given["id"] ?? "someone";
   if (typeof id !== "string" || id === "") throw new AskError("--principal: id must be a string");
+  const tenant = given["tenant"] ?? DEFAULT_TENANT;
+  if (typeof tenant !== "string" || tenant === "") throw new AskError("--principal: tenant must be a string");
   const values = readAttributes(given["attrs"] ?? {}, attributes);
   const facts: PrincipalFacts = {
     type: "User",
     id,
-    tenant: DEFAULT_TENANT,
+    tenant,
     roles: names("roles", given["roles"] ?? []),
     groups: names("groups", given["groups"] ?? []),
     attributes: values,

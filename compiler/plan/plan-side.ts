@@ -1,6 +1,6 @@
 // One side of a plan: the content of a bundle, what its tests call, and what its identity requires.
 import { bundleDigest, decodeBundleFile } from "#bundle";
-import type { AttributeMapping, BundleContent, Digest, LeafAction, PrincipalFacts } from "#bundle";
+import type { AttributeMapping, BundleContent, Digest, LeafAction, PrincipalFacts, TenantId } from "#bundle";
 import type { CompileResult } from "#compiler";
 import type { JsonObject } from "#std";
 
@@ -20,14 +20,19 @@ export interface KnownCall {
   readonly arguments: JsonObject;
 }
 
+export interface PlanIssuer {
+  readonly tenants: readonly TenantId[];
+  readonly attributes: readonly AttributeMapping[];
+}
+
 export interface PlanSide {
   readonly content: BundleContent;
   readonly digest: Digest;
   readonly roles: readonly string[];
   readonly principals: readonly NamedPrincipal[];
   readonly calls: readonly KnownCall[];
-  /** One list for each issuer of any environment: what it maps. */
-  readonly issuers: readonly (readonly AttributeMapping[])[];
+  /** One for each issuer of any environment: whom it vouches for, and what it maps. */
+  readonly issuers: readonly PlanIssuer[];
 }
 
 /** Opens the bytes of an `.aegis` file. @throws {TrustError} with the codes of `decodeBundle` */
@@ -51,7 +56,10 @@ export function planSide(input: PlanInput, label: string): PlanSide {
     // The vectors of a bundle are the cells of its suites: they stand in where the suites are not at hand.
     principals: model === undefined ? vectorPrincipals(content) : suitePrincipals(model),
     calls: model === undefined ? content.vectors.vectors : suiteCalls(model),
-    issuers: issuers.map(({ attributes }) => attributes),
+    issuers: issuers.map(({ attributes, tenant, tenantOf }) => ({
+      tenants: tenantOf === undefined ? [tenant] : Object.values(tenantOf.map),
+      attributes,
+    })),
   };
 }
 
@@ -79,8 +87,9 @@ function suiteCalls(model: SuiteModel): readonly KnownCall[] {
  * it, and where no issuer is configured at all.
  */
 export function missingAttributes(side: PlanSide, facts: PrincipalFacts): readonly string[] {
-  const lacking = side.issuers.map((mappings) =>
-    mappings
+  const vouching = side.issuers.filter(({ tenants }) => tenants.includes(facts.tenant));
+  const lacking = vouching.map(({ attributes }) =>
+    attributes
       .filter(({ attribute, required }) => required && !Object.hasOwn(facts.attributes, attribute))
       .map(({ attribute }) => attribute),
   );

@@ -1,6 +1,6 @@
 // The callers of a plan: every principal of the tests of either side, and made-up ones that differ in one thing.
 import { DEFAULT_TENANT, canonicalJson } from "#bundle";
-import type { AttributeMapping, PrincipalFacts } from "#bundle";
+import type { AttributeMapping, PrincipalFacts, TenantId } from "#bundle";
 import type { Comparison, PolicyLiterals } from "./policy-literals.ts";
 import { matchingSamples, nearMisses } from "./sample-pattern.ts";
 import type { NamedPrincipal, PlanSide } from "./plan-side.ts";
@@ -37,33 +37,68 @@ export function principalClasses(
   const ids = (type: string): readonly string[] => [
     ...new Set(entities.filter((entity) => entity.type === type).map(({ id }) => id)),
   ];
-  const users = new Set(ids("User"));
+  const tenants = tenantsOf(base, head);
   const classes = new Map<string, NamedPrincipal>();
   const add = (principal: NamedPrincipal): void => {
     const { id, ...rest } = principal.facts;
     // Only a caller that some policy names differs from others by its id.
-    const key = canonicalJson(users.has(id) ? principal.facts : rest);
+    const users = namesIn(principal.facts.tenant, ids("User"), tenants);
+    const key = canonicalJson(users.includes(id) ? principal.facts : rest);
     if (!classes.has(key)) classes.set(key, principal);
   };
   for (const principal of testPrincipals(base, head)) add(principal);
-  const roles = [...new Set([...base.roles, ...head.roles, ...ids("Role")])].sort();
-  const groups = [...ids("Group")].sort();
-  for (const attributes of assignments(base, head, literals)) {
-    const shown = Object.entries(attributes).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
-    const named = (what: string): string => [what, ...shown].join(", ");
-    const facts = { type: "User" as const, id: CLASS_ID, tenant: DEFAULT_TENANT, attributes };
-    add({ name: named("no role"), facts: { ...facts, roles: [], groups: [] } });
-    for (const role of roles) {
-      add({ name: named(`role ${role}`), facts: { ...facts, roles: [role], groups: [] } });
-    }
-    for (const group of groups) {
-      add({ name: named(`group ${group}`), facts: { ...facts, roles: [], groups: [group] } });
-    }
-    for (const id of [...users].sort()) {
-      add({ name: named(`user ${id}`), facts: { ...facts, id, roles: [], groups: [] } });
+  for (const tenant of tenants) {
+    const own = (type: string): readonly string[] => namesIn(tenant, ids(type), tenants);
+    const named: ClassNames = {
+      tenant,
+      roles: [...new Set([...base.roles, ...head.roles, ...own("Role")])].sort(),
+      groups: own("Group"),
+      users: own("User"),
+    };
+    for (const attributes of assignments(base, head, literals)) {
+      for (const principal of classesOf(named, attributes)) add(principal);
     }
   }
   return [...classes.values()];
+}
+
+/** What policies call the callers of one tenant. */
+interface ClassNames {
+  readonly tenant: TenantId;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly users: readonly string[];
+}
+
+function classesOf(
+  { tenant, roles, groups, users }: ClassNames,
+  attributes: Attributes,
+): readonly NamedPrincipal[] {
+  const shown = Object.entries(attributes).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  const where = tenant === DEFAULT_TENANT ? [] : [`tenant ${tenant}`];
+  const named = (what: string): string => [what, ...where, ...shown].join(", ");
+  const facts = { type: "User" as const, id: CLASS_ID, tenant, attributes, roles: [], groups: [] };
+  return [
+    { name: named("no role"), facts },
+    ...roles.map((role) => ({ name: named(`role ${role}`), facts: { ...facts, roles: [role] } })),
+    ...groups.map((group) => ({ name: named(`group ${group}`), facts: { ...facts, groups: [group] } })),
+    ...users.map((id) => ({ name: named(`user ${id}`), facts: { ...facts, id } })),
+  ];
+}
+
+/** Tenants with slices on either side, the default one first. */
+function tenantsOf(base: PlanSide, head: PlanSide): readonly TenantId[] {
+  const found = [base, head].flatMap(({ content }) => content.policies.slices.map(({ tenant }) => tenant));
+  const others = [...new Set(found)].filter((tenant) => tenant !== DEFAULT_TENANT).sort();
+  return [DEFAULT_TENANT, ...others];
+}
+
+/** Entity ids as the callers of one tenant are called, sorted. */
+function namesIn(tenant: TenantId, ids: readonly string[], tenants: readonly TenantId[]): readonly string[] {
+  const ownerOf = (id: string): TenantId =>
+    tenants.find((item) => id.startsWith(`${item}/`)) ?? DEFAULT_TENANT;
+  const own = ids.filter((id) => ownerOf(id) === tenant);
+  return own.map((id) => (tenant === DEFAULT_TENANT ? id : id.slice(tenant.length + 1))).sort();
 }
 
 /** Test principals of both sides by name; one that means something else in the base says so. */
@@ -112,7 +147,7 @@ function attributeChoices(
   literals: readonly PolicyLiterals[],
 ): readonly AttributeChoices[] {
   const mappings = new Map<string, AttributeMapping>();
-  for (const mapping of [...head.issuers, ...base.issuers].flat()) {
+  for (const mapping of [...head.issuers, ...base.issuers].flatMap(({ attributes }) => attributes)) {
     const known = mappings.get(mapping.attribute);
     mappings.set(mapping.attribute, {
       ...mapping,

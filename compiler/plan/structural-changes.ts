@@ -1,5 +1,5 @@
 // Changes that are no decisions: definitions, servers, routes, issuers, limits, transforms.
-import { canonicalJson } from "#bundle";
+import { canonicalJson, DEFAULT_TENANT } from "#bundle";
 import type { BundleContent, LeafEntry, ServerEntry, TransformEntry } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
 import { pathText } from "#explain";
@@ -136,9 +136,14 @@ function modes(content: BundleContent): Table {
   return new Map(Object.entries(policies).map(([id, { mode = "enforce" }]) => [id, { mode }]));
 }
 
+/** The action, with the tenant before it where that is not the default one. */
+function entryName({ tenant, action }: TransformEntry): string {
+  return tenant === DEFAULT_TENANT ? action : `${tenant}: ${action}`;
+}
+
 function transformChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
   const tableOf = (content: BundleContent): Table =>
-    new Map(content.transforms.transforms.map((entry) => [entry.action, transformView(entry)]));
+    new Map(content.transforms.transforms.map((entry) => [entryName(entry), transformView(entry)]));
   const kind = "transforms-changed";
   return compareTables({ added: kind, changed: kind, removed: kind }, tableOf(base), tableOf(head));
 }

@@ -127,7 +127,9 @@ async function runTransform(bench: TestBench, test: TransformTest): Promise<Outc
   if (verdict.effect !== "allow") {
     return { cells: 1, failures: [fail("allow, as only allowed calls are transformed", describe(verdict))] };
   }
-  const entry = bench.content.transforms.transforms.find(({ action }) => action === call.action);
+  const entry = bench.content.transforms.transforms.find(
+    ({ tenant, action }) => tenant === principal.facts.tenant && action === call.action,
+  );
   const compiled = entry === undefined ? undefined : compileTransform(entry);
   const failures = [...checkRequest(test, compiled, fail), ...checkResponse(test, compiled, fail)];
   return { cells: 1, failures };
