@@ -93,3 +93,4 @@ export type {
   VerifyReport,
   VerifyRequest,
 } from "./release/index.ts";
+export { IMPLIED_PERMIT } from "./lower/implied-permits.ts";

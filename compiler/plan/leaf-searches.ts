@@ -1,6 +1,7 @@
 // Which leaves a plan searches, and with which arguments.
-import { canonicalJson } from "#bundle";
+import { canonicalJson, isMethodKind } from "#bundle";
 import type { LeafAction, LeafEntry, ServerEntry, Slice } from "#bundle";
+import { IMPLIED_PERMIT } from "#compiler";
 import { callClasses } from "./call-classes.ts";
 import type { CallClasses, LeafSide } from "./call-classes.ts";
 import type { PlanSide } from "./plan-side.ts";
@@ -83,6 +84,12 @@ function pairLeaves(base: PlanSide, head: PlanSide): readonly LeafPair[] {
   });
 }
 
+/** True for a method that no document speaks of: what follows from other permits cannot change by itself. */
+function isUngoverned(leaf: LeafEntry, slices: readonly Slice[]): boolean {
+  if (!isMethodKind(leaf.kind)) return false;
+  return slices.every(({ call }) => call.every(({ id }) => id === IMPLIED_PERMIT));
+}
+
 interface IndexedLeaf extends LeafSide {
   readonly fingerprint: string;
 }
@@ -90,10 +97,10 @@ interface IndexedLeaf extends LeafSide {
 function indexLeaves(side: PlanSide): ReadonlyMap<LeafAction, IndexedLeaf> {
   const slices = Map.groupBy(side.content.policies.slices, ({ action }) => action);
   const entries = side.content.registry.servers.flatMap((server) =>
-    server.leaves.map((leaf): [LeafAction, IndexedLeaf] => [
-      leaf.action,
-      indexed(side, server, leaf, slices.get(leaf.action) ?? []),
-    ]),
+    server.leaves.flatMap((leaf): readonly [LeafAction, IndexedLeaf][] => {
+      const own = slices.get(leaf.action) ?? [];
+      return isUngoverned(leaf, own) ? [] : [[leaf.action, indexed(side, server, leaf, own)]];
+    }),
   );
   return new Map(entries);
 }
