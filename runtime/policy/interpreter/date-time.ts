@@ -1,5 +1,13 @@
 // Cedar's datetime and duration: 64-bit milliseconds. https://docs.cedarpolicy.com/policies/syntax-datatypes.html#datatype-datetime
-import { EvaluationError, add, divideTruncating, remainderEuclidean, subtract, toLong } from "./long.ts";
+import {
+  EvaluationError,
+  add,
+  divideTruncating,
+  integerOf,
+  remainderEuclidean,
+  subtract,
+  toLong,
+} from "./long.ts";
 import type { Long } from "./long.ts";
 
 /** Milliseconds since 1970-01-01T00:00:00Z, without leap seconds. */
@@ -69,7 +77,7 @@ export function parseDuration(text: string): DurationValue {
   const total = quantities.reduce((sum, [digits, unitMs]) => sum + Number(digits) * unitMs, 0);
   // As with Long: a safe total is exact.
   if (Number.isSafeInteger(total)) return new DurationValue(isNegative ? 0 - total : total);
-  const exact = quantities.reduce((sum, [digits, unitMs]) => sum + BigInt(digits) * BigInt(unitMs), 0n);
+  const exact = quantities.reduce((sum, [digits, unitMs]) => sum + integerOf(digits) * BigInt(unitMs), 0n);
   return new DurationValue(toLong(isNegative ? -exact : exact));
 }
 

@@ -1,5 +1,5 @@
 // Cedar's decimal: four decimal places in 64 bits. https://docs.cedarpolicy.com/policies/syntax-datatypes.html#datatype-decimal
-import { EvaluationError, negate, toLong } from "./long.ts";
+import { EvaluationError, integerOf, negate, toLong } from "./long.ts";
 import type { Long } from "./long.ts";
 
 /** A count of ten-thousandths. */
@@ -28,6 +28,6 @@ export function parseDecimal(text: string): DecimalValue {
     const units = Number(whole) * UNITS + places;
     return new DecimalValue(sign === "-" ? negate(units) : units);
   }
-  const units = BigInt(whole) * BigInt(UNITS) + BigInt(places);
+  const units = integerOf(whole) * BigInt(UNITS) + BigInt(places);
   return new DecimalValue(toLong(sign === "-" ? -units : units));
 }

@@ -63,6 +63,18 @@ export function remainderEuclidean(value: Long, divisor: number): number {
   return remainder < 0 ? remainder + divisor : remainder + 0;
 }
 
+const LEADING_ZEROS = /^0+(?=[0-9])/u;
+/** Digits of the largest Long. */
+const maxDigits = 19;
+
+/** An unsigned integer in text, not yet a Long: it may be one too large. @throws {EvaluationError} where it is far larger */
+export function integerOf(digits: string): bigint {
+  const significant = digits.replace(LEADING_ZEROS, "");
+  // Reading digits takes time that grows faster than their number.
+  if (significant.length > maxDigits) throw new EvaluationError("integer overflow");
+  return BigInt(significant);
+}
+
 const DIGITS = /^-?[0-9]+$/u;
 
 /** A JSON number of a policy as cedar-wasm reads it: by its shortest text. Undefined where that is no Long. */
