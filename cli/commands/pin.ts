@@ -1,31 +1,46 @@
 // aegis pin: connects to the servers of the registry and writes, or compares, their approved definitions.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { renderText } from "#compiler";
-import { diffPins, formatPins, pinServers, readPins, readProjectServers } from "#registry";
-import type { PinChange, PinContent, PinTarget } from "#registry";
+import { WORKSPACE_LIMITS, compile, renderText } from "#compiler";
+import {
+  PinReaders,
+  definitionLabel,
+  diffPins,
+  formatPins,
+  pinServers,
+  readPins,
+  readProjectServers,
+  scanPins,
+} from "#registry";
+import type { OtherTools, PinContent, PinFinding, PinTarget } from "#registry";
 import { loadPrograms } from "../dev/programs.ts";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import { jsonDocument, plural } from "../output/io.ts";
-import { formatOption } from "../output/options.ts";
+import { formatOption, repeatableOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
+import { loadCredentials } from "../pin/pin-credentials.ts";
+import { pinProgress } from "../pin/pin-progress.ts";
+import { renderPinMarkdown, renderPinText } from "../pin/pin-report.ts";
+import type { ServerOutcome } from "../pin/pin-report.ts";
 import type { CommandHost } from "../program.ts";
 
 interface PinOptions {
   readonly check?: boolean;
   readonly environment?: string;
   readonly programs?: string;
+  readonly credential?: readonly string[];
+  readonly timeout: string;
+  readonly acceptHidden?: boolean;
+  readonly allowEmpty?: boolean;
   readonly format: string;
 }
 
-interface ServerOutcome {
-  readonly server: string;
-  readonly error?: string;
-  readonly changes: readonly PinChange[];
-}
+const MAX_TIMEOUT_S = 3_600;
+/** Slack beyond the time of all servers, for stopping the last ones. */
+const SLACK_MS = 60_000;
 
 export function registerPin(program: Command, host: CommandHost): void {
   program
@@ -35,12 +50,17 @@ export function registerPin(program: Command, host: CommandHost): void {
     .summary("Write or compare the approved definitions of the servers.")
     .description(
       "Connect to the servers of the registry and write registry/pins/<server>.json.\n" +
-        "What stands there is what callers are shown and may use: review the diff before you commit it.",
+        "What stands there is what callers are shown and may use: review the diff before you commit it.\n" +
+        "A server that is dead, slow or hostile fails alone; the others are pinned all the same.",
     )
     .option("--check", "write nothing; exit 7 where a live server differs from its pins")
     .option("--environment <name>", "environment whose addresses are used")
     .option("--programs <gateway.json>", "file whose `programs` say what stdio servers run")
-    .addOption(formatOption("text", "json"))
+    .addOption(repeatableOption("--credential <name=ref>", "secret of a server, as env:NAME or file:path"))
+    .option("--timeout <seconds>", "time for each server", "30")
+    .option("--accept-hidden", "pin definitions although they have hidden characters")
+    .option("--allow-empty", "replace pins of a kind by none")
+    .addOption(formatOption("text", "json", "markdown"))
     .action(
       host.action((dir: string, servers: readonly string[], options: PinOptions) =>
         pin(dir, servers, options, host),
@@ -55,27 +75,41 @@ async function pin(
   host: CommandHost,
 ): Promise<ExitCode> {
   const root = await projectDir(dir, host.io);
+  const timeoutMs = parseTimeoutMs(options.timeout);
   const chosen = chooseServers(root, names, options, host);
   if (chosen === undefined) return EXIT.checkFailed;
+  const progress = pinProgress(host.io, chosen.length);
   const live = await pinServers({
     servers: chosen,
     programs: await loadPrograms(options.programs, host.io, "resolve"),
-    signal: AbortSignal.timeout(10 * 60_000),
-    onProgress: ({ server, text }) => host.io.err(`${server}: ${text}\n`),
-  });
+    credentials: await loadCredentials(options.credential, options.programs, host.io),
+    signal: AbortSignal.timeout(timeoutMs * chosen.length + SLACK_MS),
+    timeoutMs,
+    onProgress: progress.onProgress,
+  }).finally(progress.end);
+  const committed = await readCommitted(root);
+  const readers = await loadReaders(root);
+  const others = toolsOf(
+    committed,
+    [...live.values()].flatMap((outcome) => (outcome.ok ? [outcome.value] : [])),
+  );
   const outcomes: ServerOutcome[] = [];
   for (const { id } of chosen) {
     const outcome = live.get(id);
-    if (outcome?.ok !== true)
-      outcomes.push({ server: id, error: outcome?.error ?? "was not reached", changes: [] });
-    else
-      outcomes.push({ server: id, changes: await compare(root, id, outcome.value, options.check === true) });
+    if (outcome?.ok !== true) {
+      const error = outcome?.error ?? "was not reached";
+      outcomes.push({ server: id, error, status: "failed", definitions: {}, changes: [], findings: [] });
+    } else outcomes.push(await settle({ root, options, committed, readers, others }, outcome.value));
   }
-  report(outcomes, options, host);
+  write(outcomes, options, host);
   if (outcomes.some((outcome) => outcome.error !== undefined)) return EXIT.error;
-  return options.check === true && outcomes.some((outcome) => outcome.changes.length > 0)
-    ? EXIT.drift
-    : EXIT.ok;
+  return outcomes.some((outcome) => outcome.status === "differs") ? EXIT.drift : EXIT.ok;
+}
+
+function parseTimeoutMs(text: string): number {
+  const seconds = /^\d{1,4}$/u.test(text) ? Number(text) : Number.NaN;
+  if (seconds >= 1 && seconds <= MAX_TIMEOUT_S) return seconds * 1_000;
+  throw new CliError(`--timeout must be 1 to ${MAX_TIMEOUT_S} seconds, not ${JSON.stringify(text)}`);
 }
 
 /** The servers to connect to, or undefined where the registry itself cannot be read; that is reported. */
@@ -110,44 +144,154 @@ function chooseServers(
   });
 }
 
-async function compare(
-  root: string,
-  id: string,
+/** What stands in registry/pins; a file that cannot be read stands for no pins. */
+async function readCommitted(root: string): Promise<ReadonlyMap<string, PinContent | undefined>> {
+  const dir = join(root, "registry", "pins");
+  const files = await readdir(dir).catch(() => []);
+  const committed = new Map<string, PinContent | undefined>();
+  for (const file of files.filter((name) => name.endsWith(".json"))) {
+    const text = await readFile(join(dir, file), "utf8").catch(() => "");
+    try {
+      committed.set(file.slice(0, -".json".length), readPins(text));
+    } catch {
+      committed.set(file.slice(0, -".json".length), undefined);
+    }
+  }
+  return committed;
+}
+
+/** What the committed repository compiles to says which rules read what; without it nothing can be said. */
+async function loadReaders(root: string): Promise<PinReaders | undefined> {
+  const { content } = await compile({ dir: root });
+  return content === undefined ? undefined : new PinReaders(content);
+}
+
+function toolsOf(
+  committed: ReadonlyMap<string, PinContent | undefined>,
+  live: readonly PinContent[],
+): readonly OtherTools[] {
+  const pins = new Map(
+    [...committed].flatMap(([id, content]) => (content === undefined ? [] : [[id, content] as const])),
+  );
+  for (const content of live) pins.set(content.server, content);
+  return [...pins].map(([server, { entries }]) => ({
+    server,
+    names: entries.filter(({ kind }) => kind === "tool").map(({ name }) => name),
+  }));
+}
+
+interface Settling {
+  readonly root: string;
+  readonly options: PinOptions;
+  readonly committed: ReadonlyMap<string, PinContent | undefined>;
+  readonly readers: PinReaders | undefined;
+  readonly others: readonly OtherTools[];
+}
+
+async function settle(settling: Settling, live: PinContent): Promise<ServerOutcome> {
+  const { root, options, committed, readers, others } = settling;
+  const before = committed.get(live.server);
+  const known = before ?? { server: live.server, eras: {}, entries: [] };
+  const isCheck = options.check === true;
+  const isUnreadable = before === undefined && committed.has(live.server);
+  const changes = diffPins(known, live).map((change) => ({
+    ...change,
+    readBy: readers?.readersOf(live.server, change) ?? [],
+  }));
+  const differs = changes.length > 0 || before === undefined;
+  const findings = scanPins({ ...live, definitions: live.entries }, others);
+  const definitions: Record<string, number> = {};
+  for (const { kind } of live.entries) definitions[kind] = (definitions[kind] ?? 0) + 1;
+  const base = { server: live.server, definitions, changes, findings: isCheck && !differs ? [] : findings };
+  if (isCheck) {
+    if (isUnreadable)
+      return {
+        ...base,
+        status: "failed",
+        error: "its pin file cannot be read",
+        help: "`aegis pin` writes it anew",
+      };
+    return { ...base, status: differs ? "differs" : "as pinned" };
+  }
+  if (!differs) return { ...base, status: "as pinned" };
+  const accepted = acceptedHidden(known, live, findings, options.acceptHidden === true);
+  const refusal = refusalOf(known, live, findings, accepted, options);
+  if (refusal !== undefined) return { ...base, ...refusal, status: "refused" };
+  await writePins(root, { ...live, acceptedHidden: accepted });
+  return { ...base, status: "pinned" };
+}
+
+/** Subjects with hidden characters that are approved: now, or before in the very same definition. */
+function acceptedHidden(
+  known: PinContent,
   live: PinContent,
-  checkOnly: boolean,
-): Promise<readonly PinChange[]> {
-  const file = join(root, "registry", "pins", `${id}.json`);
-  const text = await readFile(file, "utf8").catch(() => undefined);
-  const before: PinContent = text === undefined ? { server: id, eras: {}, entries: [] } : readPins(text);
-  const changes = diffPins(before, live);
-  if (!checkOnly && (text === undefined || changes.length > 0)) {
-    await mkdir(join(root, "registry", "pins"), { recursive: true });
-    await writeFile(file, formatPins(live));
-  }
-  return changes;
+  findings: readonly PinFinding[],
+  acceptsAll: boolean,
+): readonly string[] {
+  const subjects = new Set(
+    findings.filter(({ severity }) => severity === "hidden").map(({ subject }) => subject),
+  );
+  if (acceptsAll) return [...subjects];
+  const unchanged = new Set(
+    live.entries
+      .filter((entry) =>
+        known.entries.some(({ kind, digest }) => kind === entry.kind && digest === entry.digest),
+      )
+      .map(({ kind, name }) => definitionLabel(kind, name)),
+  );
+  return (known.acceptedHidden ?? []).filter((subject) => subjects.has(subject) && unchanged.has(subject));
 }
 
-function report(outcomes: readonly ServerOutcome[], options: PinOptions, host: CommandHost): void {
-  if (options.format === "json") {
-    host.io.out(jsonDocument({ formatVersion: 1, servers: outcomes }));
-    return;
+function refusalOf(
+  known: PinContent,
+  live: PinContent,
+  findings: readonly PinFinding[],
+  accepted: readonly string[],
+  options: PinOptions,
+): Pick<ServerOutcome, "error" | "help"> | undefined {
+  const hidden = findings.find(
+    ({ severity, subject }) => severity === "hidden" && !accepted.includes(subject),
+  );
+  if (hidden !== undefined) {
+    return {
+      error: `${hidden.subject} has hidden characters`,
+      help: "have them removed; --accept-hidden pins it as it is",
+    };
   }
-  for (const outcome of outcomes) {
-    if (outcome.error !== undefined) host.io.err(`${outcome.server}: ${outcome.error}\n`);
-    else
-      host.io.out(
-        `${outcome.server}: ${outcome.changes.length === 0 ? "as pinned" : plural(outcome.changes.length, "change")}\n`,
-      );
-    for (const change of outcome.changes) host.io.out(describeChange(change));
-  }
+  const amount = (content: PinContent, kind: string): number =>
+    content.entries.filter((entry) => entry.kind === kind).length;
+  const kinds = [...new Set(known.entries.map(({ kind }) => kind))].filter(
+    (kind) => amount(live, kind) === 0,
+  );
+  const [kind] = kinds;
+  if (kind === undefined || options.allowEmpty === true) return undefined;
+  return {
+    error: `it shows no ${kind} any more, where ${plural(amount(known, kind), "was").replace("wass", "were")} pinned`,
+    help: "find out why; --allow-empty removes the pins",
+  };
 }
 
-function describeChange(change: PinChange): string {
-  const mark = change.what === "added" ? "+" : change.what === "removed" ? "-" : "~";
-  const leaf = change.leaf === undefined ? "server" : `${change.leaf.kind} ${change.leaf.name}`;
-  const member = change.member === undefined ? "" : ` ${change.member}`;
-  const lines = [`  ${mark} ${leaf}${member} (${change.eras.join(", ")})`];
-  if (change.before !== undefined) lines.push(`      - ${change.before}`);
-  if (change.after !== undefined) lines.push(`      + ${change.after}`);
-  return `${lines.join("\n")}\n`;
+/** Complete or not at all: a reader never sees half a file. */
+async function writePins(root: string, content: PinContent): Promise<void> {
+  const dir = join(root, "registry", "pins");
+  const text = formatPins(content);
+  if (Buffer.byteLength(text) > WORKSPACE_LIMITS.maxFileBytes)
+    throw new CliError(`the pins of ${content.server} are larger than any file of a repository may be`);
+  await mkdir(dir, { recursive: true });
+  const partial = join(dir, `.${content.server}.json.partial`);
+  await writeFile(partial, text);
+  await rename(partial, join(dir, `${content.server}.json`));
+}
+
+function write(outcomes: readonly ServerOutcome[], options: PinOptions, host: CommandHost): void {
+  if (options.format === "json") host.io.out(jsonDocument({ formatVersion: 1, servers: outcomes }));
+  else if (options.format === "markdown") host.io.out(renderPinMarkdown(outcomes));
+  else host.io.out(renderPinText(outcomes, { color: host.io.colorOut }));
+  const failed = outcomes.filter((outcome) => outcome.error !== undefined);
+  if (failed.length === 0) return;
+  const done = outcomes.length - failed.length;
+  const verb = options.check === true ? "compared" : "pinned or as pinned";
+  host.io.err(
+    `${done} of ${plural(outcomes.length, "server")} ${verb}; not: ${failed.map(({ server }) => server).join(", ")}\n`,
+  );
 }

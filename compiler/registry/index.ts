@@ -4,6 +4,14 @@ export { PIN_FORMAT_VERSION, formatPins, readPins, showHidden } from "./pin-cont
 export type { PinProgress, PinServersOptions, PinTarget } from "./pin-servers.ts";
 export { pinServers } from "./pin-servers.ts";
 export type { PinAspect, PinChange } from "./diff-pins.ts";
+export type { PinImpact } from "./diff-schema.ts";
+export type { PinReader } from "./pin-readers.ts";
+export { PinReaders } from "./pin-readers.ts";
+export type { OtherTools, PinFinding, ScannedPins } from "./scan-pins.ts";
+export { scanPins } from "./scan-pins.ts";
+export type { PoisonSeverity } from "./poison-rules.ts";
+export { showCodePoints } from "./scan-text.ts";
+export { definitionLabel } from "../documents/pin-file.ts";
 export { diffPins } from "./diff-pins.ts";
 export type { ProjectServer, ProjectServers } from "./project-servers.ts";
 export { readProjectServers } from "./project-servers.ts";

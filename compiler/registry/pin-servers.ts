@@ -16,9 +16,10 @@ import type {
   UpstreamReply,
 } from "#upstream";
 import { failure, ok } from "#std";
-import type { Result } from "#std";
+import type { JsonValue, Result } from "#std";
 import { pinContentOf } from "./pin-content.ts";
 import type { PinContent } from "./pin-content.ts";
+import { showCodePoints } from "./scan-text.ts";
 
 export interface PinTarget {
   readonly id: ServerId;
@@ -34,6 +35,8 @@ export interface PinServersOptions {
   readonly servers: readonly PinTarget[];
   /** Logical program name to executable, for stdio servers. */
   readonly programs: ReadonlyMap<string, ProgramEntry>;
+  /** Secrets by the logical name that the registry gives them. */
+  readonly credentials?: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: PinProgress) => void;
   /** Whole work on one server, default 30 s. */
@@ -41,9 +44,16 @@ export interface PinServersOptions {
 }
 
 const TIMEOUT_MS = 30_000;
-/** A stdio server that does not answer the modern probe in this time is taken for a legacy one. */
-const STDIO_PROBE_MS = 10_000;
+/** A server of a shared channel that does not answer the modern probe in this time is taken for a legacy one. */
+const PROBE_MS = 10_000;
 const CONCURRENCY = 4;
+const PAGES_BETWEEN_REPORTS = 10;
+/** What every revision of MCP asks of tool names. An allow-list: no normalisation makes look-alikes safe. */
+const TOOL_NAME = /^[A-Za-z0-9_.-]{1,128}$/;
+const MAX_NAME_CHARS = 2_048;
+/** Nobody reviews more than this. */
+const MAX_DEFINITION_BYTES = 1024 * 1024;
+const MAX_DEFINITION_DEPTH = 64;
 /** Statuses that say nothing about the era: falling back on them would turn an outage into a downgrade. */
 const NOT_AN_ERA: ReadonlySet<number> = new Set([401, 403, 407, 408, 425, 429]);
 
@@ -64,8 +74,9 @@ function quietEvents(onViolation: (detail: string) => void): UpstreamEvents {
 function lacksEra(error: unknown, transport: TransportEntry): boolean {
   if (!isAegisError(error)) return false;
   if (error.code === "UPSTREAM_PROTOCOL") return true;
-  // Some stdio servers exit on a message they do not expect before `initialize`; others stay silent.
-  if (transport.type === "stdio")
+  const isUnsent = error instanceof UpstreamFault && error.unsent;
+  // Some servers exit or hang up on a message they do not expect before `initialize`; others stay silent.
+  if (transport.type === "stdio" || (transport.type !== "streamable-http" && !isUnsent))
     return error.code === "UPSTREAM_UNAVAILABLE" || error.code === "UPSTREAM_TIMEOUT";
   const status = error instanceof UpstreamFault ? error.httpStatus : undefined;
   return status !== undefined && status >= 400 && status < 500 && !NOT_AN_ERA.has(status);
@@ -82,8 +93,8 @@ async function announces(
   target: PinTarget,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const isProbe = channel.era === "modern" && target.transport.type === "stdio";
-  const bounded = isProbe ? AbortSignal.any([signal, AbortSignal.timeout(STDIO_PROBE_MS)]) : signal;
+  const isProbe = channel.era === "modern" && target.transport.type !== "streamable-http";
+  const bounded = isProbe ? AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]) : signal;
   try {
     await upstream.announce(channel, bounded);
     return undefined;
@@ -94,9 +105,21 @@ async function announces(
 }
 
 async function pinOne(target: PinTarget, options: PinServersOptions): Promise<PinContent> {
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS)]);
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  const late = new UpstreamFault(
+    "UPSTREAM_TIMEOUT",
+    `not done within ${String(Math.ceil(timeoutMs / 1_000))} s`,
+  );
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(late), timeoutMs);
+  timer.unref();
+  const signal = AbortSignal.any([options.signal, timeout.signal]);
   const report = (text: string): void => options.onProgress?.({ server: target.id, text });
-  const create = createUpstreamFactory({ programs: options.programs, events: quietEvents(report) });
+  const create = createUpstreamFactory({
+    programs: options.programs,
+    credentials: options.credentials ?? new Map(),
+    events: quietEvents(report),
+  });
   const upstream = create({ id: target.id, eras: {} }, target.transport);
   const listings: LiveListing[] = [];
   const absent: string[] = [];
@@ -104,7 +127,11 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
     for (const channel of [MODERN, LEGACY]) {
       const missing = await announces(upstream, channel, target, signal);
       if (missing === undefined) {
-        const listing = await listDefinitions(upstream, channel, signal);
+        let pages = 0;
+        const listing = await listDefinitions(upstream, channel, signal, () => {
+          pages += 1;
+          if (pages % PAGES_BETWEEN_REPORTS === 0) report(`${channel.era}: ${String(pages)} pages`);
+        });
         report(`${channel.era}: ${String(listing.definitions.length)} definitions`);
         listings.push(listing);
       } else {
@@ -114,10 +141,36 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
       await upstream.release(channel);
     }
   } finally {
+    clearTimeout(timer);
     await upstream.close();
   }
   if (listings.length === 0) throw new Error(`speaks no supported revision (${absent.join("; ")})`);
-  return pinContentOf(target.id, listings);
+  const content = pinContentOf(target.id, listings);
+  requirePinnable(content);
+  return content;
+}
+
+/** @throws {Error} for what no pin may hold, whoever approves it. */
+function requirePinnable(content: PinContent): void {
+  for (const { kind, name, definition } of content.entries) {
+    const label = `${kind} ${JSON.stringify(showCodePoints(name).slice(0, 80))}`;
+    if (kind === "tool" && !TOOL_NAME.test(name))
+      throw new Error(`${label}: a tool name is 1 to 128 of A-Z a-z 0-9 _ . -`);
+    if (name.length === 0 || name.length > MAX_NAME_CHARS)
+      throw new Error(`${label}: the name is empty or too long`);
+    const bytes = Buffer.byteLength(JSON.stringify(definition));
+    if (bytes > MAX_DEFINITION_BYTES)
+      throw new Error(
+        `${label}: the definition has ${String(bytes)} bytes; at most ${String(MAX_DEFINITION_BYTES)} can be approved`,
+      );
+    if (isTooDeep(definition, MAX_DEFINITION_DEPTH))
+      throw new Error(`${label}: the definition is nested too deep`);
+  }
+}
+
+function isTooDeep(value: JsonValue, left: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return left === 0 || Object.values(value as object).some((item: JsonValue) => isTooDeep(item, left - 1));
 }
 
 /**

@@ -93,6 +93,7 @@ async function listAll(
   channel: ChannelKey,
   list: ListMethod,
   signal: AbortSignal,
+  onPage: () => void,
 ): Promise<LiveDefinition[]> {
   const found = new Map<string, LiveDefinition>();
   const cursors = new Set<string>();
@@ -128,6 +129,7 @@ async function listAll(
     }
     if (found.size > LIST_CAPS.maxItems)
       throw new UpstreamFault("UPSTREAM_PROTOCOL", `${list.method} lists too many items`);
+    onPage();
     const next = reply.result["nextCursor"];
     if (next === undefined || next === null) return [...found.values()];
     if (typeof next !== "string" || cursors.has(next))
@@ -139,7 +141,7 @@ async function listAll(
 }
 
 /**
- * Announcement and all definitions of one era, read through `channel`.
+ * Announcement and all definitions of one era, read through `channel`. `onPage` is called after each page.
  * @throws {AegisError} UPSTREAM_PROTOCOL where a list is malformed, ambiguous or over `LIST_CAPS`; otherwise as
  * `Upstream.request`.
  */
@@ -147,12 +149,13 @@ export async function listDefinitions(
   upstream: ServerUpstream,
   channel: ChannelKey,
   signal: AbortSignal,
+  onPage: () => void = () => undefined,
 ): Promise<LiveListing> {
   const entry = await upstream.announce(channel, signal);
   const definitions: LiveDefinition[] = [];
   for (const list of LISTS) {
     if (entry.capabilities[list.capability] === undefined) continue;
-    definitions.push(...(await listAll(upstream, channel, list, signal)));
+    definitions.push(...(await listAll(upstream, channel, list, signal, onPage)));
   }
   return { era: channel.era, entry, definitions };
 }

@@ -33,7 +33,9 @@ describe("pin", () => {
     const { code, out } = await pin("--check");
     expect({ code, out }).toEqual({
       code: 0,
-      out: "finance-restricted: as pinned\njira: as pinned\nsql-prod: as pinned\n",
+      out: expect.stringMatching(
+        /^finance-restricted: as pinned \(.*\)\njira: as pinned \(.*\)\nsql-prod: as pinned \(.*\)\n$/u,
+      ) as string,
     });
     expect(desk.listing()).toEqual(before);
   });
@@ -59,8 +61,9 @@ describe("pin", () => {
       const before = desk.listing();
       const { code, out } = await pin("--check", "jira");
       expect(code).toBe(7);
-      expect(out).toContain("~ tool jira.search");
-      expect(out).toContain("evil@example.com");
+      expect(out).toContain("~ tool jira.search  text only");
+      expect(out).toContain("evil@example.com.⟨U+200B⟩");
+      expect(out).toContain("! hidden  tool jira.search");
       expect(out).not.toContain("\u200b");
       const json = JSON.parse((await pin("--check", "jira", "--format", "json")).out) as Record<
         string,
@@ -81,8 +84,10 @@ describe("pin", () => {
       const files = desk.listing();
       const { code, out, err } = await pin();
       expect(code).toBe(1);
-      expect(out).toBe("finance-restricted: as pinned\nsql-prod: as pinned\n");
-      expect(err).toMatch(/^jira: /mu);
+      expect(out).toMatch(/^finance-restricted: as pinned/mu);
+      expect(out).toMatch(/^sql-prod: as pinned/mu);
+      expect(out).toMatch(/^jira: FAILED: /mu);
+      expect(err).toContain("2 of 3 servers pinned or as pinned; not: jira");
       expect(desk.listing()).toEqual(files);
     } finally {
       writeFileSync(file, before);

@@ -1,0 +1,93 @@
+// Which rules of a repository read what changed: policies through their residuals and derived facts, and transforms.
+import type { BundleContent, PinnedKind } from "#bundle";
+import { METHODS_OF_KIND, leafActionOf } from "#bundle";
+import { ReadsTable } from "../cedar/argument-reads.ts";
+import type { PolicyEst } from "../cedar/est.ts";
+import type { PinChange } from "./diff-pins.ts";
+
+export interface PinReader {
+  /** Policy id, or `transforms request`. */
+  readonly rule: string;
+  /** Arguments that it reads, `a.b`; empty where it decides about the definition as a whole. */
+  readonly arguments: readonly string[];
+}
+
+type Reads = readonly (readonly string[])[];
+
+/** True where one path leads to, or through, the other. */
+function meet(a: readonly string[], b: readonly string[]): boolean {
+  return a.slice(0, b.length).every((name, index) => name === b[index]);
+}
+
+function touches(argument: readonly string[] | undefined, reads: Reads): boolean {
+  if (argument === undefined) return true;
+  const names = argument.filter((name) => name !== "[]");
+  return reads.some((path) => meet(path, names));
+}
+
+export class PinReaders {
+  readonly #content: BundleContent;
+  readonly #table = new ReadsTable();
+
+  /** @param content what the committed repository compiles to, with the pins as they are. */
+  constructor(content: BundleContent) {
+    this.#content = content;
+  }
+
+  /** The rules that read what `change` is about; text is read by none. */
+  readersOf(server: string, change: PinChange): readonly PinReader[] {
+    const { leaf, formerName } = change;
+    if (
+      leaf === undefined ||
+      change.impact === "text" ||
+      (change.what === "added" && change.aspect === "leaf")
+    )
+      return [];
+    const action = this.#actionOf(server, leaf.kind, formerName ?? leaf.name);
+    const isWhole = change.aspect === "leaf";
+    const readers = new Map<string, PinReader>();
+    for (const slice of this.#content.policies.slices) {
+      if (slice.action !== action) continue;
+      for (const { id, residual } of [...slice.call, ...slice.shadow]) {
+        const est = this.#content.policies.residuals[residual];
+        if (est === undefined) continue;
+        const reads = this.#readsOf(est as unknown as PolicyEst, slice.derivations);
+        const isRead = change.aspect === "schema" && reads.length > 0 && touches(change.argument, reads);
+        if (isWhole || isRead) readers.set(id, { rule: id, arguments: reads.map((path) => path.join(".")) });
+      }
+    }
+    for (const reader of this.#transformReaders(action, change)) readers.set(reader.rule, reader);
+    return [...readers.values()].sort((a, b) => (a.rule < b.rule ? -1 : 1));
+  }
+
+  #actionOf(server: string, kind: PinnedKind, name: string): string {
+    return leafActionOf(METHODS_OF_KIND[kind][0], server, name);
+  }
+
+  #readsOf(est: PolicyEst, derivations: BundleContent["policies"]["slices"][number]["derivations"]): Reads {
+    const { values, presences } = this.#table.readsOf(est);
+    const text = JSON.stringify(est);
+    const derived = derivations
+      .filter(({ name, path }) => path[0] === "arguments" && text.includes(JSON.stringify(name)))
+      .map(({ path }) => path.slice(1));
+    return [
+      ...new Map([...values, ...presences, ...derived].map((path) => [path.join("\0"), path])).values(),
+    ];
+  }
+
+  #transformReaders(action: string, change: PinChange): PinReader[] {
+    const readers: PinReader[] = [];
+    for (const entry of this.#content.transforms.transforms) {
+      if (entry.action !== action) continue;
+      const sides = [
+        ["request", entry.request, change.aspect === "schema"],
+        ["response", entry.response, change.aspect === "output"],
+      ] as const;
+      for (const [side, operations, isTouched] of sides) {
+        if (operations.length === 0 || (!isTouched && change.aspect !== "leaf")) continue;
+        readers.push({ rule: `transforms ${side} (${entry.tenant})`, arguments: [] });
+      }
+    }
+    return readers;
+  }
+}
