@@ -22,6 +22,7 @@ function warning(summary: string): DiagnosticCodeEntry {
 
 const OWN_CODES = {
   ARGUMENT_CONSTRAINT_INVALID: error("an argument constraint does not fit the type of the argument"),
+  ARGUMENT_CONSTRAINT_WEAK: warning("an argument constraint also lets pass what it seems to exclude"),
   ARGUMENT_OPAQUE: error("the pinned schema gives this argument no type that a policy can read"),
   ARGUMENT_UNKNOWN: error("the pinned schema has no such argument"),
   ATTRIBUTE_CONFLICT: error("two issuers map one attribute to different types"),

@@ -5,9 +5,10 @@ import type { DIAGNOSTIC_CODES } from "./codes.ts";
 export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> = {
   ARGUMENT_CONSTRAINT_INVALID:
     "Use the rule that fits the type in the pinned schema, or write the condition in Cedar.",
+  ARGUMENT_CONSTRAINT_WEAK: "Use host and schemes for URLs, within for paths.",
   ARGUMENT_OPAQUE:
     "Constrain another argument, deny the tool, or ask the server's owner for a narrower schema.",
-  ARGUMENT_UNKNOWN: "Correct the name; only top-level arguments can be constrained in YAML.",
+  ARGUMENT_UNKNOWN: "Correct the name; write address.city for a member, recipients[] for the elements of an array.",
   ATTRIBUTE_CONFLICT: "Give the attribute the same type, or two names.",
   BUNDLE_REFUSED:
     "For BUNDLE_TOO_LARGE split the repository. Anything else is a bug of Aegis: report it with the message.",

@@ -1,25 +1,26 @@
 // constraints.<tool> → forbids. A constraint restricts; it never grants.
-import { sha256Hex } from "#bundle";
-import type { Derivation } from "#bundle";
-import { isJsonObject } from "#std";
-import { argumentsType } from "../cedar/schema.ts";
+import type { Derivation, SqlNamesDerivation } from "#bundle";
+import { factName, sqlDerivation } from "../cedar/index.ts";
+import type { SqlArgument } from "../cedar/index.ts";
+import { finding } from "../cedar/finding.ts";
+import { lintPattern } from "../cedar/regex-lints.ts";
 import type { SourceSpan } from "../diagnostics/index.ts";
-import type { ArgumentConstraintShape } from "../documents/shapes.ts";
+import type { ArgumentConstraintShape, ConstraintShape } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
+import { ARGUMENT_RULES } from "./argument-rules.ts";
+import type { RuleKey, RuleReports } from "./argument-rules.ts";
+import { argumentTarget } from "./argument-target.ts";
+import { sqlNameProblem } from "./argument-values.ts";
 import { cedarString, policyText } from "./cedar-text.ts";
 import { addPolicy, noteUse, rolesOf } from "./policies.ts";
 import type { PolicyWork } from "./policies.ts";
 import type { PinnedLeaf } from "./registry.ts";
+import { sqlArgumentOf } from "./sql-arguments.ts";
 
 /** Statement kinds that the SQL facts of a call may name. */
 export const SQL_OPERATIONS: readonly string[] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"];
 
-/** The derived fact about the SQL in one argument. */
-export function sqlDerivation(argument: string, dialect: "postgresql"): Derivation {
-  const path = ["arguments", argument];
-  const name = `s_${sha256Hex(JSON.stringify([path, dialect])).slice(0, 10)}`;
-  return { kind: "sql", name, path, dialect };
-}
+type SqlKey = "functions" | "operations" | "tables";
 
 export function lowerConstraints(work: PolicyWork): void {
   const { document, names, sink } = work;
@@ -28,64 +29,86 @@ export function lowerConstraints(work: PolicyWork): void {
     const leaf = names.resolve("tools", name, work.servers, at, sink);
     if (leaf === undefined) continue;
     noteUse(work, leaf, at, "constrain");
-    if (constraint.operations !== undefined) lowerOperations(work, name, leaf, constraint.operations);
+    lowerSql(work, name, leaf, constraint);
     for (const [argument, rule] of Object.entries(constraint.arguments ?? {})) {
       lowerArgument(work, name, leaf, argument, rule);
     }
   }
 }
 
-function lowerOperations(
-  work: PolicyWork,
-  name: string,
-  leaf: PinnedLeaf,
-  operations: readonly string[],
-): void {
+function lowerSql(work: PolicyWork, tool: string, leaf: PinnedLeaf, constraint: ConstraintShape): void {
+  const { operations, tables, functions } = constraint;
+  const keys = (["operations", "tables", "functions"] as const).filter(
+    (key) => constraint[key] !== undefined,
+  );
+  const [first] = keys;
+  if (first === undefined) return;
+  checkOperations(work, tool, operations ?? []);
+  checkNames(work, tool, "tables", tables ?? []);
+  checkNames(work, tool, "functions", functions ?? []);
   const { source } = work.document;
-  const at = source.atKey("constraints", name, "operations");
-  for (const [index, operation] of operations.entries()) {
-    if (SQL_OPERATIONS.includes(operation)) continue;
-    const message = `${JSON.stringify(operation)} is not an SQL operation`;
-    const help = didYouMean(operation.toUpperCase(), SQL_OPERATIONS) ?? `known: ${SQL_OPERATIONS.join(", ")}`;
-    work.sink.report(
-      "SQL_OPERATION_UNKNOWN",
-      source.at("constraints", name, "operations", index),
-      message,
-      help,
-    );
-  }
-  const declared = Object.entries(leaf.server.document.shape.sql ?? {}).find(
-    ([tool]) => tool === leaf.leaf.name,
-  )?.[1];
+  const declared = sqlArgumentOf(leaf);
   if (declared === undefined) {
     const server = leaf.server.entry.id;
     const help = `add to ${leaf.server.document.source.file}: sql: { ${leaf.leaf.name}: { argument: …, dialect: postgresql } }`;
     const message = `the registry does not say which argument of ${server}/${leaf.leaf.name} holds SQL, and in which dialect`;
-    work.sink.report("SQL_ARGUMENT_UNDECLARED", at, message, help);
+    work.sink.report("SQL_ARGUMENT_UNDECLARED", source.atKey("constraints", tool, first), message, help);
     return;
   }
-  const derivation = sqlDerivation(declared.argument, declared.dialect);
-  const fact = `context._d.${derivation.name}`;
-  const allowed = operations.map(cedarString).join(", ");
-  const unless = `${fact}.ok && [${allowed}].containsAll(${fact}.operations)`;
-  const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf], unless });
-  addPolicy(work, ["constraints", name, "operations"], text, at, [derivation]);
+  for (const key of keys) {
+    const { unless, derivation } = sqlCondition(key, constraint[key] ?? [], declared);
+    const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf], unless });
+    addPolicy(work, ["constraints", tool, key], text, source.atKey("constraints", tool, key), [derivation]);
+  }
 }
 
-/** Cedar type of a top-level argument: `String`, `Long` …; undefined where it is opaque. */
-function cedarTypeOf(
-  leaf: PinnedLeaf,
-  argument: string,
-): { readonly known: readonly string[]; readonly type?: string } {
-  const { nodes, root } = leaf.leaf.argumentsProgram;
-  const known = Object.keys(nodes[root]?.properties ?? {});
-  const attributes = argumentsType(leaf.leaf.argumentsProgram)["attributes"];
-  const attribute =
-    isJsonObject(attributes) && Object.hasOwn(attributes, argument) ? attributes[argument] : undefined;
-  if (!isJsonObject(attribute)) return { known };
-  const { type, name } = attribute;
-  const label = type === "EntityOrCommon" || type === "Extension" ? name : type;
-  return typeof label === "string" ? { known, type: label === "Boolean" ? "Bool" : label } : { known };
+function sqlCondition(
+  key: SqlKey,
+  allowed: readonly string[],
+  { argument, dialect }: SqlArgument,
+): { readonly unless: string; readonly derivation: Derivation } {
+  const path = ["arguments", argument];
+  if (key !== "operations" && allowed.some((name) => name.includes("*"))) {
+    const name = factName("q", path, dialect, key, allowed);
+    const derivation: SqlNamesDerivation = {
+      ...{ kind: "sqlNames", name, path, dialect },
+      ...{ member: key, patterns: allowed },
+    };
+    return { unless: `context._d.${name}`, derivation };
+  }
+  const derivation = sqlDerivation(path, dialect);
+  const fact = `context._d.${derivation.name}`;
+  const none = allowed.length === 0;
+  const listed = none
+    ? `${fact}.${key}.isEmpty()`
+    : `[${allowed.map(cedarString).join(", ")}].containsAll(${fact}.${key})`;
+  return { unless: `${fact}.ok && ${listed}`, derivation };
+}
+
+function checkOperations(work: PolicyWork, tool: string, operations: readonly string[]): void {
+  for (const [index, operation] of operations.entries()) {
+    if (SQL_OPERATIONS.includes(operation)) continue;
+    const message = `${JSON.stringify(operation)} is not an SQL operation`;
+    const help = didYouMean(operation.toUpperCase(), SQL_OPERATIONS) ?? `known: ${SQL_OPERATIONS.join(", ")}`;
+    const at = work.document.source.at("constraints", tool, "operations", index);
+    work.sink.report("SQL_OPERATION_UNKNOWN", at, message, help);
+  }
+}
+
+function checkNames(
+  work: PolicyWork,
+  tool: string,
+  key: "functions" | "tables",
+  names: readonly string[],
+): void {
+  for (const [index, name] of names.entries()) {
+    const problem = sqlNameProblem(name, key === "tables" ? 3 : 2);
+    if (problem === undefined) continue;
+    const at = work.document.source.at("constraints", tool, key, index);
+    const help =
+      'Write public.orders, orders, reports.*, or public."Orders" for a name that is not lower case.';
+    work.sink.report("ARGUMENT_CONSTRAINT_INVALID", at, problem, help);
+  }
 }
 
 function lowerArgument(
@@ -95,80 +118,59 @@ function lowerArgument(
   argument: string,
   rule: ArgumentConstraintShape,
 ): void {
-  const at = work.document.source.atKey("constraints", tool, "arguments", argument);
-  const { known, type } = cedarTypeOf(leaf, argument);
-  if (type === undefined) {
-    if (known.includes(argument)) {
-      work.sink.report(
-        "ARGUMENT_OPAQUE",
-        at,
-        `the argument ${JSON.stringify(argument)} has no type that a policy can read`,
-      );
-    } else {
-      const message = `${leaf.leaf.name} has no argument ${JSON.stringify(argument)}`;
-      work.sink.report("ARGUMENT_UNKNOWN", at, message, didYouMean(argument, known));
-    }
-    return;
+  const { source } = work.document;
+  const target = argumentTarget(
+    work,
+    leaf,
+    argument,
+    source.atKey("constraints", tool, "arguments", argument),
+  );
+  if (target === undefined) return;
+  checkRanges(work, tool, argument, rule);
+  for (const key of Object.keys(ARGUMENT_RULES) as RuleKey[]) {
+    if (rule[key] === undefined) continue;
+    const path = ["constraints", tool, "arguments", argument, key];
+    const condition = ARGUMENT_RULES[key](target, rule, reportsAt(work, path));
+    if (condition === undefined) continue;
+    // An absent argument has no value to constrain; the pinned schema says whether it may be absent.
+    const when = `${target.guard} && !(${condition.text})`;
+    const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf], when });
+    addPolicy(work, path, text, source.atKey(...path), condition.derivations);
   }
-  const value = `context.arguments[${cedarString(argument)}]`;
-  const conditions = [
-    bound(work, at, type, value, ">=", rule.min),
-    bound(work, at, type, value, "<=", rule.max),
-    membership(work, at, type, value, rule.enum),
-  ].filter((condition) => condition !== undefined);
-  if (conditions.length === 0) return;
-  // An absent argument has no value to constrain; the pinned schema says whether it may be absent.
-  const when = `context.arguments has ${cedarString(argument)} && !(${conditions.join(" && ")})`;
-  const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf], when });
-  addPolicy(work, ["constraints", tool, "arguments", argument], text, at);
 }
 
-function misfit(work: PolicyWork, at: SourceSpan, message: string): undefined {
-  work.sink.report("ARGUMENT_CONSTRAINT_INVALID", at, message);
-  return undefined;
+function reportsAt({ document, sink }: PolicyWork, path: readonly string[]): RuleReports {
+  const spanOf = (index: number | undefined): SourceSpan =>
+    index === undefined ? document.source.atKey(...path) : document.source.at(...path, index);
+  return {
+    invalid: (message, help, index) => {
+      sink.report("ARGUMENT_CONSTRAINT_INVALID", spanOf(index), message, help);
+      return undefined;
+    },
+    weak: (message, help, index) => {
+      sink.report("ARGUMENT_CONSTRAINT_WEAK", spanOf(index), message, help);
+    },
+    lint: (pattern) => {
+      for (const { code, message, help } of lintPattern(pattern)) {
+        sink.add(finding(code, spanOf(undefined), message, help));
+      }
+    },
+  };
 }
 
-function decimalText(value: number): string | undefined {
-  const text = Number.isInteger(value) ? `${value}.0` : String(value);
-  return /^-?\d{1,14}\.\d{1,4}$/u.test(text) ? `decimal("${text}")` : undefined;
-}
+const RANGES = [
+  ["min", "max"],
+  ["minLength", "maxLength"],
+  ["minItems", "maxItems"],
+] as const;
 
-function bound(
-  work: PolicyWork,
-  at: SourceSpan,
-  type: string,
-  value: string,
-  operator: "<=" | ">=",
-  limit: number | undefined,
-): string | undefined {
-  if (limit === undefined) return undefined;
-  if (type === "Long") {
-    if (!Number.isSafeInteger(limit))
-      return misfit(work, at, "min and max of an integer argument must be whole numbers");
-    return `${value} ${operator} ${limit}`;
+function checkRanges(work: PolicyWork, tool: string, argument: string, rule: ArgumentConstraintShape): void {
+  for (const [low, high] of RANGES) {
+    const least = rule[low];
+    const most = rule[high];
+    if (least === undefined || most === undefined || least <= most) continue;
+    const at = work.document.source.atKey("constraints", tool, "arguments", argument, low);
+    const message = `${low} is greater than ${high}: no value passes`;
+    work.sink.report("ARGUMENT_CONSTRAINT_INVALID", at, message, "Swap them, or deny the tool.");
   }
-  if (type === "decimal") {
-    const literal = decimalText(limit);
-    if (literal === undefined) return misfit(work, at, "min and max have at most four decimal places");
-    return `${value}.${operator === "<=" ? "lessThanOrEqual" : "greaterThanOrEqual"}(${literal})`;
-  }
-  return misfit(work, at, `min and max do not apply to an argument of type ${type}`);
-}
-
-function membership(
-  work: PolicyWork,
-  at: SourceSpan,
-  type: string,
-  value: string,
-  choices: ArgumentConstraintShape["enum"],
-): string | undefined {
-  if (choices === undefined) return undefined;
-  const literals = choices.map((choice) => {
-    if (type === "String" && typeof choice === "string") return cedarString(choice);
-    if (type === "Long" && Number.isSafeInteger(choice)) return String(choice);
-    if (type === "Bool" && typeof choice === "boolean") return String(choice);
-    return undefined;
-  });
-  if (literals.includes(undefined)) return misfit(work, at, `enum lists a value that is not of type ${type}`);
-  return `[${literals.join(", ")}].contains(${value})`;
 }

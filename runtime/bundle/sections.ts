@@ -199,7 +199,8 @@ export interface EveryDerivation {
 
 /**
  * `context._d.<name>` = `{ ok: Bool, min: Long, max: Long }` over the elements of the array at `path`: of integers, or
- * of the lengths of texts in Unicode code points. Both are 0 for an empty array.
+ * of the lengths of texts in Unicode code points. Where there is nothing to measure every bound holds: `min` is the
+ * greatest and `max` the least safe integer.
  */
 export interface RangeDerivation {
   readonly kind: "range";

@@ -59,10 +59,13 @@ export function everyFact(
   });
 }
 
-/** The least and the greatest value (or length in code points); of no elements 0. `ok`: all could be measured. */
+/**
+ * The least and the greatest value (or length in code points). Of nothing they are the ends of the range, the wrong way
+ * round, so that every bound holds. `ok`: all could be measured.
+ */
 export function rangeFact({ of, element }: RangeDerivation, array: JsonValue | undefined): JsonObject {
-  let min: number | undefined;
-  let max: number | undefined;
+  let min = Number.MAX_SAFE_INTEGER;
+  let max = Number.MIN_SAFE_INTEGER;
   let ok = true;
   for (const item of elementsOf(array, element)) {
     const value = of === "length" && typeof item === "string" ? codePoints(item) : item;
@@ -70,19 +73,30 @@ export function rangeFact({ of, element }: RangeDerivation, array: JsonValue | u
       ok = false;
       continue;
     }
-    min = min === undefined ? value : Math.min(min, value);
-    max = max === undefined ? value : Math.max(max, value);
+    min = Math.min(min, value);
+    max = Math.max(max, value);
   }
-  return { ok, min: min ?? 0, max: max ?? 0 };
+  return { ok, min, max };
 }
 
 /** True where the SQL could be judged and every name it uses matches one of the patterns. */
 export function sqlNamesFact({ member, patterns }: SqlNamesDerivation, facts: SqlFacts): boolean {
-  return facts.ok && facts[member].every((name) => patterns.some((pattern) => matchesGlob(pattern, name)));
+  return facts.ok && facts[member].every((name) => patterns.some((pattern) => matchesSqlName(pattern, name)));
+}
+
+const NAME_PART = /"(?:[^"]|"")*"|[^."]+/g;
+
+/** Part by part: a pattern without a schema matches only a name without one, which the search path resolves. */
+function matchesSqlName(pattern: string, name: string): boolean {
+  const wanted = pattern.match(NAME_PART) ?? [];
+  const parts = name.match(NAME_PART) ?? [];
+  return (
+    wanted.length === parts.length && wanted.every((part, index) => matchesGlob(part, parts[index] ?? ""))
+  );
 }
 
 /** `*` stands for any characters, also none. Greedy with one backtrack point, hence quadratic at worst. */
-export function matchesGlob(pattern: string, text: string): boolean {
+function matchesGlob(pattern: string, text: string): boolean {
   let at = 0;
   let place = 0;
   let star = -1;

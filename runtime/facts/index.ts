@@ -1,5 +1,4 @@
 // Door #facts: facts computed from a call before the policy decision.
-export { matchesGlob } from "./element-facts.ts";
 export { UNKNOWN_EMAIL, canonicalDomain, readEmail } from "./email-facts.ts";
 export type { EmailFacts } from "./email-facts.ts";
 export { createFactProgram } from "./fact-program.ts";
