@@ -4,8 +4,6 @@ import type { Found } from "./detect-text.ts";
 
 const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;
-/** Groups after which a run is read afresh: what is longer is a table of numbers. */
-const MAX_WINDOW_GROUPS = 19;
 
 interface Range {
   readonly from: number;
@@ -68,12 +66,19 @@ const GROUPINGS: ReadonlySet<string> = new Set([
   "6-13",
 ]);
 
+/** For each four leading digits the lengths of cards that begin so, as bits. */
+const LENGTHS_OF_HEAD: Uint32Array = (() => {
+  const table = new Uint32Array(10_000);
+  for (const { from, to, digits, lengths } of RANGES) {
+    const scale = 10 ** (4 - digits);
+    const bits = lengths.reduce((all, length) => all | (1 << length), 0);
+    for (let head = from * scale; head < (to + 1) * scale; head += 1) table[head] = (table[head] ?? 0) | bits;
+  }
+  return table;
+})();
+
 function isKnown(digits: string): boolean {
-  return RANGES.some(({ from, to, digits: count, lengths }) => {
-    if (!lengths.includes(digits.length)) return false;
-    const head = Number(digits.slice(0, count));
-    return head >= from && head <= to;
-  });
+  return (((LENGTHS_OF_HEAD[Number(digits.slice(0, 4))] ?? 0) >> digits.length) & 1) === 1;
 }
 
 /** ISO/IEC 7812-1, annex B. */
@@ -88,78 +93,103 @@ function isLuhn(digits: string): boolean {
 }
 
 function isCard(digits: string): boolean {
-  return !/^(\d)\1+$/.test(digits) && isKnown(digits) && isLuhn(digits);
+  return isKnown(digits) && isLuhn(digits) && !/^(\d)\1+$/.test(digits);
 }
 
-interface Group extends Found {
-  readonly digits: string;
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39;
 }
 
-/** Digits with single separators between them, at most two where they are spaces. */
-const RUN = /\d+(?:(?: {1,2}|[-._/\u00b7])\d+)*/g;
-/** Separators that cards are written with. */
-const SEPARATORS = /^(?: {1,2}|[-._\u00b7])$/;
-
-function groupsOf(run: string, offset: number): readonly Group[] {
-  return [...run.matchAll(/\d+/g)].map((match) => ({
-    start: offset + match.index,
-    end: offset + match.index + match[0].length,
-    digits: match[0],
-  }));
+/** The end of the separator at `index`: one sign, or up to two spaces; `index` where none stands there. */
+function separatorEnd(text: string, index: number): number {
+  const unit = text.charCodeAt(index);
+  if (unit === 0x20) return text.charCodeAt(index + 1) === 0x20 ? index + 2 : index + 1;
+  // - . _ and the middle dot
+  return unit === 0x2d || unit === 0x2e || unit === 0x5f || unit === 0xb7 ? index + 1 : index;
 }
 
-function isGrouping(groups: readonly Group[], isWholeRun: boolean): boolean {
-  const lengths = groups.map(({ digits }) => digits.length);
-  if (GROUPINGS.has(lengths.join("-"))) return true;
-  return isWholeRun && lengths.every((length) => length === 1);
+/** Lengths that the first of several groups has. */
+const FIRST_LENGTHS: ReadonlySet<number> = new Set([1, 4, 6, 8]);
+
+function digitsEnd(text: string, start: number): number {
+  let end = start;
+  while (isDigit(text.charCodeAt(end)) && end - start <= MAX_DIGITS) end += 1;
+  return end;
 }
 
-/** The longest card that begins with group `first`; undefined where none does. */
-function cardFrom(text: string, groups: readonly Group[], first: number): { last: number } | undefined {
+/** Digits spaced out one by one are read from their beginning only, else their number would be paid for twice. */
+function isSpacedOut(text: string, start: number): boolean {
+  const isInside = isDigit(text.charCodeAt(start - 2)) && separatorEnd(text, start - 1) === start;
+  return !isInside;
+}
+
+function digitsOf(text: string, start: number, end: number): string {
   let digits = "";
-  let separator: string | undefined;
-  let best: number | undefined;
-  for (let last = first; last < groups.length && last - first < MAX_WINDOW_GROUPS; last += 1) {
-    const group = groups[last] as Group;
-    if (last > first) {
-      const between = text.slice(groups[last - 1]?.end, group.start);
-      separator ??= between;
-      if (between !== separator || !SEPARATORS.test(between)) break;
-    }
-    digits += group.digits;
-    if (digits.length > MAX_DIGITS) break;
-    if (digits.length < MIN_DIGITS || !isCard(digits)) continue;
-    const window = groups.slice(first, last + 1);
-    if (window.length === 1 || isGrouping(window, window.length === groups.length)) best = last;
+  for (let index = start; index < end; index += 1) {
+    if (isDigit(text.charCodeAt(index))) digits += text.charAt(index);
   }
-  return best === undefined ? undefined : { last: best };
+  return digits;
+}
+
+/** Where the longest card that begins at `start` ends; undefined where none does. */
+function cardEnd(text: string, start: number): number | undefined {
+  let end = digitsEnd(text, start);
+  let shape = String(end - start);
+  let count = end - start;
+  let separator: string | undefined;
+  let found: number | undefined;
+  const isSingles = count === 1;
+  if (count < MIN_DIGITS && !FIRST_LENGTHS.has(count)) return undefined;
+  if (isSingles && !isSpacedOut(text, start)) return undefined;
+  for (;;) {
+    if (count > MAX_DIGITS) return found;
+    const next = separatorEnd(text, end);
+    const goesOn = next !== end && isDigit(text.charCodeAt(next));
+    const isPrinted = shape === String(count) || GROUPINGS.has(shape) || (isSingles && !goesOn);
+    if (count >= MIN_DIGITS && isPrinted && isCard(digitsOf(text, start, end))) found = end;
+    if (!goesOn) return found;
+    const between = text.slice(end, next);
+    separator ??= between;
+    if (between !== separator) return found;
+    end = digitsEnd(text, next);
+    const length = end - next;
+    if (isSingles && length !== 1) return found;
+    count += length;
+    shape += `-${length}`;
+  }
+}
+
+function isLetter(unit: number): boolean {
+  return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a);
 }
 
 /** True where the digits at `start` are part of a word, a decimal fraction or a telephone number. */
-function isPartOf(text: string, start: number, end: number): boolean {
-  const before = text.slice(Math.max(0, start - 2), start);
-  return (
-    /[A-Za-z\u00c0-\uffff+]$/.test(before) || /\d[.,]$/.test(before) || /^[A-Za-z]/.test(text.charAt(end))
-  );
+function isPartOf(text: string, start: number): boolean {
+  const before = text.charCodeAt(start - 1);
+  if (isLetter(before) || before >= 0xc0 || before === 0x2b) return true;
+  return (before === 0x2e || before === 0x2c) && isDigit(text.charCodeAt(start - 2));
+}
+
+/** The leading digit of an issuer number: 0, 1 and 7 begin none. */
+function isFirst(unit: number): boolean {
+  return unit >= 0x32 && unit <= 0x39 && unit !== 0x37;
 }
 
 /** Card numbers in the order of their places. Linear: a window has at most 19 digits. */
 export function findCards(text: string): readonly Found[] {
   const found: Found[] = [];
-  if (text.length < MIN_DIGITS) return found;
-  for (const match of text.matchAll(RUN)) {
-    const run = match[0];
-    if (run.length < MIN_DIGITS) continue;
-    const groups = groupsOf(run, match.index);
-    for (let first = 0; first < groups.length; first += 1) {
-      const card = cardFrom(text, groups, first);
-      if (card === undefined) continue;
-      const start = (groups[first] as Group).start;
-      const end = (groups[card.last] as Group).end;
-      if (isPartOf(text, start, end)) continue;
-      found.push({ start, end });
-      first = card.last;
+  let index = 0;
+  while (index < text.length) {
+    if (!isDigit(text.charCodeAt(index))) {
+      index += 1;
+      continue;
     }
+    let end: number | undefined;
+    if (isFirst(text.charCodeAt(index)) && !isPartOf(text, index)) end = cardEnd(text, index);
+    if (end !== undefined && !isLetter(text.charCodeAt(end))) {
+      found.push({ start: index, end });
+      index = end;
+    } else while (isDigit(text.charCodeAt(index))) index += 1;
   }
   return found;
 }

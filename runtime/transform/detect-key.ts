@@ -84,6 +84,14 @@ export function isLabelledKey(name: string, text: string): boolean {
   return LABEL_NAME.test(name.slice(-64)) && looksSecret(text);
 }
 
+/** Every match of a global pattern. */
+function matchesOf(text: string, pattern: RegExp): readonly RegExpExecArray[] {
+  const matches: RegExpExecArray[] = [];
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) matches.push(match);
+  return matches;
+}
+
 function findPem(text: string): readonly Found[] {
   const found: Found[] = [];
   PEM_BEGIN.lastIndex = 0;
@@ -101,7 +109,7 @@ function findPem(text: string): readonly Found[] {
 
 function findTokens(text: string): readonly Found[] {
   const found: Found[] = [];
-  for (const { 0: token, index } of text.matchAll(TOKENS)) {
+  for (const { 0: token, index } of matchesOf(text, TOKENS)) {
     if (index > 0 && BOUNDARY.test(text.charAt(index - 1))) continue;
     found.push({ start: index, end: index + token.length });
   }
@@ -119,14 +127,14 @@ function isJoseHeader(segment: string): boolean {
 
 function findJwts(text: string): readonly Found[] {
   if (!text.includes("eyJ")) return [];
-  return [...text.matchAll(JWT)]
+  return matchesOf(text, JWT)
     .filter(({ 0: token }) => isJoseHeader(token.slice(0, token.indexOf("."))))
     .map(({ 0: token, index }) => ({ start: index, end: index + token.length }));
 }
 
 /** Only the value is found, so that the label stays readable. */
 function findValues(text: string, pattern: RegExp, accepts: (value: string) => boolean): readonly Found[] {
-  return [...text.matchAll(pattern)].flatMap((match) => {
+  return matchesOf(text, pattern).flatMap((match) => {
     const value = match[1] ?? "";
     const end = match.index + match[0].lastIndexOf(value) + value.length;
     return accepts(value) ? [{ start: end - value.length, end }] : [];
@@ -135,6 +143,7 @@ function findValues(text: string, pattern: RegExp, accepts: (value: string) => b
 
 /** Key material, in no order; finds may overlap. */
 export function findKeys(text: string): readonly Found[] {
+  if (text.length < MIN_SECRET) return [];
   return [
     ...(text.includes("PRIVATE KEY") ? findPem(text) : []),
     ...findTokens(text),
