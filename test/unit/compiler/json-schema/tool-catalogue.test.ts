@@ -186,11 +186,12 @@ describe.each(files)("$name", ({ name, catalogue }) => {
     expect(disagreements(tool)).toEqual([]);
   });
 
-  (UPDATE ? it : it.skip)("is written down", () => {
-    const tools = catalogue.tools.map(({ name: tool, schema }) => {
-      const errors = found.get(tool) ?? [];
-      return { name: tool, schema, ...(errors.length === 0 ? {} : { errors }) };
+  if (UPDATE)
+    it("is written down", () => {
+      const tools = catalogue.tools.map(({ name: tool, schema }) => {
+        const errors = found.get(tool) ?? [];
+        return { name: tool, schema, ...(errors.length === 0 ? {} : { errors }) };
+      });
+      writeFileSync(join(DIRECTORY, name), `${JSON.stringify({ ...catalogue, tools }, undefined, 1)}\n`);
     });
-    writeFileSync(join(DIRECTORY, name), `${JSON.stringify({ ...catalogue, tools }, undefined, 1)}\n`);
-  });
 });
