@@ -162,8 +162,8 @@ async function readCommitted(root: string): Promise<ReadonlyMap<string, PinConte
 
 /** What the committed repository compiles to says which rules read what; without it nothing can be said. */
 async function loadReaders(root: string): Promise<PinReaders | undefined> {
-  const { content } = await compile({ dir: root });
-  return content === undefined ? undefined : new PinReaders(content);
+  const { content, model } = await compile({ dir: root });
+  return content === undefined ? undefined : new PinReaders(content, model.textOf);
 }
 
 function toolsOf(
@@ -266,7 +266,7 @@ function refusalOf(
   const [kind] = kinds;
   if (kind === undefined || options.allowEmpty === true) return undefined;
   return {
-    error: `it shows no ${kind} any more, where ${plural(amount(known, kind), "was").replace("wass", "were")} pinned`,
+    error: `it shows no ${kind} any more; ${plural(amount(known, kind), "pin")} would be lost`,
     help: "find out why; --allow-empty removes the pins",
   };
 }

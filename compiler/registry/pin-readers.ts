@@ -29,9 +29,15 @@ export class PinReaders {
   readonly #content: BundleContent;
   readonly #table = new ReadsTable();
 
-  /** @param content what the committed repository compiles to, with the pins as they are. */
-  constructor(content: BundleContent) {
+  readonly #textOf: (file: string) => string | undefined;
+
+  /**
+   * @param content what the committed repository compiles to, with the pins as they are.
+   * @param textOf text of a source file: specialisation folds annotations away, so who reads them stands only there.
+   */
+  constructor(content: BundleContent, textOf: (file: string) => string | undefined = () => undefined) {
     this.#content = content;
+    this.#textOf = textOf;
   }
 
   /** The rules that read what `change` is about; text is read by none. */
@@ -43,6 +49,7 @@ export class PinReaders {
       (change.what === "added" && change.aspect === "leaf")
     )
       return [];
+    if (change.aspect === "annotations") return this.#annotationReaders(change.pointer.split("/")[2] ?? "");
     const action = this.#actionOf(server, leaf.kind, formerName ?? leaf.name);
     const isWhole = change.aspect === "leaf";
     const readers = new Map<string, PinReader>();
@@ -58,6 +65,14 @@ export class PinReaders {
     }
     for (const reader of this.#transformReaders(action, change)) readers.set(reader.rule, reader);
     return [...readers.values()].sort((a, b) => (a.rule < b.rule ? -1 : 1));
+  }
+
+  /** Every rule of a document that names the hint. */
+  #annotationReaders(hint: string): readonly PinReader[] {
+    return Object.entries(this.#content.sources.policies)
+      .filter(([, { file }]) => hint !== "" && this.#textOf(file)?.includes(hint) === true)
+      .map(([rule]) => ({ rule, arguments: [] }))
+      .sort((a, b) => (a.rule < b.rule ? -1 : 1));
   }
 
   #actionOf(server: string, kind: PinnedKind, name: string): string {
