@@ -181,7 +181,9 @@ describe.each(ENGINES)("a shadow policy, decided by %s", (engine) => {
 
   test("members of the context that only it reads are there for it", async () => {
     const content = await contentOf(
-      shadowCedar('context.protocol.era == "modern" && context.annotations.readOnlyHint == false'),
+      shadowCedar(
+        'context.protocol.era == "modern" && context.primitive == "tool" && !context.annotations.readOnlyHint',
+      ),
     );
     expect(await decide(content, { name: "x" }, engine)).toMatchObject({
       effect: "allow",

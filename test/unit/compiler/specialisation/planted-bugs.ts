@@ -1,0 +1,90 @@
+// Bugs planted in copies of the compiler: each is a mistake that specialisation could make, and that the differential
+// has to see. Only the compiler is copied; all else is the real thing.
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface PlantedBug {
+  readonly name: string;
+  /** Below compiler/cedar. */
+  readonly file: "fold.ts" | "specialise.ts";
+  /** Must occur exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: "`X && false` is false, though X may err",
+    file: "fold.ts",
+    from: "  const rightValue = booleanLiteral(right);\n",
+    to: "  const rightValue = booleanLiteral(right);\n  if (rightValue === row.absorbing) return literal(row.absorbing);\n",
+  },
+  {
+    name: "`!=` folds like `==`",
+    file: "fold.ts",
+    from: 'literal(equal === (operator === "=="))',
+    to: "literal(equal)",
+  },
+  {
+    name: "a method is no group of its leaves",
+    file: "fold.ts",
+    from: "return id === facts.leaf.action || id === methodOfAction(facts.leaf.action);",
+    to: "return id === facts.leaf.action;",
+  },
+  {
+    name: "`in` looks at the first of a set",
+    file: "fold.ts",
+    from: "answers.includes(undefined) ? undefined : answers.includes(true)",
+    to: "answers[0]",
+  },
+  {
+    name: "a pattern of `like` may go on after the text",
+    file: "fold.ts",
+    from: 'return elements.slice(element).every((rest) => rest === "");',
+    to: "return true;",
+  },
+  {
+    name: "`if` takes the other branch",
+    file: "fold.ts",
+    from: 'operand(body, value ? "then" : "else")',
+    to: 'operand(body, value ? "else" : "then")',
+  },
+  {
+    name: "a false condition drops the policy, though one before it may err",
+    file: "specialise.ts",
+    from: "if (holds === false && kept.length === 0) return undefined;",
+    to: "if (holds === false) return undefined;",
+  },
+  {
+    name: "`unless` folds like `when`",
+    file: "specialise.ts",
+    from: 'value === (clause.kind === "when")',
+    to: "value",
+  },
+];
+
+const ROOT = join(import.meta.dirname, "../../../..");
+
+/** The differential of a tree that has the bug, to be imported; `remove` deletes all trees. */
+export async function plant(
+  bugs: readonly PlantedBug[],
+): Promise<{ readonly entries: readonly string[]; readonly remove: () => Promise<void> }> {
+  const dir = await mkdtemp(join(tmpdir(), "aegis-planted-"));
+  const entries: string[] = [];
+  for (const [index, bug] of bugs.entries()) {
+    const tree = join(dir, String(index));
+    await mkdir(tree);
+    await cp(join(ROOT, "compiler"), join(tree, "compiler"), { recursive: true });
+    await cp(import.meta.dirname, join(tree, "test"), { recursive: true });
+    await cp(join(ROOT, "package.json"), join(tree, "package.json"));
+    for (const name of ["runtime", "node_modules"]) await symlink(join(ROOT, name), join(tree, name));
+    const path = join(tree, "compiler", "cedar", bug.file);
+    const source = await readFile(path, "utf8");
+    const parts = source.split(bug.from);
+    if (parts.length !== 2) throw new Error(`${bug.name}: ${bug.file} does not have the place once`);
+    await writeFile(path, parts.join(bug.to));
+    entries.push(join(tree, "test", "compare.ts"));
+  }
+  return { entries, remove: () => rm(dir, { recursive: true, force: true }) };
+}
