@@ -21,7 +21,9 @@ export class IpValue {
 const V4_BITS = 32;
 const V6_BITS = 128;
 const V6_GROUPS = 8;
-const OCTET = /^(?:0|[1-9][0-9]{0,2})$/u;
+const ZERO = 48;
+const NINE = 57;
+const DOT = 46;
 const GROUP = /^[0-9a-fA-F]{1,4}$/u;
 const PREFIX = /^(?:0|[1-9][0-9]{0,2})$/u;
 /** No valid text is longer: eight groups of four digits, and a prefix. */
@@ -48,15 +50,28 @@ function readIp(text: string): IpValue | undefined {
     : undefined;
 }
 
+/** Four octets without leading zeros. */
 function readV4(text: string): number | undefined {
-  const octets = text.split(".");
-  if (octets.length !== 4) return undefined;
   let address = 0;
-  for (const octet of octets) {
-    if (!OCTET.test(octet) || Number(octet) > 255) return undefined;
-    address = address * 256 + Number(octet);
+  let octet = 0;
+  let length = 0;
+  let octets = 0;
+  for (let index = 0; index <= text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code >= ZERO && code <= NINE) {
+      if (length > 0 && octet === 0) return undefined;
+      octet = octet * 10 + code - ZERO;
+      length += 1;
+      if (octet > 255) return undefined;
+    } else {
+      if (length === 0 || (index < text.length && code !== DOT)) return undefined;
+      address = address * 256 + octet;
+      octets += 1;
+      octet = 0;
+      length = 0;
+    }
   }
-  return address;
+  return octets === 4 ? address : undefined;
 }
 
 function readV6(text: string): bigint | undefined {
