@@ -15,6 +15,8 @@ export const BUNDLE_OPTIONS = {
   format: "esm",
   target: "node22.19",
   external: [...EXTERNAL_PACKAGES],
+  // Native helpers of `ws` that are not installed: with these set it does not ask for them.
+  define: { "process.env.WS_NO_BUFFER_UTIL": '"1"', "process.env.WS_NO_UTF_8_VALIDATE": '"1"' },
   metafile: true,
   legalComments: "linked",
   logLevel: "warning",

@@ -18,6 +18,7 @@ const BUNDLED_PACKAGES = [
   "re2js",
   "tdigest",
   "undici",
+  "ws",
 ];
 /** Packages that are installed beside the bundle. */
 const EXTERNAL_PACKAGES = ["@cedar-policy/cedar-wasm", "libpg-query"];
