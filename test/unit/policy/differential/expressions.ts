@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from "#std";
 import { LONGS, STRINGS } from "./literals.ts";
 import type { Random } from "./random.ts";
-import { ACTIONS, ENTITY_IDS, EXTENSIONS, TEXTS, randomType } from "./types.ts";
+import { ACTIONS, ENTITY_IDS, EXTENSIONS, TEXTS, badText, randomType } from "./types.ts";
 import type { Attributes, ExtensionName, Model, Type } from "./types.ts";
 
 /** Something a policy can read: how, and whether it has to be guarded. */
@@ -235,8 +235,10 @@ export class ExpressionMaker {
   }
 
   #constructed({ name }: { readonly name: ExtensionName }): JsonObject {
-    const { fn, good, bad } = TEXTS[name];
-    return { [fn]: [literal(this.#random.pick(this.#random.chance(0.6) ? bad : good))] };
+    const { fn, good } = TEXTS[name];
+    return {
+      [fn]: [literal(this.#random.chance(0.7) ? badText(this.#random, name) : this.#random.pick(good))],
+    };
   }
 
   #makeOf(type: Type, depth: number): JsonObject {
@@ -419,9 +421,9 @@ export class ExpressionMaker {
           : { toTime: [at] };
       }
     }
-    const { fn, good, bad } = TEXTS[name];
+    const { fn, good } = TEXTS[name];
     if (random.chance(0.03)) return { [fn]: [this.make(STRING, depth - 1)] };
-    const text = random.pick(random.chance(0.04) ? bad : good);
+    const text = random.chance(0.04) ? badText(random, name) : random.pick(good);
     return random.chance(0.1) ? literal({ __extn: { fn, arg: text } }) : { [fn]: [literal(text)] };
   }
 

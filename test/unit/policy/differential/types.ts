@@ -58,6 +58,18 @@ export const TEXTS: Readonly<
   duration: { fn: "duration", good: literals.DURATIONS, bad: literals.BAD_DURATIONS },
 };
 
+const CHARACTERS = [..."0123456789.:/-+TZdhms af"];
+
+/** A text of the type that is probably none: one of the known bad ones, or a good one with a character changed. */
+export function badText(random: Random, name: ExtensionName): string {
+  const { good, bad } = TEXTS[name];
+  if (random.chance(0.5)) return random.pick(bad);
+  const text = random.pick(good);
+  const at = random.below(text.length + 1);
+  const inserted = random.chance(0.7) ? random.pick(CHARACTERS) : "";
+  return text.slice(0, at) + inserted + text.slice(at + random.below(2));
+}
+
 export function randomType(random: Random, depth: number): Type {
   const choice = random.below(depth > 0 ? 12 : 9);
   if (choice < 1) return { kind: "Bool" };
@@ -215,8 +227,7 @@ function extensionJson(random: Random, fn: string, arg: string): JsonValue {
 
 function spoiled(random: Random, type: Type): JsonValue {
   if (type.kind === "Extension" && random.chance(0.8)) {
-    const { fn, bad } = TEXTS[type.name];
-    return extensionJson(random, fn, random.pick(bad));
+    return extensionJson(random, TEXTS[type.name].fn, badText(random, type.name));
   }
   const other = TEXTS[random.pick(EXTENSIONS)];
   return random.pick<JsonValue>([
