@@ -20,6 +20,7 @@ import type { LoweredPolicies } from "./lower/policies.ts";
 import { lowerRegistry, withResourceRules } from "./lower/registry.ts";
 import type { LoweredRegistry } from "./lower/registry.ts";
 import { sqlArguments } from "./lower/sql-arguments.ts";
+import { lowerRetention } from "./lower/retention.ts";
 import { lowerLayers } from "./lower/tenant-layers.ts";
 import { buildVectors } from "./lower/vectors.ts";
 import type { TestSuite } from "./model/test-suite.ts";
@@ -139,6 +140,7 @@ function lower(
   const identity = lowerIdentity(layers, environments, workspace, sink, overlay);
   const routes = lowerEnvironments(layers, environments, identity, sink, overlay);
   const { policies, limits, transforms, suites } = lowerLayers(layers, identity, sink);
+  const retention = lowerRetention(layers, sink);
   const cedar = compilePolicies(layers, registry, identity, policies, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
@@ -149,6 +151,7 @@ function lower(
     transforms,
     sources: cedar.sources,
     vectors: { vectors: [] },
+    ...(retention === undefined ? {} : { retention }),
   };
   return { environments, registry, identity, policies, cedar, suites, content };
 }

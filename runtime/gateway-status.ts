@@ -62,6 +62,8 @@ function statusDocument(sources: StatusSources): object {
     generations: holder.liveGenerations(),
     sessions: sessions.size,
     upstreams: bindings.upstreams().map((upstream) => upstream.describe()),
+    // What the release asks for; this gateway deletes nothing.
+    retention: holder.current()?.retention ?? null,
     audit: {
       writable: audit.writable(),
       fault: audit.fault() ?? null,

@@ -9,6 +9,14 @@ const WIDTH = 80;
 const NAME_WIDTH = 32;
 const FILE_WIDTH = 16;
 
+function describeRetention(retention: BundleReport["retention"]): readonly string[] {
+  if (retention === null) return [];
+  const { defaultDays, tenants } = retention;
+  const listed = Object.entries(tenants).map(([tenant, days]) => `${safe(tenant)} ${days} days`);
+  const general = defaultDays === undefined ? [] : [`${defaultDays} days`];
+  return wrapText(`audit records are kept ${[...general, ...listed].join(", ")}`, WIDTH);
+}
+
 export function describeBundle(report: BundleReport): string {
   const counts = [
     report.policies === 1 ? "1 policy" : `${report.policies} policies`,
@@ -26,6 +34,8 @@ export function describeBundle(report: BundleReport): string {
       : wrapText(`requires ${report.requires.map(safe).join(" ")}`, WIDTH)),
     counts.join(", "),
     plural(report.vectors, "golden vector"),
+    ...(report.tenants.length < 2 ? [] : wrapText(`tenants ${report.tenants.map(safe).join(" ")}`, WIDTH)),
+    ...describeRetention(report.retention),
     "servers:",
     ...report.servers.map(
       ({ id, tier, leaves }) =>

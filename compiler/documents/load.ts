@@ -33,6 +33,7 @@ export interface Documents {
   readonly environments: readonly Parsed<DocumentShapes["Environment"]>[];
   readonly identity: readonly Parsed<DocumentShapes["Identity"]>[];
   readonly limits: readonly Parsed<DocumentShapes["Limits"]>[];
+  readonly retention: Parsed<DocumentShapes["Retention"]> | undefined;
   readonly testData: readonly Parsed<DocumentShapes["TestData"]>[];
   readonly testSuites: readonly Parsed<DocumentShapes["TestSuite"]>[];
   /** Text of every authored file that was decoded, for code frames and text checks. */
@@ -53,6 +54,7 @@ const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
   [/^environments\/[^/]+\.ya?ml$/u, "Environment"],
   [/^identity\.yaml$/u, "Identity"],
   [/^limits\.yaml$/u, "Limits"],
+  [/^retention\.yaml$/u, "Retention"],
   [/^tests\/testdata\/.*\.ya?ml$/u, "TestData"],
   [/^tests\/.*_test\.ya?ml$/u, "TestSuite"],
 ];
@@ -168,6 +170,7 @@ export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Docum
     environments: ofKind("Environment"),
     identity: ofKind("Identity"),
     limits: ofKind("Limits"),
+    retention: ofKind("Retention")[0],
     testData: ofKind("TestData"),
     testSuites: ofKind("TestSuite"),
     texts: loading.texts,

@@ -174,6 +174,14 @@ export interface LimitsShape extends HeaderShape {
   }[];
 }
 
+export interface RetentionShape extends HeaderShape {
+  readonly retention: {
+    /** Days with the unit, e.g. `90d`. */
+    readonly default?: string;
+    readonly tenants?: Readonly<Record<string, string>>;
+  };
+}
+
 export interface TestRequestShape {
   /** RFC 3339. */
   readonly now?: string;
@@ -262,6 +270,7 @@ export interface DocumentShapes {
   readonly Environment: EnvironmentShape;
   readonly Identity: IdentityShape;
   readonly Limits: LimitsShape;
+  readonly Retention: RetentionShape;
   readonly TestData: TestDataShape;
   readonly TestSuite: TestSuiteShape;
 }

@@ -6,6 +6,7 @@ import identitySchema from "../schema/identity.schema.json" with { type: "json" 
 import limitsSchema from "../schema/limits.schema.json" with { type: "json" };
 import policySchema from "../schema/policy.schema.json" with { type: "json" };
 import projectSchema from "../schema/project.schema.json" with { type: "json" };
+import retentionSchema from "../schema/retention.schema.json" with { type: "json" };
 import routesSchema from "../schema/routes.schema.json" with { type: "json" };
 import serverSchema from "../schema/server.schema.json" with { type: "json" };
 import testDataSchema from "../schema/test-data.schema.json" with { type: "json" };
@@ -24,6 +25,7 @@ export const DOCUMENT_SCHEMAS = {
   Environment: environmentSchema,
   Identity: identitySchema,
   Limits: limitsSchema,
+  Retention: retentionSchema,
   TestData: testDataSchema,
   TestSuite: testSuiteSchema,
 } as const;

@@ -1,6 +1,6 @@
 // What is in a bundle, for people: `aegis inspect`.
 import { bundleDigest, decodeBundleFile } from "#bundle";
-import type { Digest } from "#bundle";
+import type { Digest, RetentionSection } from "#bundle";
 
 export interface BundleReport {
   readonly formatVersion: 1;
@@ -19,6 +19,10 @@ export interface BundleReport {
   readonly limits: number;
   readonly transforms: number;
   readonly vectors: number;
+  /** Tenants with slices, sorted; the default one among them. */
+  readonly tenants: readonly string[];
+  /** Null where the bundle says nothing. */
+  readonly retention: RetentionSection | null;
 }
 
 /** Opens a bundle under its own digest. Throws TrustError with the codes of `decodeBundle`. */
@@ -51,5 +55,7 @@ export function inspectBundle(bytes: Uint8Array): BundleReport {
     limits: content.limits.limits.length,
     transforms: content.transforms.transforms.length,
     vectors: content.vectors.vectors.length,
+    tenants: [...new Set(content.policies.slices.map(({ tenant }) => tenant))].sort(),
+    retention: content.retention ?? null,
   };
 }

@@ -31,6 +31,7 @@ import {
   limitsSection,
   policySection,
   registrySection,
+  retentionSection,
   routesSection,
   sourcesSection,
   transformsSection,
@@ -83,6 +84,7 @@ export function encodeBundleFile(
   const listed: Record<string, { sha256: Digest; size: number }> = {};
   for (const section of sectionNames()) {
     const file = SECTION_FILES[section];
+    if (content[section] === undefined) continue;
     const data = encodeSection(file, content[section]);
     files.set(file, data);
     listed[file] = { sha256: sha256Hex(data), size: data.length };
@@ -177,6 +179,9 @@ function* decodeSteps(bytes: Uint8Array, expectedDigest: Digest): Generator<unde
     transforms: yield* section("transforms", atOnce(transformsSection)),
     sources: yield* section("sources", atOnce(sourcesSection)),
     vectors: yield* section("vectors", atOnce(vectorsSection)),
+    ...(files.has(SECTION_FILES.retention)
+      ? { retention: yield* section("retention", atOnce(retentionSection)) }
+      : {}),
   };
   yield* checkReferences(content);
   return { manifest, content };
@@ -278,6 +283,7 @@ function requiredFeatures(content: BundleContent): readonly string[] {
     ["shadow-mode/1", slices.some((slice) => slice.shadow.length > 0)],
     ["redact/1", content.transforms.transforms.length > 0],
     ["limits-sliding-window/1", content.limits.limits.length > 0],
+    ["retention/1", content.retention !== undefined],
     ["tenants/1", slices.some((slice) => slice.tenant !== DEFAULT_TENANT)],
   ];
   return needs.filter(([, needed]) => needed).map(([feature]) => feature);

@@ -14,6 +14,7 @@ export const SECTION_FILES = {
   transforms: "transforms.json",
   sources: "sources.json",
   vectors: "vectors.json",
+  retention: "retention.json",
 } as const;
 
 export type SectionName = keyof typeof SECTION_FILES;
@@ -27,6 +28,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "shadow-mode/1",
   "redact/1",
   "limits-sliding-window/1",
+  "retention/1",
   "tenants/1",
 ]);
 

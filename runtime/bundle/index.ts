@@ -121,6 +121,7 @@ export type {
   ReplaceOperation,
   RequestFacts,
   RouteEntry,
+  RetentionSection,
   RoutesSection,
   SchemaNode,
   SchemaProgram,

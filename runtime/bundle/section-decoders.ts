@@ -19,6 +19,7 @@ import type {
   PolicySource,
   PrincipalFacts,
   RegistrySection,
+  RetentionSection,
   RemoteTransport,
   ReplaceOperation,
   RequestFacts,
@@ -61,6 +62,7 @@ import type { JsonValue } from "#std";
 import { isCredentialHeader } from "./credential-header.ts";
 import { schemaProgram } from "./schema-decoder.ts";
 
+const MAX_RETENTION_DAYS = 3_650;
 const texts = listOf(text);
 const names = listOf(nonEmptyText);
 
@@ -357,6 +359,18 @@ const transform = closedObject<TransformEntry>(
 export const transformsSection = closedObject<TransformsSection>({ transforms: listOf(transform) }, {});
 
 // ── sources.json, vectors.json ───────────────────────────────────────────────────────────────────────────────
+
+/** Days that records can be kept: 1 to 3650. */
+const days: Decode<number> = (value, at) => {
+  const count = wholeNumber(1)(value, at);
+  if (count > MAX_RETENTION_DAYS) throw new Error(`${at}: more than ${String(MAX_RETENTION_DAYS)} days`);
+  return count;
+};
+
+export const retentionSection = closedObject<RetentionSection>(
+  { tenants: mapOf(days) },
+  { defaultDays: days },
+);
 
 const policySource = closedObject<PolicySource>(
   { file: nonEmptyText, line: wholeNumber(0), column: wholeNumber(0), effect: oneOf("permit", "forbid") },

@@ -408,6 +408,14 @@ export interface TransformsSection {
   readonly transforms: readonly TransformEntry[];
 }
 
+/** How long audit records are to be kept; deleting is the operator's. */
+export interface RetentionSection {
+  /** Days, 1 to 3650, of tenants that are not listed; absent = nothing is said. */
+  readonly defaultDays?: number;
+  /** Days, 1 to 3650, by tenant. */
+  readonly tenants: Readonly<Record<TenantId, number>>;
+}
+
 export interface SourcePosition {
   readonly file: string;
   readonly line: number;
@@ -493,4 +501,6 @@ export interface BundleContent {
   readonly transforms: TransformsSection;
   readonly sources: SourcesSection;
   readonly vectors: VectorsSection;
+  /** Absent where the repository says nothing of retention. */
+  readonly retention?: RetentionSection;
 }

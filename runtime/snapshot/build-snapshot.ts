@@ -72,6 +72,7 @@ export async function buildSnapshot(
       transformFor: indexTransforms(content.transforms.transforms),
       limitsFor: indexLimits(content.limits.limits),
       sources: new Map(Object.entries(content.sources.policies)),
+      ...(content.retention === undefined ? {} : { retention: content.retention }),
       dispose,
     };
   } catch (fault) {

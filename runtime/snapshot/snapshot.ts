@@ -8,6 +8,7 @@ import type {
   LimitEntry,
   PolicyId,
   PolicySource,
+  RetentionSection,
   RouteEntry,
   ServerEntry,
   TenantId,
@@ -59,6 +60,8 @@ export interface Snapshot {
   /** Limits that count a tenant's calls of a leaf; of an unknown leaf those that apply to all. */
   readonly limitsFor: (tenant: TenantId, action: LeafAction | undefined) => readonly LimitEntry[];
   readonly sources: ReadonlyMap<PolicyId, PolicySource>;
+  /** How long the release asks audit records to be kept. */
+  readonly retention?: RetentionSection;
   readonly dispose: () => void;
 }
 
