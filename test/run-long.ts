@@ -9,6 +9,8 @@ import { run as killAuditLog } from "./long/audit-writer-kill.ts";
 import { faultsOf as crashFaults, run as crash, summaryOf as crashSummary } from "./long/crash.ts";
 import { faultsOf as differentialFaults, run as runDifferential } from "./long/differential.ts";
 import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
+import { run as judgeSql, tableOf as sqlTable } from "./long/sql-statements.ts";
+import { faultsOf as specialisationFaults, run as specialise } from "./long/specialisation.ts";
 
 const RESULTS = join(import.meta.dirname, "long", "results.json");
 const PROGRESS_STEPS = 10;
@@ -36,6 +38,15 @@ interface Entry {
 }
 
 const PROOFS: readonly Proof[] = [
+  {
+    name: "specialisation",
+    what: "requests on random repositories, the slices against the unspecialised policies",
+    n: 10_000,
+    run: async (requests, onProgress) => {
+      const report = await specialise({ requests, seed: 2, onProgress });
+      return { faults: specialisationFaults(report), report };
+    },
+  },
   {
     name: "hot-swap",
     what: "swaps between two releases under load",
@@ -90,6 +101,16 @@ const PROOFS: readonly Proof[] = [
     run: async (cases, onProgress) => {
       const report = await runDifferential({ cases, seed: 1, onProgress });
       return { faults: differentialFaults(report), report };
+    },
+  },
+  {
+    name: "sql-statements",
+    what: "SQL statements made from the corpus, those that pass run on a real PostgreSQL",
+    n: 20_000,
+    run: async (mutants, onProgress) => {
+      const report = await judgeSql({ mutants, seed: 1, onProgress });
+      process.stdout.write(`${sqlTable(report)}\n`);
+      return { faults: report.harmful, report };
     },
   },
 ];
