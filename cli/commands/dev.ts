@@ -15,6 +15,7 @@ import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import type { CliIo } from "../output/io.ts";
 import { projectDir } from "../output/project.ts";
+import { loadCredentials } from "../pin/pin-credentials.ts";
 import type { CommandHost } from "../program.ts";
 
 interface DevOptions {
@@ -43,9 +44,17 @@ export function registerDev(program: Command, host: CommandHost): void {
         const root = await projectDir(dir, host.io);
         const port = parsePort(options.port);
         const programs = await loadPrograms(options.programs, host.io, "keep");
+        const credentials = await loadCredentials([], options.programs, host.io, "keep");
         return untilStopped(host.io, options.state, (life) =>
           dev(
-            { root, port, programs, environment: options.environment, demo: options.demoServers === true },
+            {
+              root,
+              port,
+              programs,
+              credentials,
+              environment: options.environment,
+              demo: options.demoServers === true,
+            },
             life,
           ),
         );
@@ -57,6 +66,7 @@ interface DevSettings {
   readonly root: string;
   readonly port: number;
   readonly programs: ReadonlyMap<string, ProgramEntry>;
+  readonly credentials: ReadonlyMap<string, string>;
   readonly environment: string;
   readonly demo: boolean;
 }
@@ -72,6 +82,7 @@ async function dev(settings: DevSettings, life: DevLife): Promise<ExitCode> {
       environment: settings.environment,
       preferredPort: settings.port,
       programs: { ...Object.fromEntries(settings.programs), ...demo?.programs },
+      credentials: settings.credentials,
       ...(demo === undefined ? {} : { transports: demo.transports }),
       onLog: life.log.write,
       signal,

@@ -27,6 +27,8 @@ export interface DevServerOptions {
   readonly preferredPort: number;
   readonly transports?: Readonly<Record<string, TransportEntry>>;
   readonly programs: Readonly<Record<string, ProgramEntry>>;
+  /** References to the secrets of upstreams by logical name: `env:NAME`, `file:/path`. */
+  readonly credentials?: ReadonlyMap<string, string>;
   readonly pinMaxAgeMs?: NonNullable<Overlay["pinMaxAgeMs"]>;
   readonly onLog?: (line: string) => void;
   readonly signal: AbortSignal;
@@ -107,6 +109,7 @@ export async function prepareDevProject(options: DevServerOptions): Promise<DevP
       rootPath: trust.rootPath,
       rootSha256: trust.rootSha256,
       programs: options.programs,
+      overrides: { credentials: Object.fromEntries(options.credentials ?? []) },
       ownGroup: true,
       signal: options.signal,
       ...(options.onLog === undefined ? {} : { onLog: options.onLog }),

@@ -30,6 +30,7 @@ export async function loadPrograms(
     );
   }
   const programs = isJsonObject(parsed) ? parsed["programs"] : undefined;
+  if (programs === undefined && isJsonObject(parsed) && isJsonObject(parsed["credentials"])) return new Map();
   if (!isJsonObject(programs)) throw new CliError(`${file} has no "programs" object`);
   try {
     return decodePrograms(programs, { file, baseDir: dirname(path), environment: io.env, secrets });

@@ -26,9 +26,10 @@ function decode(
   file: string,
   baseDir: string,
   env: CliIo["env"],
+  secrets: "resolve" | "keep",
 ): ReadonlyMap<string, string> {
   try {
-    return decodeCredentials(value, { file, baseDir, environment: env, secrets: "resolve" });
+    return decodeCredentials(value, { file, baseDir, environment: env, secrets });
   } catch (fault) {
     if (fault instanceof ConfigError) throw new CliError(fault.message, { cause: fault });
     throw fault;
@@ -36,13 +37,14 @@ function decode(
 }
 
 /**
- * Secrets by logical name; an option wins over the file.
+ * Secrets by logical name, or with `keep` the references to them; an option wins over the file.
  * @throws {CliError} for a reference that cannot be read. No message repeats what might be a secret.
  */
 export async function loadCredentials(
   options: readonly string[] | undefined,
   programsFile: string | undefined,
   io: Pick<CliIo, "cwd" | "env">,
+  secrets: "resolve" | "keep" = "resolve",
 ): Promise<ReadonlyMap<string, string>> {
   const named: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>;
   for (const option of options ?? []) {
@@ -54,7 +56,7 @@ export async function loadCredentials(
   const fromFile = await fileCredentials(programsFile, io.cwd);
   const file = programsFile ?? "gateway.json";
   return new Map([
-    ...decode(fromFile, file, dirname(resolve(io.cwd, file)), io.env),
-    ...decode({ ...named }, "--credential", io.cwd, io.env),
+    ...decode(fromFile, file, dirname(resolve(io.cwd, file)), io.env, secrets),
+    ...decode({ ...named }, "--credential", io.cwd, io.env, secrets),
   ]);
 }

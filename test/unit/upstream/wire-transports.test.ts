@@ -1,7 +1,8 @@
 // HTTP+SSE and WebSocket upstreams against servers of the SDK 1.x, and against peers that break the transport's rules.
 import { afterEach, describe, expect, test } from "vitest";
 import type { RemoteTransport } from "#bundle";
-import { UPSTREAM_CAPS, createUpstreamFactory, listDefinitions } from "#upstream";
+import { systemClock } from "#std";
+import { UPSTREAM_CAPS, createPinVerifier, createUpstreamFactory, listDefinitions } from "#upstream";
 import type { ServerUpstream } from "#upstream";
 import { startSocketServer, startSseServer, startWebSocketServer } from "../../servers/sdk-servers.ts";
 import type { SdkServer, SocketServerOptions } from "../../servers/sdk-servers.ts";
@@ -147,6 +148,35 @@ describe.each(["sse", "websocket"] as const)("an SDK 1.x server over %s", (type)
     expect(await upstream.request(channel, add, recording.observer, LIMITS, soon())).toMatchObject({
       kind: "result",
     });
+  });
+
+  test("its definitions are verified against pins as over any transport", async () => {
+    const server = await started(type);
+    const { upstream } = connect({ type, url: server.url });
+    const { definitions } = await listDefinitions(upstream, channel, soon());
+    const leaves = definitions.map(({ kind, name, digest, definition }) => ({
+      action: `${kind}:${name}`,
+      kind,
+      name,
+      // One definition stands in the pin as it no longer is.
+      definitions: [
+        { eras: ["legacy" as const], digest: name === "slow" ? "0".repeat(64) : digest, definition },
+      ],
+      argumentsProgram: { nodes: [{ always: true }], root: 0 },
+      paramHeaders: [],
+    }));
+    const facts = { id: "s", tier: "", labels: [], transports: {}, pinMaxAgeMs: 60_000, eras: {}, leaves };
+    const alarms: string[] = [];
+    const verifier = createPinVerifier({
+      servers: [{ entry: facts, upstream }],
+      clock: systemClock,
+      onAlarm: ({ name }) => alarms.push(name),
+    });
+    await verifier.verify("s", "legacy", soon());
+    const verdicts = leaves.map((leaf) => [leaf.name, verifier.check("s", "legacy", leaf).ok]);
+    verifier.dispose();
+    expect(Object.fromEntries(verdicts)).toMatchObject({ add: true, slow: false, greet: true });
+    expect(alarms).toEqual(["slow"]);
   });
 
   test("release and close leave no connection", async () => {
