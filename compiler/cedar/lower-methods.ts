@@ -40,11 +40,8 @@ export function lowerMethods(policy: PolicyText, lines: SpanFinder): LoweredPoli
     if (!isMethodCall(policy.tokens, index)) continue;
     const method = DERIVED_METHODS.get(token.value);
     const call = method === undefined ? unknownMethod(token) : readCall(policy.tokens, index, method);
-    if (call === undefined || method === undefined) continue;
-    if (!call.ok) {
-      findings.push(finding(call.code, span(call.at), call.message, call.help));
-      continue;
-    }
+    if (call?.ok === false) findings.push(finding(call.code, span(call.at), call.message, call.help));
+    if (call?.ok !== true || method === undefined) continue;
     const path = call.root === "context" ? call.path : [call.root, ...call.path];
     const derivation = method.derive(path, call.pattern?.value ?? "");
     for (const item of call.pattern === undefined ? [] : patternFindings(call.pattern, span(call.pattern))) {

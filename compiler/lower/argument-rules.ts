@@ -146,10 +146,10 @@ const choices: Lowering = (target, rule, reports) => {
     const literal = literalOf(type, choice);
     if (literal === undefined) {
       const message = `enum lists ${JSON.stringify(choice)}, which is not of type ${typeName(type)}`;
-      return reports.invalid(message, undefined, index);
-    }
-    literals.push(literal);
+      reports.invalid(message, undefined, index);
+    } else literals.push(literal);
   }
+  if (literals.length < (rule.enum ?? []).length) return undefined;
   if (element === undefined) return plain(`[${literals.join(", ")}].contains(${value})`);
   if (element.length === 0) return plain(`[${literals.join(", ")}].containsAll(${value})`);
   if (type.kind !== "String") return reports.invalid("enum of a member of array elements must list texts");
@@ -232,9 +232,10 @@ function partRule(rule: PartRule): Lowering {
     const entries: ListEntry[] = [];
     for (const [index, written] of (shape[rule.key] ?? []).entries()) {
       const canonical = rule.entry(written);
-      if (!canonical.ok) return reports.invalid(canonical.message, canonical.help, index);
-      entries.push(canonical.entry);
+      if (canonical.ok) entries.push(canonical.entry);
+      else reports.invalid(canonical.message, canonical.help, index);
     }
+    if (entries.length < (shape[rule.key] ?? []).length) return undefined;
     if (target.element !== undefined) {
       return listed(target, rule.part, `\\A(?:${entries.map(rule.source).join("|")})\\z`, reports);
     }
