@@ -113,9 +113,24 @@ function transformsOf(
     direction,
     policy: operation.policy,
     verb: operation.verb,
+    ...(operationDetail(operation) === "" ? {} : { detail: operationDetail(operation) }),
     paths: operation.paths.map(pathText),
   });
   return [...entry.request.map(shown("request")), ...entry.response.map(shown("response"))];
+}
+
+/** What a verb is given besides its path: a length, a value, detectors; empty for the others. */
+export function operationDetail(operation: TransformOperation): string {
+  switch (operation.verb) {
+    case "truncate":
+      return `to ${operation.length}`;
+    case "replace":
+      return `by ${JSON.stringify(operation.value)}`;
+    case "detect":
+      return operation.detectors.join(", ");
+    default:
+      return "";
+  }
 }
 
 /** A path as it would be written in `transforms`. */

@@ -57,6 +57,8 @@ export interface ExplainedTransform {
   readonly direction: "request" | "response";
   readonly policy: string;
   readonly verb: string;
+  /** What the verb is given besides its path, e.g. `to 20`. */
+  readonly detail?: string;
   /** Readings of the written path, e.g. `$.assignee.email`. */
   readonly paths: readonly string[];
 }

@@ -1,5 +1,5 @@
 // Door #explain: why a call is decided as it is.
-export { explainCall, pathText } from "./explain-call.ts";
+export { explainCall, operationDetail, pathText } from "./explain-call.ts";
 export type { ExplainRequest } from "./explain-call.ts";
 export { AskError, findAction, findCaller, namedCall, parseObject } from "./find-call.ts";
 export type { LeafName } from "./find-call.ts";

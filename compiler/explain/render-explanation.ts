@@ -196,8 +196,10 @@ function transformLines(explanation: Explanation, pen: Pen): readonly string[] {
   const title = decision === "allow" ? "Transforms" : "Transforms, were it allowed";
   return [
     pen.paint("bold", title),
-    ...transforms.map(({ direction, verb, paths, policy }) =>
-      pen.safe(`  ${direction}: ${verb} ${paths.join(", ")}  (${policy})`),
+    ...transforms.map(({ direction, verb, detail, paths, policy }) =>
+      pen.safe(
+        `  ${direction}: ${verb} ${paths.join(", ")}${detail === undefined ? "" : ` ${detail}`}  (${policy})`,
+      ),
     ),
   ];
 }

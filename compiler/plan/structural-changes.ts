@@ -2,7 +2,7 @@
 import { canonicalJson, DEFAULT_TENANT } from "#bundle";
 import type { BundleContent, LeafEntry, ServerEntry, TransformEntry } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
-import { pathText } from "#explain";
+import { operationDetail, pathText } from "#explain";
 import type { StructuralChange, StructuralChangeKind } from "./plan-types.ts";
 
 type Table = ReadonlyMap<string, JsonObject>;
@@ -153,7 +153,11 @@ function transformView(entry: TransformEntry): JsonObject {
   const paths = (operations: TransformEntry["request"]): readonly string[] =>
     [
       ...new Set(
-        operations.flatMap(({ verb, paths: all }) => all.map((path) => `${verb} ${pathText(path)}`)),
+        operations.flatMap((operation) =>
+          operation.paths.map((path) =>
+            `${operation.verb} ${pathText(path)} ${operationDetail(operation)}`.trimEnd(),
+          ),
+        ),
       ),
     ].sort();
   const view = { request: paths(entry.request), response: paths(entry.response) };

@@ -1,11 +1,12 @@
 // Runs one test: the cells of a matrix, or one call through the transforms.
+import { createHmac } from "node:crypto";
 import type { BundleContent } from "#bundle";
 import type { MatrixTest, SourceSpan, TestCall, TestCase, TestPrincipal, TransformTest } from "#compiler";
 import { isAegisError } from "#errors";
 import type { Evaluator } from "#pdp";
 import type { JsonObject } from "#std";
 import { applyRequest, applyResponse, compileTransform } from "#transform";
-import type { CompiledTransform } from "#transform";
+import type { CompiledTransform, TransformOptions } from "#transform";
 import { decideCall } from "./decide-call.ts";
 import type { CallVerdict } from "./decide-call.ts";
 import { differences } from "./json-difference.ts";
@@ -135,6 +136,11 @@ async function runTransform(bench: TestBench, test: TransformTest): Promise<Outc
   return { cells: 1, failures };
 }
 
+/** Hashes in tests are made with a key that everybody knows, so that they are the same everywhere. */
+const TEST_KEYS: TransformOptions = {
+  fingerprint: (tenant, text) => createHmac("sha256", `aegis test ${tenant}`).update(text).digest("hex"),
+};
+
 type Fail = (expected: string, actual: string) => TestFailure;
 
 function checkRequest(
@@ -145,7 +151,7 @@ function checkRequest(
   const { expectRequest, call } = test;
   if (expectRequest === undefined) return [];
   try {
-    const sent = compiled === undefined ? call.arguments : applyRequest(compiled, call.arguments);
+    const sent = compiled === undefined ? call.arguments : applyRequest(compiled, call.arguments, TEST_KEYS);
     return compare("arguments", expectRequest, sent, fail);
   } catch (fault) {
     if (!isAegisError(fault)) throw fault;
@@ -161,7 +167,7 @@ function checkResponse(
   const { expectResponse, upstream } = test;
   if (expectResponse === undefined || upstream === undefined) return [];
   if (compiled === undefined) return compare("result", expectResponse, upstream, fail);
-  const outcome = applyResponse(compiled, upstream);
+  const outcome = applyResponse(compiled, upstream, TEST_KEYS);
   if (!outcome.ok) return [fail("a transformed result", `${outcome.code}: ${outcome.message}`)];
   return compare("result", expectResponse, outcome.value, fail);
 }
