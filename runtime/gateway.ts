@@ -9,7 +9,7 @@ import type { Clock } from "#std";
 import type { ProcessConfig } from "./config/index.ts";
 import { createExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
-import { startAdminListener, startHttpListener } from "./listener/index.ts";
+import { createClientAddress, startAdminListener, startHttpListener } from "./listener/index.ts";
 import type { HttpListener, TransportRules } from "./listener/index.ts";
 import { createRateLimiter } from "./limits/index.ts";
 import {
@@ -103,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     port: config.listen.port,
     handle,
     limits: { maxConnections: config.limits.maxConnections },
+    clientAddress: createClientAddress(config.listen.trustedProxies ?? []),
     onFault: (fault) => logger.error("listener fault", { fault: String(fault) }),
   });
   const admin = await startAdmin(

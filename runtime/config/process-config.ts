@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { JsonValue } from "#std";
+import { isAddressRange } from "./address-range.ts";
 import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
 import { readCredentials } from "./credentials.ts";
 import { pathsFrom, readPrograms } from "./programs.ts";
@@ -17,6 +18,8 @@ export interface ListenConfig {
   readonly allowedHosts?: readonly string[];
   /** Accepted Origin values; absent = none, a request with an Origin is refused. */
   readonly allowedOrigins?: readonly string[];
+  /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed; absent = none. */
+  readonly trustedProxies?: readonly string[];
 }
 
 export interface AdminConfig {
@@ -155,8 +158,10 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
   return config;
 }
 
+const LISTEN_KEYS = ["host", "port", "allowedHosts", "allowedOrigins", "trustedProxies"] as const;
+
 function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenConfig {
-  const listen = reader.object(value, "$.listen", ["host", "port", "allowedHosts", "allowedOrigins"], false);
+  const listen = reader.object(value, "$.listen", LISTEN_KEYS, false);
   const allowedHosts = reader.strings(listen["allowedHosts"], "$.listen.allowedHosts", MAX_LIST_ITEMS);
   const allowedOrigins = reader.strings(listen["allowedOrigins"], "$.listen.allowedOrigins", MAX_LIST_ITEMS);
   for (const [index, origin] of (allowedOrigins ?? []).entries()) {
@@ -164,11 +169,17 @@ function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenC
       reader.report(`$.listen.allowedOrigins[${index}]`, "must be an origin such as https://app.example");
     }
   }
+  const trustedProxies = reader.strings(listen["trustedProxies"], "$.listen.trustedProxies", MAX_LIST_ITEMS);
+  for (const [index, range] of (trustedProxies ?? []).entries()) {
+    if (!isAddressRange(range))
+      reader.report(`$.listen.trustedProxies[${index}]`, "must be an address or a range such as 10.0.0.0/8");
+  }
   return {
     host: reader.string(listen["host"], "$.listen.host", "127.0.0.1"),
     port: number(reader, listen["port"], "listen.port"),
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
     ...(allowedOrigins === undefined ? {} : { allowedOrigins }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { AegisError, isAegisError } from "#errors";
 import { headerView } from "#mcp";
 import { assert } from "#std";
+import type { ClientAddress } from "./client-address.ts";
 import type { HttpReply, InboundHttp, ResponseHeaders, SseStream } from "./inbound.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { SSE_HEADERS, createSseStream } from "./sse-stream.ts";
@@ -11,6 +12,7 @@ export function toInbound(
   request: IncomingMessage,
   response: ServerResponse,
   limits: ListenerLimits,
+  clientAddress: ClientAddress,
 ): InboundHttp {
   const rawTarget = request.url ?? "";
   const query = rawTarget.indexOf("?");
@@ -21,7 +23,7 @@ export function toInbound(
     path: query === -1 ? rawTarget : rawTarget.slice(0, query),
     httpVersion: request.httpVersion,
     headers: headerView(request.rawHeaders),
-    remoteAddress: request.socket.remoteAddress ?? "",
+    remoteAddress: clientAddress(request.socket.remoteAddress ?? "", request.rawHeaders),
     readBody: (maxBytes, signal) => readBody(request, maxBytes, signal),
     // Made on first use: most requests are answered without anyone asking.
     get closed() {

@@ -5,6 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { encodeErrorReply } from "#mcp";
+import type { ClientAddress } from "./client-address.ts";
 import type { InboundHttp } from "./inbound.ts";
 import { toInbound } from "./exchange-http.ts";
 import { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
@@ -18,6 +19,8 @@ export interface HttpListenerOptions {
   /** Answers through `inbound.reply`. A rejection, or a return without an answer, is answered with 500. */
   readonly handle: (inbound: InboundHttp) => Promise<void>;
   readonly limits?: Partial<ListenerLimits>;
+  /** Whose address a request comes from; the peer of the connection where absent. */
+  readonly clientAddress?: ClientAddress;
   /** Told of a handler that failed: a bug, never a fault of a peer. Must not throw. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -86,7 +89,7 @@ async function serve(
   limits: ListenerLimits,
   options: HttpListenerOptions,
 ): Promise<void> {
-  const inbound = toInbound(request, response, limits);
+  const inbound = toInbound(request, response, limits, options.clientAddress ?? ((peer) => peer));
   if (request.rawHeaders.length / 2 > limits.maxHeaderCount) {
     inbound.reply.json(431, encodeErrorReply("HTTP_HEADER_INVALID", undefined).body, { connection: "close" });
     return;

@@ -9,6 +9,7 @@ export interface InboundHttp {
   readonly path: string;
   readonly httpVersion: string;
   readonly headers: HeaderView;
+  /** The client's address; behind trusted proxies the one they name. Empty where the connection has gone. */
   readonly remoteAddress: string;
   /**
    * Reads the whole body, once.

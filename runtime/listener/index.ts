@@ -2,6 +2,7 @@
 export type { HttpReply, InboundHttp, ResponseHeaders, SseStream } from "./inbound.ts";
 export type { ListenerLimits } from "./limits.ts";
 export { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
+export { createClientAddress } from "./client-address.ts";
 export type { HttpListener, HttpListenerOptions } from "./http-listener.ts";
 export { startHttpListener } from "./http-listener.ts";
 export type { RequestHead, TransportRules } from "./check-transport.ts";
