@@ -8,6 +8,8 @@ export interface PlantedBug {
   readonly name: string;
   /** Below compiler/cedar. */
   readonly file: "fold.ts" | "specialise.ts";
+  /** A repository that shows it; where the generator has changed, the ones after it are tried. */
+  readonly seed: number;
   /** Must occur exactly once. */
   readonly from: string;
   readonly to: string;
@@ -17,48 +19,56 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "`X && false` is false, though X may err",
     file: "fold.ts",
+    seed: 20_403_664,
     from: "  const rightValue = booleanLiteral(right);\n",
     to: "  const rightValue = booleanLiteral(right);\n  if (rightValue === row.absorbing) return literal(row.absorbing);\n",
   },
   {
     name: "`!=` folds like `==`",
     file: "fold.ts",
+    seed: 20_261_122,
     from: 'literal(equal === (operator === "=="))',
     to: "literal(equal)",
   },
   {
     name: "a method is no group of its leaves",
     file: "fold.ts",
+    seed: 20_411_583,
     from: "return id === facts.leaf.action || id === methodOfAction(facts.leaf.action);",
     to: "return id === facts.leaf.action;",
   },
   {
     name: "`in` looks at the first of a set",
     file: "fold.ts",
+    seed: 20_688_748,
     from: "answers.includes(undefined) ? undefined : answers.includes(true)",
     to: "answers[0]",
   },
   {
     name: "a pattern of `like` may go on after the text",
     file: "fold.ts",
+    seed: 20_324_474,
     from: 'return elements.slice(element).every((rest) => rest === "");',
     to: "return true;",
   },
   {
     name: "`if` takes the other branch",
     file: "fold.ts",
+    seed: 20_269_041,
     from: 'operand(body, value ? "then" : "else")',
     to: 'operand(body, value ? "else" : "then")',
   },
   {
     name: "a false condition drops the policy, though one before it may err",
     file: "specialise.ts",
+    seed: 20_443_259,
     from: "if (holds === false && kept.length === 0) return undefined;",
     to: "if (holds === false) return undefined;",
   },
   {
     name: "`unless` folds like `when`",
     file: "specialise.ts",
+    seed: 20_261_122,
     from: 'value === (clause.kind === "when")',
     to: "value",
   },

@@ -1,4 +1,5 @@
-// Runs the differential of each tree named on the command line until it sees a difference; prints one JSON list.
+// Runs the differential of each tree of the command line until it sees a difference; prints one JSON list.
+// Usage: node planted-entry.ts <repositories at most> <seed> <entry> [<seed> <entry> …]
 import { pathToFileURL } from "node:url";
 import type { compareSpecialisation } from "./compare.ts";
 
@@ -6,9 +7,10 @@ interface Compare {
   readonly compareSpecialisation: typeof compareSpecialisation;
 }
 
-const [seed = "1", repositories = "1", ...entries] = process.argv.slice(2);
+const [repositories = "1", ...pairs] = process.argv.slice(2);
 const seen: (string | null)[] = [];
-for (const entry of entries) {
+for (let index = 0; index + 1 < pairs.length; index += 2) {
+  const [seed = "", entry = ""] = pairs.slice(index, index + 2);
   const { compareSpecialisation: compare } = (await import(pathToFileURL(entry).href)) as Compare;
   const report = await compare({
     seed: Number(seed),

@@ -209,10 +209,12 @@ function yamlDocument(dice: Dice, shape: Shape, file: string): YamlDocument {
     dice.some(shape.leaves.filter(({ kind }) => kind === "tool")).flatMap((leaf) => {
       const found = constraintOf(dice, leaf);
       if (found === undefined) return [];
-      const { argument, rule, holds } = found;
-      const pointer = `/constraints/${leaf.name}/arguments/${argument}`;
-      add(pointer, "forbid", [leaf], principals, `when { ${holds} }`);
-      return [[leaf.name, { arguments: { [argument]: rule } }]];
+      const { argument, rules, broken } = found;
+      for (const [rule, condition] of broken) {
+        const pointer = `/constraints/${leaf.name}/arguments/${argument}/${rule}`;
+        add(pointer, "forbid", [leaf], principals, `when { ${condition} }`);
+      }
+      return [[leaf.name, { arguments: { [argument]: rules } }]];
     }),
   );
   const yaml = {
@@ -241,9 +243,9 @@ function closeOthers(shape: Shape, group: Group, named: readonly Leaf[], add: Ad
 
 interface Constraint {
   readonly argument: string;
-  readonly rule: JsonObject;
-  /** True where the constraint is broken. */
-  readonly holds: string;
+  readonly rules: JsonObject;
+  /** For each rule, when it is broken. */
+  readonly broken: readonly (readonly [rule: string, condition: string])[];
 }
 
 function constraintOf(dice: Dice, leaf: Leaf): Constraint | undefined {
@@ -251,19 +253,24 @@ function constraintOf(dice: Dice, leaf: Leaf): Constraint | undefined {
   if (fitting.length === 0) return undefined;
   const { name, kind } = dice.pick(fitting);
   const value = `context.arguments[${text(name)}]`;
-  const broken = (condition: string): string => `context.arguments has ${text(name)} && !(${condition})`;
+  const broken = (rule: string, holds: string): readonly [string, string] => [
+    rule,
+    `context.arguments has ${text(name)} && !(${holds})`,
+  ];
   switch (kind) {
     case "whole":
-      return { argument: name, rule: { min: 0, max: 10 }, holds: broken(`${value} >= 0 && ${value} <= 10`) };
-    case "number":
       return {
         argument: name,
-        rule: { max: 99.5 },
-        holds: broken(`${value}.lessThanOrEqual(decimal("99.5"))`),
+        rules: { min: 0, max: 10 },
+        broken: [broken("min", `${value} >= 0`), broken("max", `${value} <= 10`)],
       };
+    case "number": {
+      const holds = `${value}.lessThanOrEqual(decimal("99.5"))`;
+      return { argument: name, rules: { max: 99.5 }, broken: [broken("max", holds)] };
+    }
     default: {
-      const rule = { enum: ["alpha", "select 1"] };
-      return { argument: name, rule, holds: broken(`["alpha", "select 1"].contains(${value})`) };
+      const listed = broken("enum", `["alpha", "select 1"].contains(${value})`);
+      return { argument: name, rules: { enum: ["alpha", "select 1"] }, broken: [listed] };
     }
   }
 }
