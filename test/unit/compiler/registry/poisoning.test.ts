@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import type { JsonObject } from "#std";
 import { readPins } from "../../../../compiler/registry/pin-content.ts";
 import { HIDDEN_RULES, TEXT_RULES } from "../../../../compiler/registry/poison-rules.ts";
+import { pinServers } from "../../../../compiler/registry/pin-servers.ts";
 import { scanPins } from "../../../../compiler/registry/scan-pins.ts";
 import { scanText, showCodePoints } from "../../../../compiler/registry/scan-text.ts";
 
@@ -68,6 +69,20 @@ test.each(readdirSync(join(ROOT, "policy-repo-template/registry/pins")))(
     expect(scanPins({ ...pins, definitions: pins.entries })).toEqual([]);
   },
 );
+
+test("nothing in what server-everything shows", async () => {
+  const entry = join(ROOT, "node_modules/@modelcontextprotocol/server-everything/dist/index.js");
+  const outcome = (
+    await pinServers({
+      servers: [{ id: "everything", transport: { type: "stdio", program: "everything", args: ["stdio"] } }],
+      programs: new Map([["everything", { command: process.execPath, args: [entry] }]]),
+      signal: AbortSignal.timeout(60_000),
+    })
+  ).get("everything");
+  if (outcome?.ok !== true) throw new Error(outcome?.error ?? "not pinned");
+  expect(outcome.value.entries.length).toBeGreaterThan(20);
+  expect(scanPins({ ...outcome.value, definitions: outcome.value.entries })).toEqual([]);
+}, 90_000);
 
 function tool(definition: JsonObject, others: readonly string[] = []): readonly string[] {
   const name = String(definition["name"]);
