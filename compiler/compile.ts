@@ -165,6 +165,7 @@ function check(documents: Documents, lowered: Lowered, sink: DiagnosticSink): vo
     lowered: policies,
     policies: cedar.policies,
     sources: cedar.sources,
+    parsed: cedar.parsed,
     routes: content.routes,
     transforms: content.transforms,
     suites,

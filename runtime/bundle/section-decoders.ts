@@ -19,7 +19,6 @@ import type {
   PolicySource,
   PrincipalFacts,
   RegistrySection,
-  RetentionSection,
   RemoteTransport,
   ReplaceOperation,
   RequestFacts,
@@ -41,6 +40,7 @@ import type {
   TruncateOperation,
   VectorsSection,
 } from "./sections.ts";
+import type { RetentionSection } from "./retention.ts";
 import {
   boolean,
   closedObject,

@@ -1,6 +1,7 @@
 // The typed content of a bundle: what the compiler writes and the gateway reads. A bundle is data; nothing in it
 // is executable. The compiler asserts these shapes before it emits and the gateway checks them again on load.
 import type { JsonObject, JsonValue } from "#std";
+import type { RetentionSection } from "./retention.ts";
 
 /** Lower-case hex sha-256. */
 export type Digest = string;
@@ -406,14 +407,6 @@ export interface TransformEntry {
 
 export interface TransformsSection {
   readonly transforms: readonly TransformEntry[];
-}
-
-/** How long audit records are to be kept; deleting is the operator's. */
-export interface RetentionSection {
-  /** Days, 1 to 3650, of tenants that are not listed; absent = nothing is said. */
-  readonly defaultDays?: number;
-  /** Days, 1 to 3650, by tenant. */
-  readonly tenants: Readonly<Record<TenantId, number>>;
 }
 
 export interface SourcePosition {
