@@ -27,9 +27,8 @@ function resolveTarget(exchange: Admitted): Target {
       const uri = requiredString(params, "uri");
       const read = leafTarget(server, resourceLeaf(server, uri), { uri });
       // Unsubscribing takes nothing that subscribing did not give.
-      return method === "resources/read"
-        ? read
-        : { ...read, gate: gateOf(server, "resources/subscribe", { uri }) };
+      if (method !== "resources/subscribe") return read;
+      return { ...read, gate: gateOf(server, method, { uri }) };
     }
     case "completion": {
       const leaf = completionLeaf(server, params);
