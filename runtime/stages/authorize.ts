@@ -37,11 +37,11 @@ export function createAuthorizeStage(
       if (target.mode === "visibility") {
         const visible = snapshot.evaluator.visible(route.entry.tenant, target.action, principal.facts);
         if (!visible) return deny({ code: "POLICY_DENIED", detail: "not visible", reason: NO_PERMIT });
-        const refusal = refusalOfMethod(exchange);
+        const { refusal, shadow } = judgeMethod(exchange, onShadow);
         if (refusal !== undefined) return deny(refusal);
         return proceed({
           ...exchange,
-          decision: { effect: "allow", reasons: [], errors: [] },
+          decision: { effect: "allow", reasons: [], errors: [], ...(shadow === undefined ? {} : { shadow }) },
         } as unknown as Permitted);
       }
       if (query === undefined) return deny({ code: "STAGE_FAULT", detail: "a leaf call without a query" });
@@ -50,9 +50,14 @@ export function createAuthorizeStage(
       if (!isAllowed(decision)) {
         return deny(withShadow(explainDenial(decision, snapshot), decision));
       }
-      const refusal = refusalOfMethod(exchange);
+      const { refusal, shadow: ofMethod } = judgeMethod(exchange, onShadow);
       if (refusal !== undefined) return deny(refusal);
-      return proceed({ ...exchange, decision } as unknown as Permitted);
+      // Both must allow: where the target would be denied that is what would be told.
+      const shadow = decision.shadow?.effect === "deny" ? decision.shadow : (ofMethod ?? decision.shadow);
+      return proceed({
+        ...exchange,
+        decision: shadow === undefined ? decision : { ...decision, shadow },
+      } as unknown as Permitted);
     },
   };
 }
@@ -61,15 +66,28 @@ export function createAuthorizeStage(
  * The method beside the definition: a completion or a subscription may be forbidden where its target is not. And what
  * is implied by a permit on something is implied only where there is such a permit.
  */
-function refusalOfMethod(exchange: Projected): Denial | undefined {
+function judgeMethod(exchange: Projected, onShadow: (result: ShadowResult) => void): MethodVerdict {
   const { target, gateQuery, snapshot } = exchange;
-  if (target.kind !== "leaf") return undefined;
+  const refused = (refusal: Denial): MethodVerdict => ({ refusal, shadow: undefined });
+  if (target.kind !== "leaf") return { refusal: undefined, shadow: undefined };
   if (isMethodKind(target.leaf.kind) && !seesAnyLeaf(exchange))
-    return { code: "POLICY_DENIED", detail: "nothing of the server is visible", reason: NO_PERMIT };
-  if (target.gate === undefined) return undefined;
-  if (gateQuery === undefined) return { code: "STAGE_FAULT", detail: "a gated target without a query" };
+    return refused({
+      code: "POLICY_DENIED",
+      detail: "nothing of the server is visible",
+      reason: NO_PERMIT,
+    });
+  if (target.gate === undefined) return { refusal: undefined, shadow: undefined };
+  if (gateQuery === undefined)
+    return refused({ code: "STAGE_FAULT", detail: "a gated target without a query" });
   const decision = snapshot.evaluator.decide(gateQuery);
-  return isAllowed(decision) ? undefined : explainDenial(decision, snapshot);
+  if (decision.shadow !== undefined) onShadow(shadowResult(decision, decision.shadow));
+  if (!isAllowed(decision)) return refused(withShadow(explainDenial(decision, snapshot), decision));
+  return { refusal: undefined, shadow: decision.shadow };
+}
+
+interface MethodVerdict {
+  readonly refusal: Denial | undefined;
+  readonly shadow: ShadowDecision | undefined;
 }
 
 function isAllowed(decision: Decision): boolean {
