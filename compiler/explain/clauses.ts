@@ -150,10 +150,32 @@ function termText(
   const text = textOf(termProbe(expr), cedar);
   const body = text === undefined ? undefined : /\bwhen \{([\s\S]*)\};?\s*$/u.exec(text)?.[1]?.trim();
   const plain = body === undefined ? JSON.stringify(expr) : withoutOuterParentheses(body);
-  return derivations.reduce((shown, derivation) => {
-    if (derivation.kind !== "sql") return shown;
-    return shown.replaceAll(`context._d.${derivation.name}`, `sql(${contextPath(derivation.path)})`);
-  }, plain);
+  return derivations.reduce(withMethod, plain);
+}
+
+/** A derived fact as the method that asks for it, also where it is written as both branches of its guard. */
+function withMethod(text: string, derivation: Derivation): string {
+  if (derivation.kind === "matches") return text;
+  const fact = `context\\._d\\.${derivation.name}`;
+  const guarded = new RegExp(
+    `\\(?if (?:(?!\\bif\\b|\\bthen\\b)[^])*? then \\(?${fact}\\)? else \\(?${fact}\\b\\)?\\)?`,
+    "gu",
+  );
+  const call = `${contextPath(derivation.path)}.${methodOf(derivation)}`;
+  return text.replaceAll(guarded, () => call).replaceAll(`context._d.${derivation.name}`, () => call);
+}
+
+function methodOf(derivation: Exclude<Derivation, { readonly kind: "matches" }>): string {
+  switch (derivation.kind) {
+    case "every":
+      return `every(${derivation.part} matches ${JSON.stringify(derivation.pattern)})`;
+    case "range":
+      return derivation.of === "length" ? "rangeOfLengths()" : "range()";
+    case "sqlNames":
+      return `sql().${derivation.member}.allIn(${JSON.stringify(derivation.patterns)})`;
+    default:
+      return `${derivation.kind}()`;
+  }
 }
 
 function scopeText(policy: PolicyEst, cedar: Pick<CedarInstance, "policyToText">): string {

@@ -69,8 +69,8 @@ describe("terms", () => {
     expect(
       termsOf(await explain("developer", "drop"), "policies/baseline.yaml#/constraints/sql.query/operations"),
     ).toEqual([
-      "unless false: sql(context.arguments.sql).ok",
-      'unless not-reached: ["SELECT"].containsAll(sql(context.arguments.sql).operations)',
+      "unless false: context.arguments.sql.sql().ok",
+      'unless not-reached: ["SELECT"].containsAll(context.arguments.sql.sql().operations)',
     ]);
   });
 
