@@ -91,24 +91,27 @@ describe("the seed", () => {
 
   test("types what its policies read of the leaf", () => {
     const slice = sliceOf(output, "sql.query");
+    const caller = {
+      memberOfTypes: ["Role", "Group", "Tenant"],
+      shape: {
+        type: "Record",
+        attributes: {
+          is_external: { type: "Boolean" },
+          email: { type: "String" },
+          department: { type: "String", required: false },
+          level: { type: "Long", required: false },
+          teams: { type: "Set", element: { type: "String" } },
+        },
+      },
+    };
     expect(output.policies.schemas[slice.schema]).toEqual({
       "": {
         entityTypes: {
           Role: {},
           Group: {},
-          User: {
-            memberOfTypes: ["Role", "Group"],
-            shape: {
-              type: "Record",
-              attributes: {
-                is_external: { type: "Boolean" },
-                email: { type: "String" },
-                department: { type: "String", required: false },
-                level: { type: "Long", required: false },
-                teams: { type: "Set", element: { type: "String" } },
-              },
-            },
-          },
+          Tenant: {},
+          User: caller,
+          Agent: caller,
           Server: {
             shape: {
               type: "Record",
@@ -121,7 +124,7 @@ describe("the seed", () => {
           "tools/call:sql-prod/sql.query": {
             memberOf: [{ id: "tools/call" }],
             appliesTo: {
-              principalTypes: ["User"],
+              principalTypes: ["Agent", "User"],
               resourceTypes: ["Server"],
               context: {
                 type: "Record",
