@@ -6,6 +6,7 @@ import type { BundleContent, PrincipalFacts, TenantId } from "#bundle";
 import { compile, directoryWorkspace, memoryWorkspace } from "#compiler";
 import type { CompileResult } from "#compiler";
 import { createEvaluator, UNKNOWN_REQUEST } from "#pdp";
+import type { EvaluatorOptions } from "#pdp";
 import type { JsonObject } from "#std";
 
 export const ATTACKER: TenantId = "acme";
@@ -125,8 +126,9 @@ export const CALLS: Readonly<Record<string, Call>> = {
 export async function allowed(
   content: BundleContent,
   callers: readonly PrincipalFacts[],
+  createPdp?: EvaluatorOptions["createPdp"],
 ): Promise<readonly string[]> {
-  const evaluator = await createEvaluator(content);
+  const evaluator = await createEvaluator(content, createPdp === undefined ? {} : { createPdp });
   try {
     const found: string[] = [];
     for (const principal of callers) {

@@ -1,6 +1,7 @@
 // A hostile tenant's documents: each attempt is refused, or compiles and changes nothing for anyone else.
 import { beforeAll, describe, expect, test } from "vitest";
 import type { BundleContent } from "#bundle";
+import { createCedarPdp } from "#pdp";
 import { allowed, ATTACKERS, CALLERS, compileWith, readData, seenByOthers } from "./escape-lab.ts";
 import type { Files } from "./escape-lab.ts";
 
@@ -37,6 +38,7 @@ test("the base grants what each tenant's policies say, and nothing to the attack
     "globex:anna reindex",
   ]);
   expect(await allowed(base, ATTACKERS)).toEqual([]);
+  expect(await allowed(base, [...CALLERS, ...ATTACKERS], createCedarPdp)).toEqual(allowedBefore);
 });
 
 describe("attempts", () => {
