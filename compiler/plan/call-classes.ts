@@ -173,7 +173,30 @@ function fromDerivation(derivation: Derivation, comparisons: readonly Comparison
   if (derivation.kind === "matches") {
     return [{ path, values: [...matchingSamples(derivation.pattern), ...nearMisses(derivation.pattern)] }];
   }
-  return [{ path, values: [...SQL_SAMPLES, ...sqlFor(derivation.name, comparisons)] }];
+  if (derivation.kind === "sql" || derivation.kind === "sqlNames") {
+    return [{ path, values: [...SQL_SAMPLES, ...sqlFor(derivation.name, comparisons)] }];
+  }
+  const values = textSamples(derivation, comparisons);
+  return values.length === 0 ? [] : [{ path, values }];
+}
+
+/** Texts whose facts differ, among them some with what a policy compares the fact with. */
+function textSamples({ kind, name }: Derivation, comparisons: readonly Comparison[]): readonly string[] {
+  const named = comparisons.flatMap(({ path, literal }) =>
+    path[1] === "_d" && path[2] === name && typeof literal === "string" ? [literal] : [],
+  );
+  switch (kind) {
+    case "url":
+      return ["https://example.com/", "http://127.0.0.1/", "x", ...named.map((host) => `https://${host}/`)];
+    case "path":
+      return ["/", "a/b", "../a", ...named];
+    case "email":
+      return ["a@example.com", "x", ...named.map((domain) => `a@${domain}`)];
+    case "lower":
+      return named;
+    default:
+      return [];
+  }
 }
 
 /** Statements that touch the tables and functions a policy names. */
