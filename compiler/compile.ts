@@ -24,7 +24,7 @@ import { lowerRetention } from "./lower/retention.ts";
 import { lowerLayers } from "./lower/tenant-layers.ts";
 import { buildVectors } from "./lower/vectors.ts";
 import type { TestSuite } from "./model/test-suite.ts";
-import { withoutPinConsequences } from "./registry/pin-consequences.ts";
+import { withoutPinConsequences } from "./check/pin-consequences.ts";
 import { WorkspaceError, directoryWorkspace } from "./workspace/index.ts";
 import type { Workspace } from "./workspace/index.ts";
 
@@ -44,7 +44,7 @@ export interface ProjectModel {
   readonly name: string;
   readonly environments: readonly string[];
   readonly attributes: readonly PrincipalAttribute[];
-  /** Roles declared in aegis.yaml; undefined = any. */
+  /** Roles that policies may name; undefined where there is no project. */
   readonly roles: readonly string[] | undefined;
   readonly suites: readonly TestSuite[];
   /** Text of a source file, for code frames. */
@@ -203,6 +203,19 @@ async function emit(
 }
 
 /**
+ * Every role that a policy may name: those of aegis.yaml, else those that identity.yaml maps claims to. What is declared
+ * nowhere is unknown: a misspelt role must not reach a gateway.
+ */
+function withDeclaredRoles(documents: Documents): Documents {
+  const { project, identity } = documents;
+  if (project === undefined || project.shape.roles !== undefined) return documents;
+  const mapped = identity
+    .filter(({ source }) => source.file === "identity.yaml")
+    .flatMap(({ shape }) => shape.issuers.flatMap((issuer) => Object.values(issuer.roles?.map ?? {})));
+  return { ...documents, project: { ...project, shape: { ...project.shape, roles: [...new Set(mapped)] } } };
+}
+
+/**
  * Compiles a policy repository. Never rejects for what an author wrote: every finding is a diagnostic, and the bundle
  * is undefined where one is an error. Rejects where the source cannot be read at all.
  */
@@ -212,7 +225,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
   if (workspace === undefined) {
     return { diagnostics: sink.sorted(), model: emptyModel(), content: undefined, bundle: undefined };
   }
-  const documents = loadDocuments(workspace, sink);
+  const documents = withDeclaredRoles(loadDocuments(workspace, sink));
   for (const [file, text] of documents.texts) for (const rule of TEXT_RULES) rule.run(file, text, sink);
   const lowered = lower(documents, workspace, sink, options.overlay);
   // Checks of meaning on documents with errors would report their consequences again.

@@ -2,7 +2,7 @@
 import type { SourceSpan } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
 import { definitionLabel } from "../documents/pin-file.ts";
-import { scanPins } from "../registry/scan-pins.ts";
+import { scanPins } from "../scan/scan-pins.ts";
 import type { CheckRule } from "./context.ts";
 
 export const suspiciousPin: CheckRule = {

@@ -1,6 +1,6 @@
 // One key of an argument constraint → the Cedar condition that a good value satisfies.
-import { RE2JS } from "re2js";
 import type { Derivation, EveryDerivation, RangeDerivation } from "#bundle";
+import { quotePattern } from "#facts";
 import { factName } from "../cedar/index.ts";
 import type { ArgumentConstraintShape } from "../documents/shapes.ts";
 import type { ProjectedType } from "../json-schema/index.ts";
@@ -153,7 +153,7 @@ const choices: Lowering = (target, rule, reports) => {
   if (element === undefined) return plain(`[${literals.join(", ")}].contains(${value})`);
   if (element.length === 0) return plain(`[${literals.join(", ")}].containsAll(${value})`);
   if (type.kind !== "String") return reports.invalid("enum of a member of array elements must list texts");
-  const texts = (rule.enum ?? []).map((choice) => RE2JS.quote(String(choice)));
+  const texts = (rule.enum ?? []).map((choice) => quotePattern(String(choice)));
   return listed(target, "text", `\\A(?:${texts.join("|")})\\z`, reports);
 };
 
@@ -186,7 +186,7 @@ const prefix: Lowering = (target, rule, reports) => {
     }
   }
   if (target.element !== undefined) {
-    return listed(target, "text", `\\A(?:${written.map((text) => RE2JS.quote(text)).join("|")})`, reports);
+    return listed(target, "text", `\\A(?:${written.map((text) => quotePattern(text)).join("|")})`, reports);
   }
   const terms = written.map((text) => likeText(target.value, "", text, "*"));
   return anyOf(terms, reports);
@@ -258,7 +258,7 @@ function belowName(member: string, { text }: ListEntry): string {
 }
 
 function nameSource({ text, kind }: ListEntry): string {
-  return kind === "exact" ? RE2JS.quote(text) : `${ANY_TEXT}+\\.${RE2JS.quote(text)}`;
+  return kind === "exact" ? quotePattern(text) : `${ANY_TEXT}+\\.${quotePattern(text)}`;
 }
 
 function belowDirectory(member: string, { text }: ListEntry): string {
@@ -269,7 +269,7 @@ function belowDirectory(member: string, { text }: ListEntry): string {
 
 function directorySource({ text }: ListEntry): string {
   if (text === "/") return `/${ANY_TEXT}*`;
-  return text === "." ? `[^/]${ANY_TEXT}*` : `${RE2JS.quote(text)}(?:/${ANY_TEXT}*)?`;
+  return text === "." ? `[^/]${ANY_TEXT}*` : `${quotePattern(text)}(?:/${ANY_TEXT}*)?`;
 }
 
 const names = { term: belowName, source: nameSource };

@@ -6,7 +6,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { diffSchema } from "./diff-schema.ts";
 import type { PinImpact } from "./diff-schema.ts";
 import type { PinContent, PinEntry } from "./pin-content.ts";
-import { showCodePoints } from "./scan-text.ts";
+import { showCodePoints } from "../scan/scan-text.ts";
 import { wordDiff } from "./word-diff.ts";
 
 /** Which part of a definition a change touches; `definition` is any member without a name of its own here. */

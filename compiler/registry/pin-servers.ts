@@ -19,7 +19,7 @@ import { failure, ok } from "#std";
 import type { JsonValue, Result } from "#std";
 import { pinContentOf } from "./pin-content.ts";
 import type { PinContent } from "./pin-content.ts";
-import { showCodePoints } from "./scan-text.ts";
+import { showCodePoints } from "../scan/scan-text.ts";
 
 export interface PinTarget {
   readonly id: ServerId;

@@ -1,5 +1,5 @@
 // Two texts as one, words that went as `[-old-]` and words that came as `{+new+}`, hidden characters by number.
-import { showCodePoints } from "./scan-text.ts";
+import { showCodePoints } from "../scan/scan-text.ts";
 
 /** Beyond this the table of the comparison would grow past a few million cells. */
 const MAX_WORDS = 2_000;

@@ -3,7 +3,7 @@ export { UNKNOWN_EMAIL, canonicalDomain, readEmail } from "./email-facts.ts";
 export type { EmailFacts } from "./email-facts.ts";
 export { createFactProgram } from "./fact-program.ts";
 export type { DerivedFacts, DerivedOutcome, FactProgram, FactResources } from "./fact-program.ts";
-export { MAX_MATCH_INPUT, compileMatcher } from "./matcher.ts";
+export { MAX_MATCH_INPUT, compileMatcher, quotePattern } from "./matcher.ts";
 export type { Matcher } from "./matcher.ts";
 export { UNKNOWN_PATH, readPath } from "./path-facts.ts";
 export type { PathFacts } from "./path-facts.ts";

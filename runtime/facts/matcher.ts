@@ -12,3 +12,8 @@ export function compileMatcher(pattern: string): Matcher {
   const compiled = RE2JS.compile(pattern);
   return (input) => compiled.test(input);
 }
+
+/** A pattern that matches `text` and nothing else. */
+export function quotePattern(text: string): string {
+  return RE2JS.quote(text);
+}

@@ -5,10 +5,10 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { JsonObject } from "#std";
 import { readPins } from "../../../../compiler/registry/pin-content.ts";
-import { HIDDEN_RULES, TEXT_RULES } from "../../../../compiler/registry/poison-rules.ts";
+import { HIDDEN_RULES, TEXT_RULES } from "../../../../compiler/scan/poison-rules.ts";
 import { pinServers } from "../../../../compiler/registry/pin-servers.ts";
-import { scanPins } from "../../../../compiler/registry/scan-pins.ts";
-import { scanText, showCodePoints } from "../../../../compiler/registry/scan-text.ts";
+import { scanPins } from "../../../../compiler/scan/scan-pins.ts";
+import { scanText, showCodePoints } from "../../../../compiler/scan/scan-text.ts";
 
 interface Case {
   readonly name: string;
