@@ -81,6 +81,8 @@ export interface CedarOutput {
   /** The servers of the model; the arguments programs show policies only what some slice reads. */
   readonly servers: readonly ServerEntry[];
   readonly sources: SourcesSection;
+  /** Every policy that parsed, written or generated. */
+  readonly parsed: readonly ParsedPolicy[];
   /** Sorted by file, line, column, code. */
   readonly findings: readonly CedarFinding[];
 }
@@ -113,6 +115,7 @@ export function compileCedar(input: CedarInput): CedarOutput {
   return {
     ...(refused ? compilation.nothing() : compilation.result()),
     sources: { policies: Object.fromEntries(policies.map((policy) => [policy.id, policy.source])) },
+    parsed: policies,
     findings: sortedFindings(findings),
   };
 }

@@ -1,6 +1,6 @@
 // Gathers what the engine says against a policy on each leaf, and turns it into findings: one for each cause and
 // place, however many leaves it shows on.
-import type { AttributeMapping, LeafEntry, PolicyId, ServerEntry } from "#bundle";
+import type { AttributeMapping, LeafAction, LeafEntry, PolicyId, ServerEntry } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { finding } from "./finding.ts";
@@ -8,7 +8,8 @@ import type { CedarFinding, CedarSpan } from "./finding.ts";
 import { explainAttribute } from "./messages.ts";
 import type { Complaint } from "./messages.ts";
 import type { ParsedPolicy } from "./parse.ts";
-import { argumentsType, isOpaqueArgument, leafSchema } from "./schema.ts";
+import { entitySpan } from "./name-checks.ts";
+import { argumentsType, isOpaqueArgument, leafSchema, METHOD_ACTIONS } from "./schema.ts";
 import { locateComplaint } from "./validate.ts";
 
 /** The leaf on which a complaint arose. */
@@ -24,24 +25,34 @@ interface Entry {
   readonly policy: ParsedPolicy;
   readonly complaint: Complaint;
   readonly at: LeafContext;
-  leaves: number;
+  readonly leaves: number;
 }
 
 export class ComplaintBook {
   readonly #entries = new Map<string, Entry>();
   /** Policies that may hold on at least one leaf. */
   readonly #live = new Set<PolicyId>();
+  /** Actions of definitions that a policy names in its scope and may hold on. */
+  readonly #liveActions = new Map<PolicyId, Set<LeafAction>>();
 
   /** Notes that a policy applies on a leaf, with the engine's complaints there. */
   enter(policy: ParsedPolicy, at: LeafContext, complaints: readonly Complaint[]): void {
-    if (!complaints.some((complaint) => complaint.code === "CEDAR_NEVER_APPLIES")) this.#live.add(policy.id);
+    if (!complaints.some((complaint) => complaint.code === "CEDAR_NEVER_APPLIES")) {
+      this.#live.add(policy.id);
+      const { action } = at.leaf;
+      if (policy.authored && policy.scoped.actions?.has(action) === true) {
+        this.#liveActions.set(policy.id, (this.#liveActions.get(policy.id) ?? new Set()).add(action));
+      }
+    }
     for (const complaint of complaints) {
       // Impossible on one leaf is usual: the policy means another one.
       if (complaint.code === "CEDAR_NEVER_APPLIES") continue;
       const key = `${policy.id}\n${complaint.code}\n${complaint.key}`;
       const known = this.#entries.get(key);
-      if (known === undefined) this.#entries.set(key, { policy, complaint, at, leaves: 1 });
-      else known.leaves += 1;
+      const leaves = (known?.leaves ?? 0) + 1;
+      // A definition says more to an author than a method that has no name.
+      const isPlainer = known === undefined || (known.at.leaf.name === "" && at.leaf.name !== "");
+      this.#entries.set(key, isPlainer ? { policy, complaint, at, leaves } : { ...known, leaves });
     }
   }
 
@@ -51,8 +62,12 @@ export class ComplaintBook {
       .flatMap((entry) => this.#describe(entry))
       .filter((item) => !earlier.some((other) => isSameCause(item, other)));
     const explained = new Set([...this.#entries.values()].map((entry) => entry.policy.id));
-    for (const policy of policies) {
-      if (!policy.authored || this.#live.has(policy.id) || explained.has(policy.id)) continue;
+    for (const policy of policies.filter(({ authored }) => authored)) {
+      if (explained.has(policy.id)) continue;
+      if (this.#live.has(policy.id)) {
+        found.push(...this.#deadActions(policy, earlier));
+        continue;
+      }
       if (earlier.some((item) => isNameFinding(item) && isInside(item, policy))) continue;
       const message = "the policy can never apply to any pinned definition";
       const help =
@@ -60,6 +75,22 @@ export class ComplaintBook {
       found.push(finding("CEDAR_NEVER_APPLIES", headOf(policy), message, help));
     }
     return found;
+  }
+
+  /** Of a policy that applies somewhere: definitions that its scope names and that it cannot apply to. */
+  #deadActions(policy: ParsedPolicy, earlier: readonly CedarFinding[]): readonly CedarFinding[] {
+    const live = this.#liveActions.get(policy.id);
+    return [...(policy.scoped.actions ?? [])].flatMap((id) => {
+      // A method is a group: that it covers what the conditions exclude is usual.
+      if (METHOD_ACTIONS.includes(id) || live?.has(id) === true) return [];
+      const span = entitySpan(policy, { type: "Action", id });
+      const help = "Its conditions or its resource exclude this definition: remove one of the two.";
+      const item = finding("CEDAR_NEVER_APPLIES", span, `the policy can never apply to ${id}`, help);
+      const isKnown = earlier.some(
+        ({ file, line, column }) => file === item.file && line === item.line && column === item.column,
+      );
+      return isKnown ? [] : [item];
+    });
   }
 
   #describe(entry: Entry): readonly CedarFinding[] {
@@ -79,7 +110,7 @@ export class ComplaintBook {
 
   #explain(complaint: Complaint, at: LeafContext): Pick<CedarFinding, "code" | "message" | "help"> {
     const { leaf, server } = at;
-    const name = `${leaf.name} on ${server.id}`;
+    const name = leaf.name === "" ? leaf.action : `${leaf.name} on ${server.id}`;
     const path = complaint.inContext ? (complaint.attribute ?? "").split(".") : [];
     if (complaint.code === "CEDAR_UNKNOWN_ATTRIBUTE" && path[0] === "arguments") {
       if (isOpaqueArgument(leaf.argumentsProgram, path.slice(1))) {

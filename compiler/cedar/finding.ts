@@ -46,11 +46,11 @@ export const CEDAR_CODES = {
   CEDAR_TYPE: error("an expression has the wrong type"),
   CEDAR_UNKNOWN_ACTION: error("an action is neither an MCP method nor a pinned definition"),
   CEDAR_UNKNOWN_ATTRIBUTE: error("an attribute does not exist"),
-  CEDAR_UNKNOWN_ENTITY: warning("a role or server is not declared"),
+  CEDAR_UNKNOWN_ENTITY: error("a role or server is not declared"),
   CEDAR_UNKNOWN_ENTITY_TYPE: error("an entity type does not exist"),
   CEDAR_UNKNOWN_FUNCTION: error("a function or method does not exist"),
   CEDAR_UNKNOWN_MODE: error("a mode other than shadow"),
-  CEDAR_UNKNOWN_TARGET: warning("a policy names a target that no server has pinned"),
+  CEDAR_UNKNOWN_TARGET: error("a policy names a target that no server has pinned"),
 } as const satisfies Record<string, CedarCodeEntry>;
 
 export type CedarCode = keyof typeof CEDAR_CODES;

@@ -1,5 +1,5 @@
-// Names that Cedar itself never questions: a misspelt role, server, action or target is just false, and a forbid with
-// one is a forbid of nothing.
+// Names that Cedar itself never questions: a misspelt role, server, action or target is just false. A forbid with one
+// forbids nothing, a permit permits nothing; neither can mean what it says.
 import { DEFAULT_TENANT } from "#bundle";
 import type { EntityRef, LeafAction, ServerEntry, ServerId, TenantId } from "#bundle";
 import { TENANT_QUALIFIED } from "#pdp";
@@ -7,7 +7,7 @@ import { closestName } from "#std";
 import { entityLiteral, bodyOf, open, operand, pathOf, scopeEntities, visitExprs } from "./est.ts";
 import type { Expr } from "./est.ts";
 import { finding } from "./finding.ts";
-import type { CedarCode, CedarFinding, CedarSeverity, CedarSpan } from "./finding.ts";
+import type { CedarCode, CedarFinding, CedarSpan } from "./finding.ts";
 import { isSymbol } from "./lexer.ts";
 import type { ParsedPolicy } from "./parse.ts";
 import { ENTITY_TYPES, METHOD_ACTIONS } from "./schema.ts";
@@ -37,20 +37,18 @@ export function checkNames(policy: ParsedPolicy, names: NameIndex): readonly Ced
   const entities = entitiesIn(policy);
   const targets: string[] = [];
   visitExprs(est, (expr) => targets.push(...targetsIn(expr)));
-  // A forbid of an unknown name forbids nothing, which nobody who wrote it wants.
-  const severity: CedarSeverity = est.effect === "forbid" ? "error" : "warning";
-  for (const entity of entities) findings.push(...checkEntity(policy, entity, names, severity));
+  for (const entity of entities) findings.push(...checkEntity(policy, entity, names));
   for (const target of targets) {
     if (names.targets.has(target)) continue;
     const help = didYouMean(target, names.targets) ?? "Pin the server that has it, or correct the name.";
     const message = `no server has pinned "${target}"`;
-    findings.push(finding("CEDAR_UNKNOWN_TARGET", stringSpan(policy, target), message, help, severity));
+    findings.push(finding("CEDAR_UNKNOWN_TARGET", stringSpan(policy, target), message, help));
   }
   return findings;
 }
 
 /** Every entity that the policy names, in its scope and its conditions. */
-function entitiesIn({ est }: ParsedPolicy): readonly EntityRef[] {
+export function entitiesIn({ est }: ParsedPolicy): readonly EntityRef[] {
   const entities: EntityRef[] = [est.principal, est.action, est.resource].flatMap(scopeEntities);
   visitExprs(est, (expr) => {
     const entity = entityLiteral(expr);
@@ -77,7 +75,7 @@ export function checkTenantNames(policy: ParsedPolicy, model: TenantNames): read
     if (entity.type !== "Tenant" || known.includes(entity.id)) return [];
     const message = `the tenant "${entity.id}" is not declared`;
     const help = didYouMean(entity.id, new Set(known));
-    return [finding("CEDAR_UNKNOWN_ENTITY", entitySpan(policy, entity), message, help, "error")];
+    return [finding("CEDAR_UNKNOWN_ENTITY", entitySpan(policy, entity), message, help)];
   });
 }
 
@@ -103,21 +101,13 @@ function serverOf(action: LeafAction, servers: readonly ServerEntry[]): ServerId
   return servers.find(({ leaves }) => leaves.some((leaf) => leaf.action === action))?.id;
 }
 
-function checkEntity(
-  policy: ParsedPolicy,
-  entity: EntityRef,
-  names: NameIndex,
-  severity: CedarSeverity,
-): readonly CedarFinding[] {
-  const report = (
-    code: CedarCode,
-    message: string,
-    help?: string,
-    level?: CedarSeverity,
-  ): readonly CedarFinding[] => [finding(code, entitySpan(policy, entity), message, help, level)];
+function checkEntity(policy: ParsedPolicy, entity: EntityRef, names: NameIndex): readonly CedarFinding[] {
+  const report = (code: CedarCode, message: string, help?: string): readonly CedarFinding[] => [
+    finding(code, entitySpan(policy, entity), message, help),
+  ];
   switch (entity.type) {
     case "Role":
-      if (names.roles.size === 0 || names.roles.has(entity.id)) return [];
+      if (names.roles.has(entity.id)) return [];
       return report(
         "CEDAR_UNKNOWN_ENTITY",
         `the role "${entity.id}" is not declared`,
@@ -129,7 +119,6 @@ function checkEntity(
         "CEDAR_UNKNOWN_ENTITY",
         `the server "${entity.id}" is not in the registry`,
         didYouMean(entity.id, names.servers),
-        severity,
       );
     case "Action":
       if (names.actions.has(entity.id)) return [];
@@ -157,7 +146,7 @@ function didYouMean(name: string, candidates: ReadonlySet<string>): string | und
 }
 
 /** Literals that an expression compares with `context.target`. */
-function targetsIn(expr: Expr): readonly string[] {
+export function targetsIn(expr: Expr): readonly string[] {
   const [operator] = open(expr);
   const left = operand(bodyOf(expr), "left");
   const right = operand(bodyOf(expr), "right");
@@ -180,7 +169,7 @@ function stringsOf(expr: Expr): readonly string[] {
 }
 
 /** Where the policy first writes `Type::"id"`. */
-function entitySpan(policy: ParsedPolicy, entity: EntityRef): CedarSpan {
+export function entitySpan(policy: ParsedPolicy, entity: EntityRef): CedarSpan {
   const { tokens } = policy.text;
   const at = tokens.findIndex(
     (token, index) =>
@@ -192,12 +181,14 @@ function entitySpan(policy: ParsedPolicy, entity: EntityRef): CedarSpan {
   return spanOfTokens(policy, at - 2, at);
 }
 
-function stringSpan(policy: ParsedPolicy, value: string): CedarSpan {
+/** Where the policy first writes the text `value`. */
+export function stringSpan(policy: ParsedPolicy, value: string): CedarSpan {
   const at = policy.text.tokens.findIndex((token) => token.kind === "string" && token.value === value);
   return spanOfTokens(policy, at, at);
 }
 
-function spanOfTokens(policy: ParsedPolicy, first: number, last: number): CedarSpan {
+/** From the token at index `first` to the one at `last`; the keyword where there is none. */
+export function spanOfTokens(policy: ParsedPolicy, first: number, last: number): CedarSpan {
   const { tokens, effectToken } = policy.text;
   const from = tokens[first] ?? tokens[effectToken];
   const to = tokens[last] ?? tokens[effectToken];

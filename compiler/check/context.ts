@@ -1,5 +1,6 @@
 // What the checks look at: the documents, and what they were lowered to.
 import type { PolicySection, RoutesSection, SourcesSection, TransformsSection } from "#bundle";
+import type { ParsedPolicy } from "../cedar/index.ts";
 import type { DiagnosticSink } from "../diagnostics/index.ts";
 import type { Documents } from "../documents/load.ts";
 import type { LoweredIdentity } from "../lower/identity.ts";
@@ -14,6 +15,8 @@ export interface CheckContext {
   readonly lowered: LoweredPolicies;
   readonly policies: PolicySection;
   readonly sources: SourcesSection;
+  /** Every policy, written in Cedar or generated from a document. */
+  readonly parsed: readonly ParsedPolicy[];
   readonly routes: RoutesSection;
   readonly transforms: TransformsSection;
   readonly suites: readonly TestSuite[];

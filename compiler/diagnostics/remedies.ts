@@ -3,12 +3,16 @@
 import type { DIAGNOSTIC_CODES } from "./codes.ts";
 
 export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> = {
+  ARGUMENT_CONSTRAINT_IMPOSSIBLE:
+    "Compare the rule with the pinned schema, which has changed or was misread.",
   ARGUMENT_CONSTRAINT_INVALID:
     "Use the rule that fits the type in the pinned schema, or write the condition in Cedar.",
+  ARGUMENT_CONSTRAINT_VACUOUS: "Leave the rule out, or write the bound that was meant.",
   ARGUMENT_CONSTRAINT_WEAK: "Use host and schemes for URLs, within for paths.",
   ARGUMENT_OPAQUE:
     "Constrain another argument, deny the tool, or ask the server's owner for a narrower schema.",
-  ARGUMENT_UNKNOWN: "Correct the name; write address.city for a member, recipients[] for the elements of an array.",
+  ARGUMENT_UNKNOWN:
+    "Correct the name; write address.city for a member, recipients[] for the elements of an array.",
   ATTRIBUTE_CONFLICT: "Give the attribute the same type, or two names.",
   BUNDLE_REFUSED:
     "For BUNDLE_TOO_LARGE split the repository. Anything else is a bug of Aegis: report it with the message.",
@@ -50,6 +54,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_UNKNOWN_FUNCTION: "Use Cedar's own functions, or the methods of docs/policy-language.md#methods.",
   CEDAR_UNKNOWN_MODE: 'Write `@mode("shadow")`, or leave the annotation out.',
   CEDAR_UNKNOWN_TARGET: "Correct the name, or pin the server that has it.",
+  CONDITION_ALWAYS_TRUE: "Write the condition that was meant, or leave the clause out.",
   CONSTRAINT_WITHOUT_PERMIT: "Add a permit. A constraint never grants.",
   DOCUMENT_DUPLICATE: "Rename or remove one.",
   DOCUMENT_INVALID: "Compare with the policy language (docs/policy-language.md).",
@@ -67,11 +72,15 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   GRANT_DENIED: "Remove one of the two.",
   IDENTITY_KEYS_INVALID:
     "Use https, or a file of public keys in `identity/`. If a private key was committed, replace it.",
+  ID_MIXED_CASE: "Write the id as tokens spell it; most issuers give names and addresses in lower case.",
   ISSUER_UNKNOWN: "Copy the `issuer` from identity.yaml, trailing slash included.",
   ISSUER_UNUSED: "Name it in an endpoint's `issuers`, or remove it.",
+  LIMIT_UNUSED: "Correct the names under `tools`, or remove the limit.",
   NAME_AMBIGUOUS:
     "Write `server/name`, or narrow the document with `scope.servers`. (The example needs two servers that have a tool `t`.)",
   NAME_UNKNOWN: "Take the suggestion; after a server got a new tool, run `aegis pin`.",
+  PERMIT_EVERYTHING: "Name roles, methods and servers in its scope, or write a condition.",
+  PERMIT_SHADOWED: "Remove the permit, or narrow the forbid: a forbid always wins.",
   PIN_DIGEST_MISMATCH: "Run `aegis pin` and review the difference. Never edit a pin.",
   PIN_DUPLICATE: "Run `aegis pin`; remove the second file.",
   PIN_ERA_CONFLICT: "Pin the server in one era only, or fix the server.",
@@ -82,11 +91,16 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   PIN_SERVER_UNKNOWN: "Add `registry/servers/<name>.yaml`, or remove the pin file.",
   PIN_SUSPICIOUS_TEXT:
     "Read the text in the pin file; if it is an attack, remove the server and tell its owner.",
+  PIN_UNUSED: "Permit it, deny it, or leave it out of the pins with the server.",
+  POLICY_DUPLICATE: "Remove one: a change of the other would not change the rule.",
+  POLICY_FAN_OUT: "Give the policies named an action and a resource.",
+  POLICY_ID_DUPLICATE: "Give each policy an id of its own.",
   PROJECT_MISSING: "Name the right directory, or start one with `aegis init`.",
   PUBLIC_URL_MISSING: "Write the origin under which clients reach the gateway.",
   RESOURCE_PATTERN_INVALID:
     "Write the URI as the server spells it, in canonical form, with `*` or `**` in its path only.",
   ROLE_UNKNOWN: "Correct it, or declare it under `roles`.",
+  ROLE_UNMAPPED: "Add it to `roles.map` in identity.yaml, or correct the name.",
   ROUTE_DUPLICATE: "Give each its own path.",
   SCHEMA_DIALECT_UNSUPPORTED: "Ask the server's owner; until then its tool cannot be pinned.",
   SCHEMA_ID_NESTED: "The server must drop the nested `$id`.",
@@ -121,6 +135,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   TENANT_UNKNOWN: "Declare it under `tenants` in aegis.yaml, or correct the name.",
   TEST_NAME_UNKNOWN: "Correct the name.",
   TEST_PRINCIPAL_INVALID: "Map the claim in identity.yaml, or correct the fixture.",
+  TEXT_CASE_NEVER_EQUAL: "Write the text in lower case.",
   TRANSFORM_BREAKS_SCHEMA:
     "Transform another value, or use a verb that leaves an allowed one, such as `replace`.",
   TRANSFORM_CONFLICT: "Delete one of them.",
