@@ -116,6 +116,7 @@ describe("the principal", () => {
         groups: ["data"],
         attributes: { is_external: false, level: 3, unit: "data", tags: ["a", "b"] },
       },
+      auth: { issuer: ISSUER, amr: [], scopes: [], issuedAtMs: NOW_MS - 10_000 },
       issuer: ISSUER,
       subject: "ada",
       clientId: "agent",
@@ -136,6 +137,26 @@ describe("the principal", () => {
     expect(await binding({ client_id: "other" })).not.toBe(base);
     expect(await binding({ client_id: null })).not.toBe(base);
     expect(await binding({ client_id: null, azp: "agent" })).toBe(base);
+  });
+});
+
+interface PrincipalCase {
+  readonly about: string;
+  readonly claims?: Changes;
+  readonly issuer?: Parameters<typeof issuer>[0];
+  readonly expect: string | Readonly<Record<string, unknown>>;
+}
+
+describe("who calls", () => {
+  const principals = parse(
+    readFileSync(new URL("../../data/jwt/principals.yaml", import.meta.url), "utf8"),
+  ) as PrincipalCase[];
+
+  it.each(principals)("$about", async (entry) => {
+    const verifier = createTokenVerifier([issuer(entry.issuer)]);
+    const attempt = verifier.verify(`Bearer ${await token({ claims: entry.claims ?? {} })}`, route, NOW_MS);
+    if (typeof entry.expect === "string") await expect(attempt).rejects.toMatchObject({ code: entry.expect });
+    else expect(await attempt).toMatchObject(entry.expect);
   });
 });
 
