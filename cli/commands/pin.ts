@@ -12,6 +12,7 @@ import {
   readPins,
   readProjectServers,
   scanPins,
+  showCodePoints,
 } from "#registry";
 import type { OtherTools, PinContent, PinFinding, PinTarget } from "#registry";
 import { loadPrograms } from "../dev/programs.ts";
@@ -21,6 +22,7 @@ import type { ExitCode } from "../output/exit-codes.ts";
 import { jsonDocument, plural } from "../output/io.ts";
 import { formatOption, repeatableOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
+import { acceptSuspicious, keptAcceptances } from "../pin/accept-suspicious.ts";
 import { loadCredentials } from "../pin/pin-credentials.ts";
 import { pinProgress } from "../pin/pin-progress.ts";
 import { renderPinMarkdown, renderPinText } from "../pin/pin-report.ts";
@@ -34,6 +36,7 @@ interface PinOptions {
   readonly credential?: readonly string[];
   readonly timeout: string;
   readonly acceptHidden?: boolean;
+  readonly acceptSuspicious?: readonly string[];
   readonly allowEmpty?: boolean;
   readonly format: string;
 }
@@ -59,6 +62,12 @@ export function registerPin(program: Command, host: CommandHost): void {
     .addOption(repeatableOption("--credential <name=ref>", "secret of a server, as env:NAME or file:path"))
     .option("--timeout <seconds>", "time for each server", "30")
     .option("--accept-hidden", "pin definitions although they have hidden characters")
+    .addOption(
+      repeatableOption(
+        "--accept-suspicious <id>",
+        "accept one finding in the committed pins; asks no server",
+      ),
+    )
     .option("--allow-empty", "replace pins of a kind by none")
     .addOption(formatOption("text", "json", "markdown"))
     .action(
@@ -75,6 +84,8 @@ async function pin(
   host: CommandHost,
 ): Promise<ExitCode> {
   const root = await projectDir(dir, host.io);
+  if (options.acceptSuspicious !== undefined)
+    return accept(root, names, options.acceptSuspicious, options, host);
   const timeoutMs = parseTimeoutMs(options.timeout);
   const chosen = chooseServers(root, names, options, host);
   if (chosen === undefined) return EXIT.checkFailed;
@@ -104,6 +115,26 @@ async function pin(
   write(outcomes, options, host);
   if (outcomes.some((outcome) => outcome.error !== undefined)) return EXIT.error;
   return outcomes.some((outcome) => outcome.status === "differs") ? EXIT.drift : EXIT.ok;
+}
+
+async function accept(
+  root: string,
+  names: readonly string[],
+  ids: readonly string[],
+  options: PinOptions,
+  host: CommandHost,
+): Promise<ExitCode> {
+  if (options.check === true) throw new CliError("--check writes nothing: it cannot accept");
+  const committed = await readCommitted(root);
+  const chosen = [...committed].flatMap(([id, pins]) =>
+    pins !== undefined && (names.length === 0 || names.includes(id)) ? [pins] : [],
+  );
+  for (const { pins, findings } of acceptSuspicious(chosen, toolsOf(committed, []), ids)) {
+    await writePins(root, pins);
+    for (const { subject, message } of findings)
+      host.io.out(`${pins.server}: accepted: ${showCodePoints(`${subject}: ${message}`)}\n`);
+  }
+  return EXIT.ok;
 }
 
 function parseTimeoutMs(text: string): number {
@@ -191,7 +222,7 @@ interface Settling {
 async function settle(settling: Settling, live: PinContent): Promise<ServerOutcome> {
   const { root, options, committed, readers, others } = settling;
   const before = committed.get(live.server);
-  const known = before ?? { server: live.server, eras: {}, entries: [] };
+  const known: PinContent = before ?? { server: live.server, eras: {}, entries: [] };
   const isCheck = options.check === true;
   const isUnreadable = before === undefined && committed.has(live.server);
   const changes = diffPins(known, live).map((change) => ({
@@ -199,7 +230,9 @@ async function settle(settling: Settling, live: PinContent): Promise<ServerOutco
     readBy: readers?.readersOf(live.server, change) ?? [],
   }));
   const differs = changes.length > 0 || before === undefined;
-  const findings = scanPins({ ...live, definitions: live.entries }, others);
+  const { acceptedSuspicious = [] } = known;
+  const scanned = scanPins({ ...live, definitions: live.entries, acceptedSuspicious }, others);
+  const findings = scanned.filter(({ isAccepted }) => !isAccepted);
   const definitions: Record<string, number> = {};
   for (const { kind } of live.entries) definitions[kind] = (definitions[kind] ?? 0) + 1;
   const base = { server: live.server, definitions, changes, findings: isCheck && !differs ? [] : findings };
@@ -214,10 +247,11 @@ async function settle(settling: Settling, live: PinContent): Promise<ServerOutco
     return { ...base, status: differs ? "differs" : "as pinned" };
   }
   if (!differs) return { ...base, status: "as pinned" };
-  const accepted = acceptedHidden(known, live, findings, options.acceptHidden === true);
-  const refusal = refusalOf(known, live, findings, accepted, options);
+  const accepted = acceptedHidden(known, live, scanned, options.acceptHidden === true);
+  const refusal = refusalOf(known, live, scanned, accepted, options);
   if (refusal !== undefined) return { ...base, ...refusal, status: "refused" };
-  await writePins(root, { ...live, acceptedHidden: accepted });
+  const kept = keptAcceptances(scanned);
+  await writePins(root, { ...live, acceptedHidden: accepted, acceptedSuspicious: kept });
   return { ...base, status: "pinned" };
 }
 

@@ -76,7 +76,7 @@ function findingText(finding: PinFinding, color: boolean): string {
     finding.severity === "hidden" ? "hidden" : finding.severity === "high" ? "suspicious" : "look at";
   const style = finding.severity === "low" ? "yellow" : "red";
   const subject = showCodePoints(finding.subject);
-  return `  ${paint(color, style, `! ${word}`)}  ${subject}\n${wrap(`${showCodePoints(finding.message)}: ${finding.excerpt}`, "      ")}\n`;
+  return `  ${paint(color, style, `! ${word}`)}  ${subject}\n${wrap(`${showCodePoints(finding.message)}: ${finding.excerpt}`, "      ")}\n      id ${finding.id}\n`;
 }
 
 function countsText(definitions: Readonly<Record<string, number>>): string {
@@ -137,7 +137,7 @@ export function renderPinMarkdown(outcomes: readonly ServerOutcome[]): string {
     }
     for (const finding of outcome.findings)
       lines.push(
-        `- **${finding.severity}** ${cell(finding.subject)}: ${cell(finding.message)}: ${cell(finding.excerpt)}`,
+        `- **${finding.severity}** ${cell(finding.subject)}: ${cell(finding.message)}: ${cell(finding.excerpt)} (${finding.id})`,
       );
     if (outcome.findings.length > 0) lines.push("");
   }

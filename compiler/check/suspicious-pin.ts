@@ -5,6 +5,8 @@ import { definitionLabel } from "../documents/pin-file.ts";
 import { scanPins } from "../scan/scan-pins.ts";
 import type { CheckRule } from "./context.ts";
 
+const ATTACK = "Read the text in the pin file; if it is an attack, remove the server and tell its owner.";
+
 export const suspiciousPin: CheckRule = {
   name: "suspicious-pin",
   run: ({ documents, sink }) => {
@@ -16,11 +18,14 @@ export const suspiciousPin: CheckRule = {
       const places = new Map<string, SourceSpan>();
       for (const { kind, name, at } of pins.definitions) places.set(definitionLabel(kind, name), at);
       const accepted = new Set(pins.acceptedHidden);
-      for (const { severity, subject, message, excerpt } of scanPins(pins, tools)) {
+      for (const { id, severity, subject, message, excerpt, isAccepted } of scanPins(pins, tools)) {
         const isRefused = severity === "hidden" && !accepted.has(subject);
-        const code = isRefused ? "PIN_HIDDEN_CHARACTERS" : "PIN_SUSPICIOUS_TEXT";
+        if (isAccepted && !isRefused) continue;
         const place = places.get(subject) ?? startOf(pins.file);
-        sink.report(code, place, `${subject}: ${message}: ${JSON.stringify(excerpt)}`);
+        const help = `${ATTACK} If it is harmless: \`aegis pin . --accept-suspicious ${id}\`.`;
+        const words = `${subject}: ${message}: ${JSON.stringify(excerpt)}`;
+        if (isRefused) sink.report("PIN_HIDDEN_CHARACTERS", place, words);
+        else sink.report("PIN_SUSPICIOUS_TEXT", place, words, help);
       }
     }
   },

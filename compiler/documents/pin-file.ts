@@ -9,6 +9,8 @@ import type { DiagnosticSink, SourceSpan } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
 import type { Workspace } from "../workspace/index.ts";
 import { WORKSPACE_LIMITS } from "../workspace/index.ts";
+import { readAcceptedFinding } from "./accepted-findings.ts";
+import type { AcceptedFinding } from "./accepted-findings.ts";
 import { LineMap, readText } from "./source-text.ts";
 
 export const PIN_FORMAT_VERSION = 1;
@@ -31,6 +33,8 @@ export interface PinFile {
   readonly definitions: readonly PinnedDefinition[];
   /** What `aegis pin` was told to accept although it has hidden characters: labels as `definitionLabel` gives them. */
   readonly acceptedHidden: readonly string[];
+  /** Suspicious texts that a reviewer accepted one by one. */
+  readonly acceptedSuspicious: readonly AcceptedFinding[];
 }
 
 /** `tool sql.query`, the name of a definition in `acceptedHidden` and in messages. */
@@ -56,6 +60,7 @@ const MEMBERS: readonly string[] = [
   "server",
   "eras",
   "acceptedHidden",
+  "acceptedSuspicious",
   ...PIN_GROUPS.map((group) => group.member),
 ];
 
@@ -147,6 +152,17 @@ function readAccepted(reading: Reading, value: JsonValue | undefined): readonly 
   return items.filter((item) => typeof item === "string");
 }
 
+function readAcceptedSuspicious(reading: Reading, value: JsonValue | undefined): readonly AcceptedFinding[] {
+  if (value === undefined) return [];
+  const items = Array.isArray(value) ? (value as readonly JsonValue[]).map(readAcceptedFinding) : [undefined];
+  if (items.includes(undefined)) {
+    const at = place(reading, "acceptedSuspicious");
+    const message = "acceptedSuspicious must be a list of subject, rule, pointer and digest";
+    reading.sink.report("PIN_INVALID", at, message);
+  }
+  return items.filter((item) => item !== undefined);
+}
+
 /** Parses one pin file of a repository; undefined after a finding about the file as a whole. */
 export function parsePinFile(workspace: Workspace, file: string, sink: DiagnosticSink): PinFile | undefined {
   const text = readText(workspace, file, WORKSPACE_LIMITS.maxFileBytes, sink);
@@ -184,6 +200,7 @@ export function parsePinText(file: string, text: string, sink: DiagnosticSink): 
     eras: readEras(reading, value["eras"]),
     definitions: readDefinitions(reading, value),
     acceptedHidden: readAccepted(reading, value["acceptedHidden"]),
+    acceptedSuspicious: readAcceptedSuspicious(reading, value["acceptedSuspicious"]),
   };
 }
 

@@ -7,6 +7,7 @@ export type { PinAspect, PinChange } from "./diff-pins.ts";
 export type { PinImpact } from "./diff-schema.ts";
 export type { PinReader } from "./pin-readers.ts";
 export { PinReaders } from "./pin-readers.ts";
+export type { AcceptedFinding } from "../documents/accepted-findings.ts";
 export type { OtherTools, PinFinding, ScannedPins } from "../scan/scan-pins.ts";
 export { scanPins } from "../scan/scan-pins.ts";
 export type { PoisonSeverity } from "../scan/poison-rules.ts";

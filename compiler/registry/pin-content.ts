@@ -5,6 +5,8 @@ import type { LiveListing } from "#upstream";
 import { isJsonObject, isRawNumber } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { DiagnosticSink } from "../diagnostics/index.ts";
+import { sortAccepted } from "../documents/accepted-findings.ts";
+import type { AcceptedFinding } from "../documents/accepted-findings.ts";
 import { PIN_FORMAT_VERSION, PIN_GROUPS, parsePinText } from "../documents/pin-file.ts";
 
 export { PIN_FORMAT_VERSION } from "../documents/pin-file.ts";
@@ -27,6 +29,8 @@ export interface PinContent {
   readonly entries: readonly PinEntry[];
   /** Labels of definitions whose hidden characters a reviewer accepted; absent = none. */
   readonly acceptedHidden?: readonly string[];
+  /** Suspicious texts that a reviewer accepted one by one; absent = none. */
+  readonly acceptedSuspicious?: readonly AcceptedFinding[];
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -87,6 +91,8 @@ export function formatPins(content: PinContent): string {
   };
   if (content.acceptedHidden !== undefined && content.acceptedHidden.length > 0)
     file["acceptedHidden"] = [...content.acceptedHidden].sort(compareText);
+  if (content.acceptedSuspicious !== undefined && content.acceptedSuspicious.length > 0)
+    file["acceptedSuspicious"] = sortAccepted(content.acceptedSuspicious).map((entry) => ({ ...entry }));
   for (const group of PIN_GROUPS) {
     file[group.member] = content.entries
       .filter((entry) => entry.kind === group.kind)
@@ -111,6 +117,10 @@ export function readPins(text: string): PinContent {
   const fault = sink.sorted().find(({ code }) => UNREADABLE.has(code));
   if (file === undefined || fault !== undefined) throw new TypeError(fault?.message ?? "not a pin file");
   const entries = file.definitions.map(({ at: _at, ...entry }): PinEntry => entry);
-  const { server, eras, acceptedHidden } = file;
-  return { server, eras, entries, ...(acceptedHidden.length === 0 ? {} : { acceptedHidden }) };
+  const { server, eras, acceptedHidden, acceptedSuspicious } = file;
+  return {
+    ...{ server, eras, entries },
+    ...(acceptedHidden.length === 0 ? {} : { acceptedHidden }),
+    ...(acceptedSuspicious.length === 0 ? {} : { acceptedSuspicious }),
+  };
 }

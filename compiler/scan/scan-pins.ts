@@ -1,14 +1,19 @@
 // Looks for poison in every string of a pin: names, descriptions, schemas with their property names, enums and defaults,
 // annotations, icons, metadata, and what the server says about itself.
+import { sha256Hex } from "#bundle";
+import type { Digest, Era, EraEntry, PinnedKind } from "#bundle";
 import { isJsonObject, isRawNumber } from "#std";
-import type { Era, EraEntry, PinnedKind } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
+import { acceptanceKey } from "../documents/accepted-findings.ts";
+import type { AcceptedFinding } from "../documents/accepted-findings.ts";
 import { definitionLabel } from "../documents/pin-file.ts";
 import { MAX_SCANNED_CHARS } from "./poison-rules.ts";
 import type { PoisonSeverity } from "./poison-rules.ts";
 import { foldLookAlikes, scanText, showCodePoints } from "./scan-text.ts";
 
 export interface PinFinding {
+  /** 12 hex digits that name this finding in this text, for `aegis pin --accept-suspicious`. */
+  readonly id: string;
   readonly rule: string;
   readonly severity: PoisonSeverity;
   /** `tool sql.query`, or `server legacy` for the announcement of an era. */
@@ -18,6 +23,10 @@ export interface PinFinding {
   readonly message: string;
   /** A short piece of the text, hidden characters shown as `⟨U+200B⟩`. */
   readonly excerpt: string;
+  /** Of the whole text and of what it is confused with. */
+  readonly digest: Digest;
+  /** True where a reviewer accepted the finding in this very text. */
+  readonly isAccepted: boolean;
 }
 
 export interface ScannedDefinition {
@@ -30,6 +39,8 @@ export interface ScannedPins {
   readonly server: string;
   readonly eras: Readonly<Partial<Record<Era, EraEntry>>>;
   readonly definitions: readonly ScannedDefinition[];
+  /** What reviewers accepted; absent = nothing. */
+  readonly acceptedSuspicious?: readonly AcceptedFinding[];
 }
 
 /** Names of the tools of other servers, for cross-mentions and look-alikes. */
@@ -41,6 +52,7 @@ export interface OtherTools {
 /** Findings of one definition; a poisoned text usually breaks several rules, and more of them tell nothing new. */
 const MAX_FINDINGS = 12;
 const MAX_DEPTH = 128;
+const ID_DIGITS = 12;
 /** Text of one pin that is searched; 500 tools have less than half of it. */
 const MAX_PIN_CHARS = 4 * 1024 * 1024;
 const ICON_SOURCE =
@@ -55,13 +67,10 @@ const ASCII_LOOK_ALIKES: readonly (readonly [RegExp, string])[] = [
   [/[-_. ]/g, ""],
 ];
 
-type Report = (
-  pointer: string,
-  rule: string,
-  severity: PoisonSeverity,
-  finds: string,
-  excerpt: string,
-) => void;
+/** What is found in one text: the rule, how bad it is, words that follow `the text …`, and a piece of it. */
+type Found = readonly [rule: string, severity: PoisonSeverity, finds: string, excerpt: string];
+/** @param other what the text is confused with or speaks of, such as the tool of another server. */
+type Report = (pointer: string, text: string, found: Found, other?: string) => void;
 
 function escapePointer(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
@@ -101,22 +110,18 @@ class Scanner {
   text(pointer: string, text: string, report: Report): void {
     this.#budgetChars -= Math.min(text.length, MAX_SCANNED_CHARS);
     if (this.#budgetChars < 0) {
-      report(pointer, "scan-limit", "high", "is not searched: the server shows too much text", "");
+      report(pointer, text, ["scan-limit", "high", "is not searched: the server shows too much text", ""]);
       return;
     }
     const isImage = /\/icons\/\d+\/src$/u.test(pointer) && /^data:image\//iu.test(text);
     for (const { rule, severity, finds, excerpt } of scanText(text)) {
       if (isImage && (rule === "encoded-blob" || rule === "over-long")) continue;
-      report(pointer, rule, severity, finds, excerpt);
+      report(pointer, text, [rule, severity, finds, excerpt]);
     }
-    if (/\/icons\/\d+\/src$/u.test(pointer) && !ICON_SOURCE.test(text))
-      report(
-        pointer,
-        "icon-source",
-        "high",
-        "is an icon that is neither https nor an image",
-        showCodePoints(text).slice(0, 60),
-      );
+    if (/\/icons\/\d+\/src$/u.test(pointer) && !ICON_SOURCE.test(text)) {
+      const finds = "is an icon that is neither https nor an image";
+      report(pointer, text, ["icon-source", "high", finds, showCodePoints(text).slice(0, 60)]);
+    }
     this.#crossMention(pointer, text, report);
   }
 
@@ -139,22 +144,24 @@ class Scanner {
   lookAlike(name: string, report: Report): void {
     const foreign = this.#foreignLooks.get(skeleton(name));
     const own = this.#ownLooks.get(skeleton(name));
-    if (foreign !== undefined && foreign.name !== name)
-      report("/name", "look-alike-name", "high", `looks like ${foreign.name} of ${foreign.server}`, name);
-    else if (own !== undefined && own !== name)
-      report("/name", "look-alike-name", "low", `looks like ${own} of the same server`, name);
+    if (foreign !== undefined && foreign.name !== name) {
+      const finds = `looks like ${foreign.name} of ${foreign.server}`;
+      report("/name", name, ["look-alike-name", "high", finds, name], `${foreign.server}\0${foreign.name}`);
+    } else if (own !== undefined && own !== name)
+      report(
+        "/name",
+        name,
+        ["look-alike-name", "low", `looks like ${own} of the same server`, name],
+        `\0${own}`,
+      );
   }
 
   #memberName(pointer: string, name: string, report: Report): void {
     const folded = foldLookAlikes(name);
-    if (folded !== name && /^[\u0021-\u007e]+$/u.test(folded))
-      report(
-        `${pointer}#`,
-        "look-alike-name",
-        "high",
-        `is a name that looks like ${folded}`,
-        showCodePoints(name),
-      );
+    if (folded !== name && /^[\u0021-\u007e]+$/u.test(folded)) {
+      const finds = `is a name that looks like ${folded}`;
+      report(`${pointer}#`, name, ["look-alike-name", "high", finds, showCodePoints(name)]);
+    }
     // A short name of an identifier's form has nothing to hide.
     if (!/^[A-Za-z0-9_$.-]{1,64}$/u.test(name)) this.text(`${pointer}#`, name, report);
   }
@@ -167,7 +174,8 @@ class Scanner {
       if (server === undefined) continue;
       const around = text.slice(Math.max(0, match.index - 20), match.index + name.length + 20);
       const excerpt = showCodePoints(around.replace(/\s+/gu, " ")).toWellFormed();
-      report(pointer, "cross-mention", "low", `speaks of ${name}, a tool of ${server}`, excerpt);
+      const finds = `speaks of ${name}, a tool of ${server}`;
+      report(pointer, text, ["cross-mention", "low", finds, excerpt], `${server}\0${name}`);
       return;
     }
   }
@@ -180,16 +188,22 @@ class Scanner {
 export function scanPins(pins: ScannedPins, others: readonly OtherTools[] = []): readonly PinFinding[] {
   const scanner = new Scanner(pins, others);
   const findings: PinFinding[] = [];
+  const accepted = new Set((pins.acceptedSuspicious ?? []).map(acceptanceKey));
   const reporter = (subject: string): Report => {
     let amount = 0;
     const seen = new Set<string>();
-    return (pointer, rule, severity, finds, excerpt) => {
-      // Both eras of a server mostly say the same.
-      const key = `${rule}\0${pointer}`;
-      if (seen.has(key) || (amount >= MAX_FINDINGS && severity !== "hidden")) return;
+    return (pointer, text, [rule, severity, finds, excerpt], other = "") => {
+      // As JSON: a lone surrogate has no UTF-8 form of its own.
+      const digest = sha256Hex(JSON.stringify([text, other]));
+      const key = acceptanceKey({ subject, rule, pointer, digest });
+      const isAccepted = accepted.has(key);
+      // Both eras of a server mostly say the same. What was accepted leaves its place to what was not.
+      if (seen.has(key) || (amount >= MAX_FINDINGS && severity !== "hidden" && !isAccepted)) return;
       seen.add(key);
-      amount += 1;
-      findings.push({ rule, severity, subject, pointer, message: `${pointer} ${finds}`, excerpt });
+      if (!isAccepted) amount += 1;
+      const id = sha256Hex(`${pins.server}\0${key}`).slice(0, ID_DIGITS);
+      const message = `${pointer} ${finds}`;
+      findings.push({ id, rule, severity, subject, pointer, message, excerpt, digest, isAccepted });
     };
   };
   for (const [era, entry] of Object.entries(pins.eras))
