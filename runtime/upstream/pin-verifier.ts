@@ -30,7 +30,10 @@ export interface PinVerifierOptions {
   readonly clock: Clock;
   /** Must not throw. */
   readonly onAlarm: (alarm: PinAlarm) => void;
-  /** A background refresh failed; the verdict stays what it was until it is too old. Must not throw. */
+  /**
+   * The live definitions could not be read; the verdict stays what it was until it is too old. Told once while the
+   * reason stays the same. Must not throw.
+   */
   readonly onRefreshFault?: (server: ServerId, detail: string) => void;
   /** One whole verification, default 15 s. */
   readonly verifyTimeoutMs?: number;
@@ -71,6 +74,8 @@ interface EraState {
   readAtMs: number;
   failedAtMs: number | undefined;
   failure: string;
+  /** The last failure that was told; a success forgets it. */
+  toldFailure: string;
   generation: number;
   running: Promise<PinCheck> | undefined;
 }
@@ -161,6 +166,7 @@ class ServerPins {
       readAtMs: 0,
       failedAtMs: undefined,
       failure: "",
+      toldFailure: "",
       generation: 0,
       running: undefined,
     };
@@ -172,11 +178,7 @@ class ServerPins {
     const retryAfterMs = this.#options.retryAfterMs ?? RETRY_AFTER_MS;
     if (state.running !== undefined || this.#disposed.aborted) return;
     if (state.failedAtMs !== undefined && this.#now() - state.failedAtMs < retryAfterMs) return;
-    this.#run(era, state)
-      .then((outcome) => {
-        if (!outcome.ok) this.#options.onRefreshFault?.(this.#entry.id, outcome.detail);
-      })
-      .catch(() => undefined);
+    this.#run(era, state).catch(() => undefined);
   }
 
   #run(era: Era, state: EraState): Promise<PinCheck> {
@@ -208,8 +210,15 @@ class ServerPins {
     } catch (error) {
       state.failedAtMs = this.#now();
       state.failure = `the live definitions could not be read (${isAegisError(error) ? `${error.code}: ${error.detail}` : String(error)})`;
+      this.#tell(state);
       return unverified(state.failure);
     }
+  }
+
+  #tell(state: EraState): void {
+    if (this.#disposed.aborted || state.failure === state.toldFailure) return;
+    state.toldFailure = state.failure;
+    this.#options.onRefreshFault?.(this.#entry.id, state.failure);
   }
 
   #accept(era: Era, state: EraState, listing: LiveListing, startedMs: number): void {
@@ -217,6 +226,7 @@ class ServerPins {
     state.readAtMs = startedMs;
     state.failedAtMs = undefined;
     state.failure = "";
+    state.toldFailure = "";
     // Every approved leaf is compared at once, so that a change is reported before somebody calls.
     for (const leaf of this.#entry.leaves) {
       if (leaf.definitions.some((definition) => definition.eras.includes(era)))

@@ -14,10 +14,12 @@ export interface GrantedServer {
 export async function pinLive(
   target: PinTarget,
   programs: Readonly<Record<string, ProgramEntry>> = {},
+  credentials: Readonly<Record<string, string>> = {},
 ): Promise<GrantedServer> {
   const outcomes = await pinServers({
     servers: [target],
     programs: new Map(Object.entries(programs)),
+    credentials: new Map(Object.entries(credentials)),
     signal: AbortSignal.timeout(30_000),
   });
   const outcome = outcomes.get(target.id);
@@ -33,7 +35,7 @@ function names(server: GrantedServer, ...kinds: readonly string[]): string {
 function transportYaml({ transport }: PinTarget): string {
   return transport.type === "stdio"
     ? `{ type: stdio, program: ${transport.program}, args: ${JSON.stringify(transport.args)} }`
-    : `{ type: streamable-http, url: ${JSON.stringify(transport.url)} }`;
+    : JSON.stringify(transport);
 }
 
 /** Grants every tool, resource and prompt of every server to the role Developer. `files` replaces or adds files. */

@@ -34,12 +34,22 @@ export interface Definitions {
   readonly instructions?: string;
   /** Items of one page; absent = everything at once. */
   readonly pageSize?: number;
+  /** Text that a tool answers; absent = the sum of its arguments. */
+  readonly answer?: (name: string, args: Readonly<Record<string, unknown>>) => string;
+}
+
+/** A header that every request must carry; others are answered 401. Its name is in lower case. */
+export interface RequiredHeader {
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface SdkServer {
   readonly url: string;
   /** Of every HTTP request, upgrades included, in order. */
   readonly headers: () => readonly IncomingHttpHeaders[];
+  /** Requests that were refused for want of the required header. */
+  readonly refused: () => number;
   /** Ends every connection, as a restart would. */
   readonly drop: () => void;
   readonly close: () => Promise<void>;
@@ -71,8 +81,7 @@ function page<T>(items: readonly T[], cursor: string | undefined, size: number |
 }
 
 function sdkServer(definitions: Definitions): Server {
-  const { tools = [], prompts = [], resources = [], resourceTemplates = [], pageSize } = definitions;
-  const { instructions } = definitions;
+  const { prompts = [], resources = [], resourceTemplates = [], pageSize, instructions } = definitions;
   const server = new Server(
     { name: "sdk-one", version: "1.0.0" },
     {
@@ -81,7 +90,7 @@ function sdkServer(definitions: Definitions): Server {
     },
   );
   server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
-    const [items, nextCursor] = page(tools, params?.cursor, pageSize);
+    const [items, nextCursor] = page(definitions.tools ?? [], params?.cursor, pageSize);
     return { tools: items, nextCursor };
   });
   server.setRequestHandler(ListPromptsRequestSchema, ({ params }) => {
@@ -97,8 +106,10 @@ function sdkServer(definitions: Definitions): Server {
   }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     if (params.name === "slow") await once(extra.signal, "abort");
-    const { a, b } = params.arguments ?? {};
-    return { content: [{ type: "text", text: String(Number(a) + Number(b)) }] };
+    const args = params.arguments ?? {};
+    const sum = (): string => String(Number(args["a"]) + Number(args["b"]));
+    const text = definitions.answer === undefined ? sum() : definitions.answer(params.name, args);
+    return { content: [{ type: "text", text }] };
   });
   return server;
 }
@@ -110,11 +121,20 @@ async function listen(server: HttpServer): Promise<number> {
 }
 
 /** HTTP+SSE: GET /sse, POST /messages?sessionId=…. */
-export async function startSseServer(definitions: Definitions = SAMPLE): Promise<SdkServer> {
+export async function startSseServer(
+  definitions: Definitions = SAMPLE,
+  required?: RequiredHeader,
+): Promise<SdkServer> {
   const headers: IncomingHttpHeaders[] = [];
+  let refused = 0;
   const transports = new Map<string, SSEServerTransport>();
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     headers.push(request.headers);
+    if (required !== undefined && request.headers[required.name] !== required.value) {
+      refused += 1;
+      response.writeHead(401).end();
+      return;
+    }
     const url = new URL(request.url ?? "/", "http://localhost");
     if (request.method === "GET" && url.pathname === "/sse") {
       const transport = new SSEServerTransport("/messages", response);
@@ -134,6 +154,7 @@ export async function startSseServer(definitions: Definitions = SAMPLE): Promise
   return {
     url: `http://127.0.0.1:${String(port)}/sse`,
     headers: () => headers,
+    refused: () => refused,
     drop: () => server.closeAllConnections(),
     close: async () => {
       server.closeAllConnections();
@@ -182,12 +203,15 @@ export interface SocketServerOptions {
   readonly onConnection: (socket: WebSocket) => void;
   /** HTTP status with which upgrades are refused. */
   readonly refuseWith?: number;
+  /** Upgrades without it are refused with 401. */
+  readonly required?: RequiredHeader | undefined;
   readonly subprotocol?: string | false;
 }
 
 /** A bare WebSocket server on a free port. */
 export async function startSocketServer(options: SocketServerOptions): Promise<SdkServer> {
   const headers: IncomingHttpHeaders[] = [];
+  let refused = 0;
   const http = createServer();
   const sockets = new WebSocketServer({
     noServer: true,
@@ -195,8 +219,12 @@ export async function startSocketServer(options: SocketServerOptions): Promise<S
   });
   http.on("upgrade", (request, socket, head) => {
     headers.push(request.headers);
-    if (options.refuseWith !== undefined) {
-      socket.end(`HTTP/1.1 ${String(options.refuseWith)} Refused\r\ncontent-length: 0\r\n\r\n`);
+    const { required } = options;
+    const lacks = required !== undefined && request.headers[required.name] !== required.value;
+    if (lacks) refused += 1;
+    const status = options.refuseWith ?? (lacks ? 401 : undefined);
+    if (status !== undefined) {
+      socket.end(`HTTP/1.1 ${String(status)} Refused\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, socket, head, options.onConnection);
@@ -208,6 +236,7 @@ export async function startSocketServer(options: SocketServerOptions): Promise<S
   return {
     url: `ws://127.0.0.1:${String(port)}/mcp`,
     headers: () => headers,
+    refused: () => refused,
     drop,
     close: async () => {
       drop();
@@ -218,8 +247,12 @@ export async function startSocketServer(options: SocketServerOptions): Promise<S
   };
 }
 
-export function startWebSocketServer(definitions: Definitions = SAMPLE): Promise<SdkServer> {
+export function startWebSocketServer(
+  definitions: Definitions = SAMPLE,
+  required?: RequiredHeader,
+): Promise<SdkServer> {
   return startSocketServer({
+    required,
     onConnection: (socket) => {
       sdkServer(definitions)
         .connect(new SocketTransport(socket))
