@@ -1,17 +1,22 @@
 // The arguments that a plan tries on one leaf: calls of the tests, what the schema asks for, and the values at which
 // the policies of either side turn.
 import { canonicalJson } from "#bundle";
-import type { Derivation, LeafAction, LeafEntry, SchemaNode, SchemaProgram } from "#bundle";
+import type { Derivation, LeafAction, LeafEntry, SchemaNode, SchemaProgram, ServerId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { validateAndProject } from "#schema";
+import { factSamples } from "./fact-samples.ts";
+import { coherentCall, methodStarts } from "./method-calls.ts";
 import type { Comparison, PolicyLiterals } from "./policy-literals.ts";
-import { matchingSamples, nearMisses } from "./sample-pattern.ts";
+import { isReadable, uriSamples } from "./resource-calls.ts";
 import { argumentSamples, memberSamples } from "./sample-schema.ts";
 
 /** What one side knows of a leaf; undefined members where it does not have it. */
 export interface LeafSide {
   readonly leaf: LeafEntry;
+  readonly server: ServerId;
+  /** Names of the templates and rules of the same server: a URI may belong to any of them. */
+  readonly neighbours: readonly string[];
   readonly derivations: readonly Derivation[];
   readonly literals: PolicyLiterals;
 }
@@ -20,19 +25,6 @@ export interface CallClasses {
   readonly arguments: readonly JsonObject[];
   readonly truncated: boolean;
 }
-
-/** One statement of each kind the SQL facts tell apart. */
-const SQL_SAMPLES: readonly string[] = [
-  "SELECT 1",
-  "SELECT * FROM sample",
-  "INSERT INTO sample VALUES (1)",
-  "UPDATE sample SET a = 1",
-  "DELETE FROM sample",
-  "MERGE INTO sample s USING other o ON s.id = o.id WHEN MATCHED THEN DELETE",
-  "DROP TABLE sample",
-  "WITH found AS (SELECT 1) SELECT * FROM found",
-  "select 1; drop table sample",
-];
 
 /** Known calls that other values are put into. */
 const MAX_STARTS = 6;
@@ -51,11 +43,14 @@ export function callClasses(
   maxCalls: number,
 ): CallClasses {
   const own = known.filter((call) => call.action === action).map((call) => call.arguments);
-  const starts = [...own, ...sides.flatMap(({ leaf }) => schemaStarts(leaf))];
+  const kind = sides[0]?.leaf.kind ?? "tool";
+  const starts = [...own, ...sides.flatMap(schemaStarts)];
   const candidates = mergedCandidates(sides.flatMap(candidatesOf));
   const found = new Map<string, JsonObject>();
   let truncated = false;
-  for (const args of proposals(unique(starts), candidates)) {
+  for (const proposal of proposals(unique(starts), candidates)) {
+    const args = coherentCall(kind, proposal);
+    if (args === undefined || !isReadable(kind, args)) continue;
     const key = canonicalJson(args);
     if (found.has(key) || !sides.some(({ leaf }) => accepts(leaf, args))) continue;
     if (found.size >= maxCalls) {
@@ -75,9 +70,19 @@ function unique(items: readonly JsonObject[]): readonly JsonObject[] {
   return [...new Map(items.map((item) => [canonicalJson(item), item])).values()];
 }
 
-function schemaStarts(leaf: LeafEntry): readonly JsonObject[] {
-  if (leaf.kind === "resource-template") return [{ uri: leaf.name.replace(/\{[^}]*\}/gu, "sample") }];
-  return argumentSamples(leaf.argumentsProgram);
+function schemaStarts({ leaf, neighbours }: LeafSide): readonly JsonObject[] {
+  switch (leaf.kind) {
+    case "resource":
+      return [{ uri: leaf.name }];
+    case "resource-template":
+    case "resource-rule":
+      return uriSamples([leaf.name, ...neighbours]).map((uri) => ({ uri }));
+    case "tool":
+    case "prompt":
+      return argumentSamples(leaf.argumentsProgram);
+    default:
+      return methodStarts(leaf.kind);
+  }
 }
 
 function* proposals(starts: readonly JsonObject[], candidates: readonly Candidates[]): Generator<JsonObject> {
@@ -122,7 +127,7 @@ function candidatesOf(side: LeafSide): readonly Candidates[] {
   return [
     ...memberSamples(program),
     ...literals.comparisons.flatMap((comparison) => fromComparison(program, comparison)),
-    ...derivations.flatMap((derivation) => fromDerivation(derivation, literals.comparisons)),
+    ...derivations.flatMap((derivation) => fromDerivation(program, derivation, literals.comparisons)),
   ];
 }
 
@@ -167,46 +172,16 @@ function nodeAt(program: SchemaProgram, path: readonly string[]): SchemaNode | u
   return node;
 }
 
-function fromDerivation(derivation: Derivation, comparisons: readonly Comparison[]): readonly Candidates[] {
+function fromDerivation(
+  program: SchemaProgram,
+  derivation: Derivation,
+  comparisons: readonly Comparison[],
+): readonly Candidates[] {
   if (derivation.path[0] !== "arguments") return [];
   const path = derivation.path.slice(1);
-  if (derivation.kind === "matches") {
-    return [{ path, values: [...matchingSamples(derivation.pattern), ...nearMisses(derivation.pattern)] }];
-  }
-  if (derivation.kind === "sql" || derivation.kind === "sqlNames") {
-    return [{ path, values: [...SQL_SAMPLES, ...sqlFor(derivation.name, comparisons)] }];
-  }
-  const values = textSamples(derivation, comparisons);
+  const items = nodeAt(program, path)?.items;
+  const types = items === undefined ? undefined : program.nodes[items]?.types;
+  const isNumeric = types?.includes("integer") === true || types?.includes("number") === true;
+  const values = factSamples(derivation, comparisons, isNumeric ? 1 : "x");
   return values.length === 0 ? [] : [{ path, values }];
-}
-
-/** Texts whose facts differ, among them some with what a policy compares the fact with. */
-function textSamples({ kind, name }: Derivation, comparisons: readonly Comparison[]): readonly string[] {
-  const named = comparisons.flatMap(({ path, literal }) =>
-    path[1] === "_d" && path[2] === name && typeof literal === "string" ? [literal] : [],
-  );
-  switch (kind) {
-    case "url":
-      return ["https://example.com/", "http://127.0.0.1/", "x", ...named.map((host) => `https://${host}/`)];
-    case "path":
-      return ["/", "a/b", "../a", ...named];
-    case "email":
-      return ["a@example.com", "x", ...named.map((domain) => `a@${domain}`)];
-    case "lower":
-      return named;
-    default:
-      return [];
-  }
-}
-
-/** Statements that touch the tables and functions a policy names. */
-function sqlFor(name: string, comparisons: readonly Comparison[]): readonly string[] {
-  return comparisons.flatMap(({ path, literal }) => {
-    if (path[1] !== "_d" || path[2] !== name || typeof literal !== "string") return [];
-    const identifier = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u.test(literal)
-      ? literal
-      : `"${literal.replaceAll('"', '""')}"`;
-    if (path[3] === "tables") return [`SELECT * FROM ${identifier}`, `DELETE FROM ${identifier}`];
-    return path[3] === "functions" ? [`SELECT ${identifier}()`] : [];
-  });
 }

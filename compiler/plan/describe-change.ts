@@ -2,7 +2,14 @@
 import { canonicalJson } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonValue } from "#std";
-import type { DecisionChange, Plan, PlanChange, PlanDecision, StructuralChange } from "./plan-types.ts";
+import type {
+  DecisionChange,
+  Plan,
+  PlanChange,
+  PlanDecision,
+  PlanWitness,
+  StructuralChange,
+} from "./plan-types.ts";
 
 const MAX_VALUE_LENGTH = 160;
 
@@ -34,6 +41,19 @@ export function describeDecision(decision: PlanDecision): string {
   }
   if (effect === "allow") return `allowed by ${reasons.join(", ")}`;
   return reasons.length === 0 ? "denied: no policy permits it" : `denied by ${reasons.join(", ")}`;
+}
+
+/** The call that stands for a row: its arguments, and what the policies read of the request. */
+export function describeWitness({ arguments: args, read = {} }: PlanWitness): string {
+  const facts = Object.entries(read).map(([name, value]) => `${name} = ${value}`);
+  const text = JSON.stringify(args);
+  return facts.length === 0 ? text : `${text} with ${facts.join(", ")}`;
+}
+
+/** An action as people call it: a method of a server has its name and the server's. */
+export function describeAction(action: string): string {
+  const server = /^(?!tools\/call|prompts\/get|resources\/read)([^:]+):([^/]+)$/u.exec(action);
+  return server === null ? action : `${server[1]} of ${server[2]}`;
 }
 
 /** What is compared, in words: `transforms of tools/call:jira/jira.search`. */
@@ -88,12 +108,13 @@ function shown(value: JsonValue | undefined): string {
 
 /** The line that closes a plan. */
 export function summaryLine(plan: Plan): string {
-  const { newlyAllowed, newlyDenied, transformsChanged, structural } = plan.summary;
+  const { newlyAllowed, newlyDenied, reasonsChanged, transformsChanged, structural } = plan.summary;
   const parts = [
     `${newlyAllowed} newly allowed`,
     `${newlyDenied} newly denied`,
     `${transformsChanged} ${transformsChanged === 1 ? "transform" : "transforms"} changed`,
     ...(structural === 0 ? [] : [`${structural} other ${structural === 1 ? "change" : "changes"}`]),
+    ...(reasonsChanged === 0 ? [] : [`${reasonsChanged} decided by other policies`]),
   ];
   return parts.join(", ");
 }
@@ -119,7 +140,10 @@ export function sidesLine({ base, head }: Plan): string {
 /** Says what finding nothing means. */
 export function nothingFound(plan: Plan): string {
   if (plan.base.digest === plan.head.digest) return "No change: both sides compile to the same bundle.";
-  return "No changed decision was found. That is a search, not a proof: a call that was not tried may be decided differently.";
+  if (plan.changes.length === 0) {
+    return "No change was found. That is a search, not a proof: a call that was not tried may be decided differently.";
+  }
+  return "No call was found that is newly allowed or denied. That is a search, not a proof: a call that was not tried may be decided differently.";
 }
 
 /** Rows that decide alike, by other policies. */

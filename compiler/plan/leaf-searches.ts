@@ -1,16 +1,24 @@
 // Which leaves a plan searches, and with which arguments.
 import { canonicalJson, isMethodKind } from "#bundle";
-import type { LeafAction, LeafEntry, ServerEntry, Slice } from "#bundle";
+import type { LeafAction, LeafEntry, ServerEntry, ServerId, Slice } from "#bundle";
 import { IMPLIED_PERMIT } from "#compiler";
 import { callClasses } from "./call-classes.ts";
 import type { CallClasses, LeafSide } from "./call-classes.ts";
-import type { PlanSide } from "./plan-side.ts";
+import type { KnownCall, PlanSide } from "./plan-side.ts";
 import { literalsOf } from "./policy-literals.ts";
+import type { PolicyLiterals } from "./policy-literals.ts";
+import { requestClasses } from "./request-classes.ts";
+import type { RequestClasses } from "./request-classes.ts";
+import { isResourceKind } from "./resource-calls.ts";
 
 /** Arguments tried on one leaf. */
 const MAX_CALLS_PER_LEAF = 256;
 /** Of a leaf, however large the repository. */
 const MIN_CALLS_PER_LEAF = 8;
+/** Requests that one caller makes of a leaf, each with every one of its arguments. */
+const MAX_REQUESTS_PER_LEAF = 32;
+/** Of a leaf, however large the repository, so that conditions on two facts are crossed. */
+const MIN_REQUESTS_PER_LEAF = 8;
 /** Decisions of both sides; where more would be made, leaves that are the same on both sides are left out. */
 const SMALL_SEARCH = 60_000;
 const MAX_DECISIONS = 1_000_000;
@@ -18,6 +26,41 @@ const MAX_DECISIONS = 1_000_000;
 export interface LeafSearch {
   readonly action: LeafAction;
   readonly calls: CallClasses;
+  readonly requests: RequestClasses;
+  /** The server of a leaf whose calls are reads of a URI: a rule of the other side may stand for the same one. */
+  readonly resourcesOf: ServerId | undefined;
+}
+
+/** What one caller tries on a leaf. */
+export function callsOf({ calls, requests }: LeafSearch): number {
+  return calls.arguments.length * requests.changes.length;
+}
+
+/** One leaf with the calls to try, at most `maxCalls` for each caller. */
+export function leafSearch(
+  action: LeafAction,
+  sides: readonly LeafSide[],
+  known: readonly KnownCall[],
+  maxCalls: number,
+): LeafSearch {
+  const maxRequests = Math.max(
+    MIN_REQUESTS_PER_LEAF,
+    Math.min(MAX_REQUESTS_PER_LEAF, Math.floor(maxCalls / 4)),
+  );
+  const requests = requestClasses(
+    sides.map(({ literals }) => literals),
+    sides.flatMap(({ derivations }) => derivations),
+    maxRequests,
+  );
+  const share = Math.floor(maxCalls / requests.changes.length);
+  const most = Math.min(MAX_CALLS_PER_LEAF, Math.max(MIN_CALLS_PER_LEAF, share));
+  const resource = sides.find(({ leaf }) => isResourceKind(leaf.kind));
+  return {
+    action,
+    calls: callClasses(action, sides, known, most),
+    requests,
+    resourcesOf: resource?.server,
+  };
 }
 
 export interface LeafSearches {
@@ -37,11 +80,8 @@ export function leafSearches(
   const pairs = pairLeaves(base, head);
   const known = [...head.calls, ...base.calls];
   const share = Math.floor(MAX_DECISIONS / (2 * Math.max(1, principals) * Math.max(1, pairs.length)));
-  const maxCalls = Math.min(MAX_CALLS_PER_LEAF, Math.max(MIN_CALLS_PER_LEAF, share));
-  const search = ({ action, sides }: LeafPair): LeafSearch => ({
-    action,
-    calls: callClasses(action, sides, known, maxCalls),
-  });
+  const maxCalls = Math.min(MAX_CALLS_PER_LEAF * MIN_REQUESTS_PER_LEAF, share);
+  const search = ({ action, sides }: LeafPair): LeafSearch => leafSearch(action, sides, known, maxCalls);
   const different = pairs.filter(({ isIdentical }) => !isIdentical).map(search);
   const others = pairs.filter(({ isIdentical }) => isIdentical);
   let room = SMALL_SEARCH - decisions(different, principals);
@@ -61,7 +101,7 @@ export function leafSearches(
 }
 
 function decisions(leaves: readonly LeafSearch[], principals: number): number {
-  return leaves.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0) * principals * 2;
+  return leaves.reduce((sum, leaf) => sum + callsOf(leaf), 0) * principals * 2;
 }
 
 interface LeafPair {
@@ -90,18 +130,21 @@ function isUngoverned(leaf: LeafEntry, slices: readonly Slice[]): boolean {
   return slices.every(({ call }) => call.every(({ id }) => id === IMPLIED_PERMIT));
 }
 
-interface IndexedLeaf extends LeafSide {
+export interface IndexedLeaf extends LeafSide {
   readonly fingerprint: string;
 }
 
-function indexLeaves(side: PlanSide): ReadonlyMap<LeafAction, IndexedLeaf> {
+/** The leaves of one side that a document speaks of, with what is known of each. */
+export function indexLeaves(side: PlanSide): ReadonlyMap<LeafAction, IndexedLeaf> {
   const slices = Map.groupBy(side.content.policies.slices, ({ action }) => action);
-  const entries = side.content.registry.servers.flatMap((server) =>
-    server.leaves.flatMap((leaf): readonly [LeafAction, IndexedLeaf][] => {
+  const entries = side.content.registry.servers.flatMap((server) => {
+    const wide = server.leaves.filter(({ kind }) => kind === "resource-template" || kind === "resource-rule");
+    return server.leaves.flatMap((leaf): readonly [LeafAction, IndexedLeaf][] => {
       const own = slices.get(leaf.action) ?? [];
-      return isUngoverned(leaf, own) ? [] : [[leaf.action, indexed(side, server, leaf, own)]];
-    }),
-  );
+      if (isUngoverned(leaf, own)) return [];
+      return [[leaf.action, indexed(side, server, leaf, own, isResourceKind(leaf.kind) ? wide : [])]];
+    });
+  });
   return new Map(entries);
 }
 
@@ -110,17 +153,25 @@ function indexed(
   server: ServerEntry,
   leaf: LeafEntry,
   slices: readonly Slice[],
+  wide: readonly LeafEntry[],
 ): IndexedLeaf {
   const { id, tier, labels } = server;
   const { kind, name, argumentsProgram } = leaf;
   const literals = slices.map((slice) => literalsOf(side.content, slice));
+  const all = <T>(items: (literal: PolicyLiterals) => readonly T[]): readonly T[] => literals.flatMap(items);
+  // Which leaf stands for a URI depends on the others of the server.
+  const others = wide.map((item) => [item.name, item.tenants ?? []]);
   return {
     leaf,
+    server: id,
+    neighbours: wide.map((item) => item.name),
     derivations: slices.flatMap(({ derivations }) => derivations),
     literals: {
-      comparisons: literals.flatMap(({ comparisons }) => comparisons),
-      entities: literals.flatMap(({ entities }) => entities),
+      comparisons: all(({ comparisons }) => comparisons),
+      entities: all(({ entities }) => entities),
+      types: [...new Set(all(({ types }) => types))],
+      requestReads: [...new Set(all(({ requestReads }) => requestReads))].sort(),
     },
-    fingerprint: canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices]),
+    fingerprint: canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices, others]),
   };
 }

@@ -1,5 +1,5 @@
 // Compares two versions of a repository by deciding the same calls on both.
-import { leafSearches } from "./leaf-searches.ts";
+import { callsOf, leafSearches } from "./leaf-searches.ts";
 import { planSide } from "./plan-side.ts";
 import type { PlanInput, PlanSide } from "./plan-side.ts";
 import type {
@@ -46,14 +46,14 @@ export async function planChanges(
     options.identicalLeaves ?? "auto",
   );
   const decisions = await searchLeaves({ ...sides, principals, signal }, leaves);
-  const calls = leaves.reduce((sum, leaf) => sum + leaf.calls.arguments.length, 0) * principals.length;
+  const calls = leaves.reduce((sum, leaf) => sum + callsOf(leaf), 0) * principals.length;
   const searched: PlanSearch = {
     principals: principals.length,
     leaves: leaves.length,
     identicalLeaves,
     calls,
     decisions: calls * 2,
-    truncated: leaves.some((leaf) => leaf.calls.truncated),
+    truncated: leaves.some(({ calls: own, requests }) => own.truncated || requests.truncated),
   };
   const structural = structuralChanges(sides.base.content, sides.head.content);
   return {

@@ -1,6 +1,14 @@
 // One side of a plan: the content of a bundle, what its tests call, and what its identity requires.
 import { bundleDigest, decodeBundleFile } from "#bundle";
-import type { AttributeMapping, BundleContent, Digest, LeafAction, PrincipalFacts, TenantId } from "#bundle";
+import type {
+  AttributeMapping,
+  BundleContent,
+  Digest,
+  LeafAction,
+  PrincipalFacts,
+  RequestFacts,
+  TenantId,
+} from "#bundle";
 import type { CompileResult } from "#compiler";
 import type { JsonObject } from "#std";
 
@@ -13,6 +21,8 @@ export interface PlanInput {
 export interface NamedPrincipal {
   readonly name: string;
   readonly facts: PrincipalFacts;
+  /** How, when and from where it calls, before anything is varied. */
+  readonly request: RequestFacts;
 }
 
 export interface KnownCall {
@@ -73,7 +83,11 @@ function suitePrincipals(model: SuiteModel): readonly NamedPrincipal[] {
 
 // A bundle does not carry the names of test principals: their ids stand for them.
 function vectorPrincipals(content: BundleContent): readonly NamedPrincipal[] {
-  return content.vectors.vectors.map(({ principal }) => ({ name: principal.id, facts: principal }));
+  return content.vectors.vectors.map(({ principal, request }) => ({
+    name: principal.id,
+    facts: principal,
+    request,
+  }));
 }
 
 function suiteCalls(model: SuiteModel): readonly KnownCall[] {

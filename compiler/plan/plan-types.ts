@@ -1,5 +1,5 @@
 // What changes between two versions of a repository, as data.
-import type { Digest, LeafAction, PolicyId, PrincipalFacts } from "#bundle";
+import type { Digest, LeafAction, PolicyId, PrincipalFacts, RequestFacts } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
 
 /** What one side decides. `code` says why a call is refused without asking the policies. */
@@ -13,6 +13,10 @@ export interface PlanDecision {
 export interface PlanWitness {
   readonly principal: PrincipalFacts;
   readonly arguments: JsonObject;
+  /** How, when and from where the call comes; present where a policy of either side reads it. */
+  readonly request?: RequestFacts;
+  /** The facts of `request` that are read, e.g. `{"auth.mfa": "false"}`; `absent` where there is none. */
+  readonly read?: Readonly<Record<string, string>>;
 }
 
 export type DecisionChangeKind = "newly-allowed" | "newly-denied" | "reasons-changed";

@@ -1,6 +1,7 @@
 // The callers of a plan: every principal of the tests of either side, and made-up ones that differ in one thing.
 import { DEFAULT_TENANT, canonicalJson } from "#bundle";
-import type { AttributeMapping, PrincipalFacts, TenantId } from "#bundle";
+import type { AttributeMapping, PrincipalFacts, PrincipalType, TenantId } from "#bundle";
+import { UNKNOWN_REQUEST } from "#pdp";
 import type { Comparison, PolicyLiterals } from "./policy-literals.ts";
 import { matchingSamples, nearMisses } from "./sample-pattern.ts";
 import type { NamedPrincipal, PlanSide } from "./plan-side.ts";
@@ -38,15 +39,22 @@ export function principalClasses(
     ...new Set(entities.filter((entity) => entity.type === type).map(({ id }) => id)),
   ];
   const tenants = tenantsOf(base, head);
+  const isAgentNamed =
+    ids("Agent").length > 0 ||
+    literals.some(({ types }) => types.includes("Agent") || types.includes("User"));
   const classes = new Map<string, NamedPrincipal>();
   const add = (principal: NamedPrincipal): void => {
     const { id, ...rest } = principal.facts;
     // Only a caller that some policy names differs from others by its id.
-    const users = namesIn(principal.facts.tenant, ids("User"), tenants);
-    const key = canonicalJson(users.includes(id) ? principal.facts : rest);
+    const named = namesIn(principal.facts.tenant, ids(principal.facts.type), tenants);
+    const key = canonicalJson([named.includes(id) ? principal.facts : rest, principal.request]);
     if (!classes.has(key)) classes.set(key, principal);
   };
-  for (const principal of testPrincipals(base, head)) add(principal);
+  const isShared = tenants.length > 1;
+  for (const principal of testPrincipals(base, head)) {
+    const { tenant } = principal.facts;
+    add(isShared ? { ...principal, name: `${principal.name}, tenant ${tenant}` } : principal);
+  }
   for (const tenant of tenants) {
     const own = (type: string): readonly string[] => namesIn(tenant, ids(type), tenants);
     const named: ClassNames = {
@@ -54,6 +62,8 @@ export function principalClasses(
       roles: [...new Set([...base.roles, ...head.roles, ...own("Role")])].sort(),
       groups: own("Group"),
       users: own("User"),
+      agents: own("Agent"),
+      types: isAgentNamed ? ["User", "Agent"] : ["User"],
     };
     for (const attributes of assignments(base, head, literals)) {
       for (const principal of classesOf(named, attributes)) add(principal);
@@ -68,22 +78,30 @@ interface ClassNames {
   readonly roles: readonly string[];
   readonly groups: readonly string[];
   readonly users: readonly string[];
+  readonly agents: readonly string[];
+  /** `Agent` only where a policy tells the types apart. */
+  readonly types: readonly PrincipalType[];
 }
 
-function classesOf(
-  { tenant, roles, groups, users }: ClassNames,
-  attributes: Attributes,
-): readonly NamedPrincipal[] {
+function classesOf(names: ClassNames, attributes: Attributes): readonly NamedPrincipal[] {
+  const { tenant, types } = names;
   const shown = Object.entries(attributes).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
   const where = tenant === DEFAULT_TENANT ? [] : [`tenant ${tenant}`];
-  const named = (what: string): string => [what, ...where, ...shown].join(", ");
-  const facts = { type: "User" as const, id: CLASS_ID, tenant, attributes, roles: [], groups: [] };
-  return [
-    { name: named("no role"), facts },
-    ...roles.map((role) => ({ name: named(`role ${role}`), facts: { ...facts, roles: [role] } })),
-    ...groups.map((group) => ({ name: named(`group ${group}`), facts: { ...facts, groups: [group] } })),
-    ...users.map((id) => ({ name: named(`user ${id}`), facts: { ...facts, id } })),
-  ];
+  return types.flatMap((type): readonly NamedPrincipal[] => {
+    const noun = type === "User" ? [] : ["agent"];
+    const one = (what: string, own: Partial<PrincipalFacts>): NamedPrincipal => ({
+      name: [...noun, what, ...where, ...shown].join(", "),
+      facts: { type, id: CLASS_ID, tenant, attributes, roles: [], groups: [], ...own },
+      request: UNKNOWN_REQUEST,
+    });
+    const ids = type === "User" ? names.users : names.agents;
+    return [
+      one("no role", {}),
+      ...names.roles.map((role) => one(`role ${role}`, { roles: [role] })),
+      ...names.groups.map((group) => one(`group ${group}`, { groups: [group] })),
+      ...ids.map((id) => one(`${type === "User" ? "user" : "id"} ${id}`, { id })),
+    ];
+  });
 }
 
 /** Tenants with slices on either side, the default one first. */
@@ -105,11 +123,12 @@ function namesIn(tenant: TenantId, ids: readonly string[], tenants: readonly Ten
 function testPrincipals(base: PlanSide, head: PlanSide): readonly NamedPrincipal[] {
   const sorted = (side: PlanSide): readonly NamedPrincipal[] =>
     [...side.principals].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const known = new Map(head.principals.map(({ name, facts }) => [name, canonicalJson(facts)]));
-  const before = sorted(base).map(({ name, facts }) => {
-    const now = known.get(name);
-    const isOther = now !== undefined && now !== canonicalJson(facts);
-    return { name: isOther ? `${name} (as in the base)` : name, facts };
+  const meaning = ({ facts, request }: NamedPrincipal): string => canonicalJson([facts, request]);
+  const known = new Map(head.principals.map((principal) => [principal.name, meaning(principal)]));
+  const before = sorted(base).map((principal) => {
+    const now = known.get(principal.name);
+    const isOther = now !== undefined && now !== meaning(principal);
+    return isOther ? { ...principal, name: `${principal.name} (as in the base)` } : principal;
   });
   return [...sorted(head), ...before];
 }

@@ -1,9 +1,11 @@
 // A plan as Markdown for a pull-request comment or a step summary. Names and arguments come from the pull request
 // itself: they stand in code spans, where nothing in them is markup, a link or a mention.
 import {
+  describeAction,
   describeDecision,
   describeMembers,
   describeSubject,
+  describeWitness,
   isDecision,
   isImplied,
   nothingFound,
@@ -85,8 +87,8 @@ function decisionRow(change: DecisionChange): string {
   const count = `${change.changedCalls} of ${change.searchedCalls}`;
   const cells = [
     code(change.principal),
-    `${code(change.action)} (${count})`,
-    code(JSON.stringify(change.witness.arguments)),
+    `${code(describeAction(change.action))} (${count})`,
+    code(describeWitness(change.witness)),
     code(describeDecision(change.before)),
     code(describeDecision(change.after)),
   ];

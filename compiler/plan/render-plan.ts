@@ -2,9 +2,11 @@
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { Digest } from "#bundle";
 import {
+  describeAction,
   describeDecision,
   describeMembers,
   describeSubject,
+  describeWitness,
   isDecision,
   isImplied,
   nothingFound,
@@ -82,7 +84,7 @@ function actionBlock(action: string, rows: readonly DecisionChange[], pen: Pen):
     const isTold = next !== undefined && sameStory(row, next);
     return [rowLine(row, width, pen), ...(isTold ? [] : storyLines(row, pen))];
   });
-  return [pen.paint("bold", pen.safe(action)), ...lines];
+  return [pen.paint("bold", pen.safe(describeAction(action))), ...lines];
 }
 
 function rowLine(row: DecisionChange, width: number, pen: Pen): string {
@@ -94,7 +96,7 @@ function rowLine(row: DecisionChange, width: number, pen: Pen): string {
 }
 
 function storyLines(row: DecisionChange, pen: Pen): readonly string[] {
-  const witness = JSON.stringify(row.witness.arguments);
+  const witness = describeWitness(row.witness);
   const shortened =
     witness.length <= MAX_WITNESS_LENGTH ? witness : `${witness.slice(0, MAX_WITNESS_LENGTH)}…`;
   return [
@@ -105,7 +107,7 @@ function storyLines(row: DecisionChange, pen: Pen): readonly string[] {
 
 function sameStory(one: DecisionChange, other: DecisionChange): boolean {
   const story = ({ kind, before, after, witness }: DecisionChange): string =>
-    canonicalJson([kind, before, after, witness.arguments]);
+    canonicalJson([kind, before, after, describeWitness(witness)]);
   return story(one) === story(other);
 }
 

@@ -1,15 +1,16 @@
 // Decides the calls of a plan on both sides and keeps one row for each caller, leaf and kind of change.
 import { canonicalJson } from "#bundle";
-import type { BundleContent, LeafAction } from "#bundle";
+import type { BundleContent, LeafAction, RequestFacts } from "#bundle";
 import { createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
 import type { JsonObject } from "#std";
-import type { CallClasses } from "./call-classes.ts";
 import type { LeafSearch } from "./leaf-searches.ts";
 import { missingAttributes } from "./plan-side.ts";
 import type { NamedPrincipal, PlanSide } from "./plan-side.ts";
 import type { DecisionChange, DecisionChangeKind, PlanDecision } from "./plan-types.ts";
+import { factsRead } from "./request-classes.ts";
+import { isResourceKind, ResourceLeaves } from "./resource-calls.ts";
 
 export interface Sides {
   readonly base: PlanSide;
@@ -20,6 +21,7 @@ export interface Sides {
 
 interface Search extends Sides {
   readonly evaluators: { readonly base: Evaluator; readonly head: Evaluator };
+  readonly resources: { readonly base: ResourceLeaves; readonly head: ResourceLeaves };
 }
 
 /** Every row that changes, in order of leaf, then of caller. */
@@ -29,17 +31,19 @@ export async function searchLeaves(
 ): Promise<readonly DecisionChange[]> {
   if (leaves.length === 0) return [];
   const { signal } = search;
-  const actions = new Set(leaves.map(({ action }) => action));
-  const base = await createEvaluator(only(search.base, actions), { signal });
+  const base = await createEvaluator(only(search.base, leaves), { signal });
   try {
-    const head = await createEvaluator(only(search.head, actions), { signal });
+    const head = await createEvaluator(only(search.head, leaves), { signal });
+    const evaluators = { base, head };
+    const resources = {
+      base: new ResourceLeaves(search.base.content),
+      head: new ResourceLeaves(search.head.content),
+    };
     try {
       const found: DecisionChange[] = [];
-      for (const { action, calls } of leaves) {
-        for (const principal of search.principals) {
-          found.push(
-            ...(await searchRow({ ...search, evaluators: { base, head } }, principal, action, calls)),
-          );
+      for (const leaf of leaves) {
+        for (const principal of callersOf(search.principals, leaf)) {
+          found.push(...(await searchRow({ ...search, evaluators, resources }, principal, leaf)));
         }
       }
       return found;
@@ -51,23 +55,48 @@ export async function searchLeaves(
   }
 }
 
+/** Callers that differ only in their requests are one where the leaf does not read those. */
+function callersOf(principals: readonly NamedPrincipal[], leaf: LeafSearch): readonly NamedPrincipal[] {
+  if (leaf.requests.reads.length > 0) return principals;
+  const byFacts = new Map<string, NamedPrincipal>();
+  for (const principal of principals) {
+    const key = canonicalJson(principal.facts);
+    if (!byFacts.has(key)) byFacts.set(key, principal);
+  }
+  return [...byFacts.values()];
+}
+
 /** What decides the leaves that are searched: preparing thousands of others would take longer than the search. */
 function only(
   { content }: PlanSide,
-  actions: ReadonlySet<LeafAction>,
+  leaves: readonly LeafSearch[],
 ): Pick<BundleContent, "policies" | "registry"> {
+  const actions = new Set(leaves.map(({ action }) => action));
+  const readServers = new Set(leaves.map(({ resourcesOf }) => resourcesOf));
   const servers = content.registry.servers.map((server) => ({
     ...server,
-    leaves: server.leaves.filter(({ action }) => actions.has(action)),
+    leaves: server.leaves.filter(
+      ({ action, kind }) => actions.has(action) || (isResourceKind(kind) && readServers.has(server.id)),
+    ),
   }));
-  const slices = content.policies.slices.filter(({ action }) => actions.has(action));
+  const kept = new Set(servers.flatMap((server) => server.leaves.map(({ action }) => action)));
+  const slices = content.policies.slices.filter(({ action }) => kept.has(action));
   return { registry: { servers }, policies: { ...content.policies, slices } };
+}
+
+/** One call of one caller, and the leaf that decides it on each side. */
+interface Call {
+  readonly facts: NamedPrincipal["facts"];
+  readonly request: RequestFacts;
+  readonly arguments: JsonObject;
+  readonly base: LeafAction | undefined;
+  readonly head: LeafAction | undefined;
 }
 
 interface Row {
   readonly before: PlanDecision;
   readonly after: PlanDecision;
-  readonly arguments: JsonObject;
+  readonly call: Call;
   calls: number;
 }
 
@@ -75,35 +104,65 @@ interface Row {
 async function searchRow(
   search: Search,
   principal: NamedPrincipal,
-  action: LeafAction,
-  calls: CallClasses,
+  leaf: LeafSearch,
 ): Promise<readonly DecisionChange[]> {
   const rows = new Map<DecisionChangeKind, Row>();
-  for (const args of calls.arguments) {
-    const before = await decideOn(search, "base", principal, action, args);
-    const after = await decideOn(search, "head", principal, action, args);
+  let searchedCalls = 0;
+  for (const call of callsOn(search, principal, leaf)) {
+    searchedCalls += 1;
+    const before = await decideOn(search, "base", call);
+    const after = await decideOn(search, "head", call);
     const kind = changeKind(before, after);
     if (kind === undefined) continue;
     const row = rows.get(kind);
-    if (row === undefined) rows.set(kind, { before, after, arguments: args, calls: 1 });
+    if (row === undefined) rows.set(kind, { before, after, call, calls: 1 });
     else row.calls += 1;
   }
+  const { reads } = leaf.requests;
   const changes: DecisionChange[] = [];
-  for (const [kind, row] of rows) {
-    await replay(search, principal, action, row);
+  for (const [kind, { before, after, call, calls }] of rows) {
+    await replay(search, call, before, after);
+    const { facts, request, arguments: args } = call;
+    const read = reads.length === 0 ? {} : { request, read: factsRead(request, reads) };
     changes.push({
       kind,
       evidence: "matrix",
       principal: principal.name,
-      action,
-      before: row.before,
-      after: row.after,
-      witness: { principal: principal.facts, arguments: row.arguments },
-      changedCalls: row.calls,
-      searchedCalls: calls.arguments.length,
+      action: leaf.action,
+      before,
+      after,
+      witness: { principal: facts, arguments: args, ...read },
+      changedCalls: calls,
+      searchedCalls,
     });
   }
   return changes;
+}
+
+/** What the caller tries, without reads of a URI that another leaf of the head stands for. */
+function* callsOn(search: Search, principal: NamedPrincipal, leaf: LeafSearch): Generator<Call> {
+  const { facts } = principal;
+  const { action, calls, requests, resourcesOf } = leaf;
+  const asked = [
+    ...new Map(
+      requests.changes.map((change) => {
+        const request = change(principal.request);
+        return [canonicalJson(request), request];
+      }),
+    ).values(),
+  ];
+  for (const request of asked) {
+    for (const args of calls.arguments) {
+      const { uri } = args;
+      if (resourcesOf === undefined || typeof uri !== "string") {
+        yield { facts, request, arguments: args, base: action, head: action };
+        continue;
+      }
+      const base = search.resources.base.leafOf(resourcesOf, facts.tenant, uri);
+      const head = search.resources.head.leafOf(resourcesOf, facts.tenant, uri);
+      if ((head ?? base) === action) yield { facts, request, arguments: args, base, head };
+    }
+  }
 }
 
 function changeKind(before: PlanDecision, after: PlanDecision): DecisionChangeKind | undefined {
@@ -111,14 +170,11 @@ function changeKind(before: PlanDecision, after: PlanDecision): DecisionChangeKi
   return canonicalJson(before) === canonicalJson(after) ? undefined : "reasons-changed";
 }
 
-async function decideOn(
-  search: Search,
-  side: "base" | "head",
-  { facts }: NamedPrincipal,
-  action: LeafAction,
-  args: JsonObject,
-): Promise<PlanDecision> {
-  const caller = { facts, missingAttributes: missingAttributes(search[side], facts) };
+async function decideOn(search: Search, side: "base" | "head", call: Call): Promise<PlanDecision> {
+  const { facts, request, arguments: args } = call;
+  const action = call[side];
+  if (action === undefined) return { effect: "deny", reasons: [], code: "TARGET_UNKNOWN" };
+  const caller = { facts, request, missingAttributes: missingAttributes(search[side], facts) };
   const verdict = await decideCall(search.evaluators[side], caller, action, args, search.signal);
   const { effect, reasons, errors, refusal } = verdict;
   const code = refusal?.code ?? (errors.length > 0 ? "POLICY_ERROR" : undefined);
@@ -126,16 +182,11 @@ async function decideOn(
 }
 
 /** A witness is shown only where both sides decide it again as before. */
-async function replay(
-  search: Search,
-  principal: NamedPrincipal,
-  action: LeafAction,
-  row: Row,
-): Promise<void> {
-  for (const [side, expected] of [["base", row.before] as const, ["head", row.after] as const]) {
-    const again = await decideOn(search, side, principal, action, row.arguments);
+async function replay(search: Search, call: Call, before: PlanDecision, after: PlanDecision): Promise<void> {
+  for (const [side, expected] of [["base", before] as const, ["head", after] as const]) {
+    const again = await decideOn(search, side, call);
     if (canonicalJson(again) !== canonicalJson(expected)) {
-      throw new Error(`the ${side} decides ${action} differently when it is asked again`);
+      throw new Error(`the ${side} decides ${String(call[side])} differently when it is asked again`);
     }
   }
 }

@@ -24,7 +24,10 @@ const CASES = parse(
 
 function rowText(change: PlanChange): string {
   if (change.evidence === "structural") return `${change.kind} | ${change.subject}`;
-  return `${change.kind} | ${change.principal} | ${change.action} | ${JSON.stringify(change.witness.arguments)}`;
+  const { arguments: args, read = {} } = change.witness;
+  const facts = Object.entries(read).map(([name, value]) => `${name} = ${value}`);
+  const shown = facts.length === 0 ? "" : ` with ${facts.join(", ")}`;
+  return `${change.kind} | ${change.principal} | ${change.action} | ${JSON.stringify(args)}${shown}`;
 }
 
 function visibleRows(plan: Plan): readonly string[] {
@@ -38,15 +41,15 @@ async function witnessEffects(content: BundleContent, plan: Plan): Promise<reado
     const effects: string[] = [];
     for (const change of plan.changes) {
       if (change.evidence === "structural") continue;
-      const { principal, arguments: args } = change.witness;
+      const { principal, arguments: args, request = UNKNOWN_REQUEST } = change.witness;
       const signal = AbortSignal.timeout(5_000);
       const prepared = await evaluator.prepare({
-        tenant: "default",
+        tenant: principal.tenant,
         action: change.action,
         arguments: args,
-        principal: principal,
-        request: UNKNOWN_REQUEST,
-        signal: signal,
+        principal,
+        request,
+        signal,
       });
       effects.push(prepared.ok ? evaluator.decide(prepared.query).effect : "deny");
     }
