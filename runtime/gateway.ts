@@ -11,6 +11,8 @@ import { createExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
 import { createClientAddress, startAdminListener, startHttpListener } from "./listener/index.ts";
 import type { HttpListener, TransportRules } from "./listener/index.ts";
+import { createAnswerPool } from "./large-answers/answer-pool.ts";
+import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { createRateLimiter } from "./limits/index.ts";
 import {
   buildListenerPipeline,
@@ -70,9 +72,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     (session) => release.endSession(session),
   );
-  const release: ReleasePart = createReleasePart({ config, root, audit, sessions, logger, metrics, clock });
+  const largeAnswers = createAnswerPool();
+  const release: ReleasePart = createReleasePart({
+    ...{ config, root, audit, sessions, logger, metrics, clock },
+    largeAnswers,
+  });
   const { holder, updater } = release;
-  const runner = createRunner(options, audit, sessions, clock);
+  const runner = createRunner(options, audit, sessions, clock, largeAnswers);
   const stages = runner.stages;
   const handle = createExchangeHandler({
     holder,
@@ -121,7 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stop: async (graceMs) => {
       draining = true;
       clearInterval(sweep);
-      await drain({ listener, admin, sessions, release, audit, graceMs });
+      await drain({ listener, admin, sessions, release, audit, largeAnswers, graceMs });
     },
   };
 }
@@ -189,6 +195,7 @@ function createRunner(
   audit: AuditProcessLog,
   sessions: SessionTable,
   clock: Clock,
+  largeAnswers: AnswerPool,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
@@ -202,6 +209,7 @@ function createRunner(
     onNotification: (method, relayed) => metrics.notification(method, relayed),
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),
+    largeAnswers,
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {
@@ -260,6 +268,7 @@ interface Draining {
   readonly sessions: SessionTable;
   readonly release: ReleasePart;
   readonly audit: AuditProcessLog;
+  readonly largeAnswers: AnswerPool;
   readonly graceMs: number;
 }
 
@@ -268,6 +277,7 @@ async function drain(parts: Draining): Promise<void> {
   for (const session of parts.sessions.values()) session.stream?.end();
   await parts.listener.close(parts.graceMs);
   parts.sessions.endAll();
+  parts.largeAnswers.dispose();
   await parts.release.stop();
   await parts.admin.close(0);
   await parts.audit.close();

@@ -9,6 +9,7 @@ import type { PinAlarm } from "#upstream";
 import { createTokenVerifier } from "./authn/index.ts";
 import type { TokenVerifier } from "./authn/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
+import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
 import { createEventRouter } from "./sessions/event-router.ts";
 import type { LegacySession, SessionTable } from "./sessions/session-table.ts";
@@ -33,6 +34,8 @@ export interface ReleasePartOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Reads what is too large to be read on this thread. */
+  readonly largeAnswers: AnswerPool;
 }
 
 export interface ReleasePart {
@@ -141,6 +144,7 @@ function createBindings(
   const createUpstream = createUpstreamFactory({
     programs: config.programs,
     credentials: config.credentials,
+    largeMessages: options.largeAnswers,
     events: createEventRouter({
       audit,
       sessions,

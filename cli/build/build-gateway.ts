@@ -10,6 +10,7 @@ export const GATEWAY_ENTRIES = {
   gateway: "runtime/main.ts",
   "audit-writer": "runtime/audit/audit-writer.ts",
   "sql-worker": "runtime/facts/sql-worker.ts",
+  "answer-worker": "runtime/large-answers/answer-worker.ts",
 } as const;
 
 /** Bundles the gateway and returns the metafile; its inputs are what the gateway is made of. */

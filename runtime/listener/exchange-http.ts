@@ -52,15 +52,15 @@ function createReply(request: IncomingMessage, response: ServerResponse, limits:
     if (!request.complete) discardBody(request, response, limits.maxDiscardedBytes);
   };
   return {
-    json: (status: number, body: string, headers: ResponseHeaders = {}) => {
+    json: (status: number, body: string | Uint8Array, headers: ResponseHeaders = {}) => {
       commit();
       response.writeHead(status, {
         "content-type": "application/json",
-        "content-length": Buffer.byteLength(body, "utf8"),
+        "content-length": Buffer.byteLength(body),
         ...headers,
       });
       // As a string, head and body leave in one write.
-      response.end(body, "utf8");
+      response.end(body);
       if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
     },
     empty: (status: number, headers: ResponseHeaders = {}) => {

@@ -26,7 +26,7 @@ export type ResponseHeaders = Readonly<Record<string, string>>;
 /** Exactly one of the three may be called, once; a second call is a bug and throws. Nothing is sent to a client that has gone. */
 export interface HttpReply {
   /** `content-type` is application/json unless `headers` says otherwise. */
-  readonly json: (status: number, body: string, headers?: ResponseHeaders) => void;
+  readonly json: (status: number, body: string | Uint8Array, headers?: ResponseHeaders) => void;
   readonly empty: (status: number, headers?: ResponseHeaders) => void;
   /** 200 `text/event-stream`. */
   readonly openStream: (headers?: ResponseHeaders) => SseStream;
@@ -44,8 +44,11 @@ export interface SseStream {
   readonly comment: () => void;
   /** Resolves once `send` would be accepted, or at once where the stream has ended. Rejects when `signal` aborts. */
   readonly drained: (signal: AbortSignal) => Promise<void>;
-  /** Ends the stream, after `finalJson` where given: the answer itself is queued even to a reader that is behind. */
-  readonly end: (finalJson?: string) => void;
+  /**
+   * Ends the stream, after `finalJson` where given: the answer itself is queued even to a reader that is behind. Bytes
+   * are one line already.
+   */
+  readonly end: (finalJson?: string | Uint8Array) => void;
   /** Aborts when the stream has ended, whoever ended it. */
   readonly closed: AbortSignal;
 }

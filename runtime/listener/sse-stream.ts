@@ -70,7 +70,11 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
     end: (finalJson) => {
       clearInterval(keepAlive);
       if (!isOver()) {
-        response.end(finalJson === undefined ? undefined : frame(finalJson));
+        if (finalJson instanceof Uint8Array) {
+          response.write(DATA_PREFIX);
+          response.write(finalJson);
+          response.end("\n\n");
+        } else response.end(finalJson === undefined ? undefined : frame(finalJson));
         // What is queued must be read: without progress for the stall time the connection is cut.
         if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
       }
@@ -80,8 +84,10 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   };
 }
 
+const DATA_PREFIX = "event: message\ndata: ";
+
 function frame(json: string): string {
-  return `event: message\ndata: ${singleLine(json)}\n\n`;
+  return `${DATA_PREFIX}${singleLine(json)}\n\n`;
 }
 
 /**

@@ -127,7 +127,24 @@ export type Answer =
     }
   | { readonly kind: "error"; readonly code: number; readonly message: string; readonly data?: JsonObject }
   /** Accepted notification or posted response: HTTP 202 without a body. */
-  | { readonly kind: "accepted" };
+  | { readonly kind: "accepted" }
+  | UnreadAnswer
+  | WrittenAnswer;
+
+/** A large answer of the upstream, well-formed but not read on this thread; it never goes downstream as it is. */
+export interface UnreadAnswer {
+  readonly kind: "unread";
+  readonly bytes: Uint8Array;
+}
+
+/** What an answer worker made of a large answer: the whole message to the caller, on one line. */
+export interface WrittenAnswer {
+  readonly kind: "written";
+  readonly body: Uint8Array;
+  readonly outcome: "result" | "error";
+  /** Code of an error, TOOL_ERROR, or null, for audit. */
+  readonly code: string | number | null;
+}
 
 export interface Answered extends Recorded {
   readonly answer: Answer;

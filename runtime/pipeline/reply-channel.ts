@@ -47,7 +47,11 @@ export class ReplyChannel {
   }
 
   /** Sends the final message; later calls do nothing and return false. */
-  finish(status: number, json: string | undefined, headers: Readonly<Record<string, string>> = {}): boolean {
+  finish(
+    status: number,
+    json: string | Uint8Array | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ): boolean {
     if (this.#finished) return false;
     this.#finished = true;
     if (this.#stream !== undefined) {

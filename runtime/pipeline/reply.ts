@@ -1,7 +1,8 @@
 // From an answer or a denial to the bytes and the HTTP status of the reply. The only place that words a refusal.
-import { ERROR_CODES } from "#errors";
+import { AegisError, ERROR_CODES } from "#errors";
 import type { ErrorCode } from "#errors";
 import type { JsonObject, JsonValue } from "#std";
+import { answerJson } from "./answer-rules.ts";
 import type { Answer } from "./exchange.ts";
 import type { ReplyAddress, ReplyChannel } from "./reply-channel.ts";
 import type { Denial } from "./verdict.ts";
@@ -12,16 +13,19 @@ export function sendAnswer(reply: ReplyChannel, answer: Answer): void {
     reply.finish(202, undefined);
     return;
   }
-  if (answer.kind === "result") {
-    reply.finish(200, JSON.stringify({ jsonrpc: "2.0", id, result: answer.result }), answer.headers);
-    return;
+  switch (answer.kind) {
+    case "result":
+      reply.finish(200, answerJson(id, answer), answer.headers);
+      return;
+    case "error":
+      reply.finish(200, answerJson(id, answer));
+      return;
+    case "written":
+      reply.finish(200, answer.body);
+      return;
+    default:
+      throw new AegisError("STAGE_FAULT", "an answer that was not read cannot be sent");
   }
-  const error = {
-    code: answer.code,
-    message: answer.message,
-    ...(answer.data === undefined ? {} : { data: answer.data }),
-  };
-  reply.finish(200, JSON.stringify({ jsonrpc: "2.0", id, error }));
 }
 
 export interface DenialReplyOptions {

@@ -2,6 +2,7 @@
 import type { AuditLog } from "#audit";
 import type { Clock } from "#std";
 import type { TransportRules } from "../listener/check-transport.ts";
+import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { RateLimiter } from "../limits/rate-limiter.ts";
 import { createLocalAnswers } from "../local/answer.ts";
 import { createObserver } from "../pipeline/server-messages.ts";
@@ -33,6 +34,8 @@ export interface StageDependencies {
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly onShadow?: (result: ShadowResult) => void;
+  /** Reads large answers; without it every answer is read on this thread. */
+  readonly largeAnswers?: AnswerPool | undefined;
 }
 
 export function createStages(dependencies: StageDependencies): Stages {
@@ -54,9 +57,10 @@ export function createStages(dependencies: StageDependencies): Stages {
       observe: createObserver({ audit, onNotification }),
       onUpstream,
       clock,
+      deferLarge: dependencies.largeAnswers !== undefined,
     }),
     checkResult: createCheckResultStage(),
-    transformResponse: createTransformResponseStage(audit),
+    transformResponse: createTransformResponseStage(audit, dependencies.largeAnswers),
     recordResult: createRecordResultStage(audit, clock),
   };
 }

@@ -1,7 +1,8 @@
 // Stage 11, dispatch: one upstream call, or the gateway's own answer. Accepts nothing less than a recorded exchange.
-import type { Upstream, ChannelKey, ExchangeObserver, UpstreamReply } from "#upstream";
+import type { Upstream, ChannelKey, ExchangeObserver } from "#upstream";
 import { AegisError, isAegisError } from "#errors";
-import type { Clock, JsonObject } from "#std";
+import type { Clock } from "#std";
+import { answerOf } from "../pipeline/answer-rules.ts";
 import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -14,6 +15,8 @@ export interface DispatchOptions {
   /** Told how each upstream request ended: `result`, `error`, or the code of the fault. Must not throw. */
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly clock: Clock;
+  /** Large answers are left to a worker instead of being read on this thread. */
+  readonly deferLarge: boolean;
 }
 
 export function createDispatchStage(options: DispatchOptions): Stage<Recorded, Answered> {
@@ -37,7 +40,12 @@ async function send(
 ): Promise<Answer> {
   const { outbound } = exchange;
   if (outbound === undefined) throw new AegisError("STAGE_FAULT", "nothing to send");
-  const limits = { maxResponseBytes: exchange.route.entry.maxResponseBytes };
+  let large: Uint8Array | undefined;
+  const onLarge = (bytes: Uint8Array): void => {
+    large = bytes;
+  };
+  const { maxResponseBytes } = exchange.route.entry;
+  const limits = options.deferLarge ? { maxResponseBytes, onLarge } : { maxResponseBytes };
   const { clock, observe, onUpstream } = options;
   const channel = channelOf(exchange);
   const startedMs = clock.monotonicMs();
@@ -45,7 +53,8 @@ async function send(
   try {
     const reply = await upstream.request(channel, outbound, observe(exchange), limits, signal);
     outcome = reply.kind;
-    return toAnswer(reply);
+    const answer = answerOf(reply);
+    return large === undefined ? answer : { kind: "unread", bytes: large };
   } catch (fault) {
     if (isAegisError(fault)) outcome = fault.code;
     throw fault;
@@ -59,17 +68,4 @@ export function channelOf(exchange: Recorded): ChannelKey {
   const { session } = exchange;
   if (session === undefined) throw new AegisError("SESSION_REQUIRED", "a legacy call without a session");
   return { era: "legacy", session: session.id, protocolVersion: session.protocolVersion };
-}
-
-// -32020, -32021, -32022: the upstream says that headers, capabilities or version of the gateway's own message are
-// wrong (MCP 2026-07-28, error codes). That is never the caller's fault.
-const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
-
-function toAnswer(reply: UpstreamReply): Answer {
-  if (reply.kind === "result") return { kind: "result", result: reply.result };
-  const { code, message, data } = reply.error;
-  if (GATEWAY_FAULT_CODES.has(code))
-    throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code}`);
-  const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
-  return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
 }

@@ -1,6 +1,8 @@
 // Response stage 3, record result: the outcome is durable before the answer leaves. The only place that mints `Concluded`.
 import type { AuditLog } from "#audit";
+import { AegisError } from "#errors";
 import type { Clock } from "#std";
+import { outcomeCode } from "../pipeline/answer-rules.ts";
 import { resultRecord } from "../pipeline/audit-records.ts";
 import type { Answer, Concluded, Redacted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -12,7 +14,7 @@ export function createRecordResultStage(audit: AuditLog, clock: Clock): Stage<Re
     run: async (exchange) => {
       if (exchange.method.audit === "count") return proceed(exchange as Concluded);
       const body = resultRecord(exchange, {
-        outcome: exchange.answer.kind,
+        outcome: outcomeOf(exchange.answer),
         code: codeOf(exchange.answer),
         durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
         transformed: exchange.transformed,
@@ -23,8 +25,13 @@ export function createRecordResultStage(audit: AuditLog, clock: Clock): Stage<Re
   };
 }
 
+function outcomeOf(answer: Answer): "result" | "error" | "accepted" {
+  if (answer.kind === "written") return answer.outcome;
+  if (answer.kind === "unread") throw new AegisError("STAGE_FAULT", "an answer that was not read");
+  return answer.kind;
+}
+
 function codeOf(answer: Answer): string | number | null {
-  if (answer.kind === "error") return answer.code;
-  if (answer.kind === "result" && answer.result["isError"] === true) return "TOOL_ERROR";
-  return null;
+  if (answer.kind === "written") return answer.code;
+  return answer.kind === "result" || answer.kind === "error" ? outcomeCode(answer) : null;
 }

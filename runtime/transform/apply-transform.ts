@@ -1,6 +1,8 @@
 // Applies the transform of a leaf to what crosses the gateway. Every entry either returns a fully transformed message
 // or refuses with TRANSFORM_FAILED; there is no third outcome.
 import { isUtf8 } from "node:buffer";
+import { createHmac, createSecretKey } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { AegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -25,8 +27,22 @@ export type TransformOutcome =
   | { readonly ok: false; readonly code: "TRANSFORM_FAILED"; readonly message: string };
 
 export interface TransformOptions {
-  /** HMAC-SHA-256 of a text under the key of a tenant, hex; without it an operation that hashes refuses the message. */
+  /** HMAC-SHA-256 of a text under the key of a tenant, hex; `hashKey` is derived from it. */
   readonly fingerprint?: ((tenant: string, text: string) => string) | undefined;
+  /** What `hashKeyOf` gave for the tenant; without either, an operation that hashes refuses the message. */
+  readonly hashKey?: Uint8Array | undefined;
+}
+
+/** Keeps hashes of values apart from every other use of the tenant's key. */
+const HASH_KEY_LABEL = "transform/hash-key";
+
+/** The key that values are hashed with for one tenant: good for that alone, and no way back to the tenant's own key. */
+export function hashKeyOf(
+  fingerprint: NonNullable<TransformOptions["fingerprint"]>,
+  tenant: string,
+): Uint8Array {
+  // Copied out of the buffer pool, or whoever gets the key would get the pool with it.
+  return new Uint8Array(Buffer.from(fingerprint(tenant, HASH_KEY_LABEL), "hex"));
 }
 
 /**
@@ -112,27 +128,34 @@ function markPart(
   return mark(part, redact);
 }
 
-/** Keeps hashes of values apart from the fingerprints of whole arguments in the audit log, which are JSON objects. */
-const HASH_DOMAIN = "transform/hash:";
 /** Bytes of the HMAC that are kept: 22 characters of base64url. */
 const HASH_BYTES = 16;
+const MIN_HASH_KEY_BYTES = 32;
 
 function walkOf(
   compiled: CompiledTransform,
   direction: CompiledDirection,
   collector: SecretCollector,
   work: Work,
-  { fingerprint }: TransformOptions,
+  options: TransformOptions,
 ): PayloadWalk {
+  let key: KeyObject | undefined;
   const hash = (text: string): string => {
-    if (fingerprint === undefined) throw new Error("there is no key to hash with");
+    key ??= hashKeyObject(compiled, options);
     work.read(text.length);
-    const bytes = Buffer.from(fingerprint(compiled.tenant, HASH_DOMAIN + text), "hex");
-    if (bytes.length < HASH_BYTES) throw new Error("the hash is too short");
+    const bytes = createHmac("sha256", key).update(text, "utf8").digest();
     return `hmac:${bytes.subarray(0, HASH_BYTES).toString("base64url")}`;
   };
   const searchesAll = direction.root.acts.detectors === direction.detectors;
   return new PayloadWalk({ collector, work, hash, searchesAll });
+}
+
+function hashKeyObject({ tenant }: CompiledTransform, options: TransformOptions): KeyObject {
+  const { fingerprint } = options;
+  const bytes = options.hashKey ?? (fingerprint === undefined ? undefined : hashKeyOf(fingerprint, tenant));
+  if (bytes === undefined) throw new Error("there is no key to hash with");
+  if (bytes.byteLength < MIN_HASH_KEY_BYTES) throw new Error("the key to hash with is too short");
+  return createSecretKey(bytes);
 }
 
 function redactionOf({ root, keepsProse, onlyDetects }: CompiledDirection, walk: PayloadWalk): RedactPayload {

@@ -16,6 +16,8 @@ export interface CompiledDirection {
 }
 
 export interface CompiledTransform {
+  /** What it was compiled from. */
+  readonly entry: TransformEntry;
   readonly action: string;
   /** Whose key the hashes are made with. */
   readonly tenant: TenantId;
@@ -46,6 +48,7 @@ export function compileTransform(entry: TransformEntry): CompiledTransform {
   const segments = operations.flatMap((operation) => operation.paths).flat();
   const names = segments.flatMap((segment) => (segment.kind === "name" ? [segment.name] : []));
   return {
+    entry,
     action: entry.action,
     tenant: entry.tenant,
     request: compileDirection(entry.request),

@@ -2,6 +2,7 @@
 // for each request. Everything a peer may not send ends here as a protocol violation and is dropped.
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { META_SUBSCRIPTION_ID } from "./envelope.ts";
+import type { LargeMessage } from "./large-message.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { AegisError } from "#errors";
 import type { Era, ServerId } from "#bundle";
@@ -18,6 +19,7 @@ import type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
@@ -31,17 +33,25 @@ export interface PendingExchange {
   /** Settles exactly once. */
   readonly reply: Promise<UpstreamReply>;
   readonly settled: () => boolean;
+  /** Its answer may be handed on unread. */
+  readonly takesLarge: boolean;
   /** Rejects the reply; false where it was settled already. A late answer to it is then no violation. */
   readonly fail: (error: AegisError) => boolean;
 }
 
 export interface Correlator {
-  readonly open: (request: OutboundRequest, observer: ExchangeObserver) => PendingExchange;
+  readonly open: (
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    onLarge?: RequestLimits["onLarge"],
+  ) => PendingExchange;
   /**
    * Takes one message of the upstream. `scope` is the id of the request on whose own stream it came (HTTP); absent
    * on a channel shared by all requests (stdio, legacy GET stream).
    */
   readonly accept: (message: ServerMessage, scope?: number) => void;
+  /** Takes a message whose content nobody read. Only answers to requests that asked for it keep theirs. */
+  readonly acceptLarge: (message: LargeMessage, scope?: number) => void;
   readonly violation: (detail: string) => void;
   readonly failAll: (error: AegisError) => void;
   readonly pendingCount: () => number;
@@ -60,6 +70,7 @@ interface Pending {
   readonly observer: ExchangeObserver;
   readonly callerToken: JsonValue | undefined;
   readonly callerId: RequestId | undefined;
+  readonly onLarge: RequestLimits["onLarge"];
   readonly resolve: (reply: UpstreamReply) => void;
   readonly reject: (error: AegisError) => void;
 }
@@ -133,7 +144,11 @@ class ChannelCorrelator implements Correlator {
     this.#options.events.onProtocolViolation(this.#options.server, detail);
   readonly pendingCount = (): number => this.#pending.size;
 
-  readonly open = (request: OutboundRequest, observer: ExchangeObserver): PendingExchange => {
+  readonly open = (
+    request: OutboundRequest,
+    observer: ExchangeObserver,
+    onLarge?: RequestLimits["onLarge"],
+  ): PendingExchange => {
     if (this.#pending.size >= UPSTREAM_CAPS.maxPendingPerChannel) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many requests wait on this channel", {
         unsent: true,
@@ -156,11 +171,13 @@ class ChannelCorrelator implements Correlator {
       observer,
       callerToken,
       callerId: request.callerId,
+      onLarge,
       resolve,
       reject,
     });
     const fail = (error: AegisError): boolean => this.#fail(id, error);
-    return { id, wire, reply: promise, settled: () => !this.#pending.has(id), fail };
+    const settled = (): boolean => !this.#pending.has(id);
+    return { id, wire, reply: promise, settled, takesLarge: onLarge !== undefined, fail };
   };
 
   readonly failAll = (error: AegisError): void => {
@@ -176,10 +193,21 @@ class ChannelCorrelator implements Correlator {
     }
   };
 
-  #dispatch(message: ServerMessage, scope: number | undefined): void {
+  readonly acceptLarge = ({ envelope, bytes }: LargeMessage, scope?: number): void => {
+    // A list that changed is told without its parameters; any other notification is nothing without them.
+    if (envelope.kind === "notification" && !envelope.method.endsWith("/list_changed"))
+      return this.violation(`${envelope.method} of ${String(bytes.byteLength)} bytes`);
+    try {
+      this.#dispatch(envelope, scope, bytes);
+    } catch (error) {
+      this.violation(`a message could not be handed on: ${String(error)}`);
+    }
+  };
+
+  #dispatch(message: ServerMessage, scope: number | undefined, large?: Uint8Array): void {
     switch (message.kind) {
       case "response":
-        this.#onResponse(message, scope);
+        this.#onResponse(message, scope, large);
         return;
       case "notification":
         this.#onNotification(message, scope);
@@ -207,7 +235,7 @@ class ChannelCorrelator implements Correlator {
     return true;
   }
 
-  #onResponse(message: ServerResponseMessage, scope: number | undefined): void {
+  #onResponse(message: ServerResponseMessage, scope: number | undefined, large?: Uint8Array): void {
     // `id: null` is an error about a message whose id the server could not read: on its own stream, this request.
     const id = message.id ?? scope;
     if (typeof id !== "number")
@@ -221,6 +249,11 @@ class ChannelCorrelator implements Correlator {
     }
     try {
       const reply = toReply(message, pending);
+      if (large !== undefined) {
+        if (pending.onLarge === undefined)
+          throw new UpstreamFault("RESULT_TOO_LARGE", "a large answer to a request of the gateway's own");
+        pending.onLarge(large);
+      }
       this.#pending.delete(id);
       pending.resolve(reply);
     } catch (error) {

@@ -5,6 +5,7 @@ import { systemClock } from "#std";
 import { credentialHeaders } from "./credential.ts";
 import { createHttpPools } from "./http-pools.ts";
 import { createHttpUpstream } from "./http-upstream.ts";
+import type { LargeMessages } from "./large-message.ts";
 import { createProcessBudget, processWire } from "./process-wire.ts";
 import type { ProcessBudget } from "./process-wire.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
@@ -31,6 +32,8 @@ export interface UpstreamFactoryOptions {
   readonly onStderr?: (server: ServerId, text: string) => void;
   readonly monotonicMs?: () => number;
   readonly budget?: ProcessBudget;
+  /** Reads large answers; absent = all are parsed on this thread. */
+  readonly largeMessages?: LargeMessages;
 }
 
 export type UpstreamFactory = (target: UpstreamTarget, transport: TransportEntry) => ServerUpstream;
@@ -60,7 +63,7 @@ function remoteUpstream(
   if (transport.type === "sse")
     return createWireUpstream({ ...shared, open: sseWire(url, pools), dispose: pools.destroy });
   const { server, eras, events } = shared;
-  return createHttpUpstream({ server, eras, events, url, pools });
+  return createHttpUpstream({ server, eras, events, url, pools, largeMessages: shared.largeMessages });
 }
 
 /**
@@ -73,7 +76,8 @@ export function createUpstreamFactory(options: UpstreamFactoryOptions): Upstream
   const { events, programs } = options;
   const monotonicMs = options.monotonicMs ?? systemClock.monotonicMs;
   return (target, transport) => {
-    const shared = { server: target.id, eras: erasOf(target), events, monotonicMs };
+    const { largeMessages } = options;
+    const shared = { server: target.id, eras: erasOf(target), events, monotonicMs, largeMessages };
     switch (transport.type) {
       case "streamable-http":
       case "sse":

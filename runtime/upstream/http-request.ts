@@ -4,9 +4,12 @@ import type { Dispatcher } from "undici";
 import type { AegisError } from "#errors";
 import type { JsonObject } from "#std";
 import type { ServerId } from "#bundle";
+import type { ServerMessage } from "#mcp";
 import type { Correlator, PendingExchange } from "./correlate.ts";
 import { httpExchange, startExchange } from "./http-exchange.ts";
 import type { HttpCall, HttpOutcome, HttpSink, RunningExchange } from "./http-exchange.ts";
+import { inspectLarge } from "./large-message.ts";
+import type { LargeMessages } from "./large-message.ts";
 import { readServerMessage } from "./server-message.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault, abortFault, pause } from "./upstream-fault.ts";
@@ -19,6 +22,8 @@ export interface HttpEndpoint {
   /** Connections for exchanges that end, and for streams that stay: a stream must not use up a call's connection. */
   readonly calls: Dispatcher;
   readonly streams: Dispatcher;
+  /** Reads large answers of requests that can take them unread; absent = all are parsed here. */
+  readonly largeMessages?: LargeMessages | undefined;
 }
 
 export interface HttpRequestOptions {
@@ -100,6 +105,9 @@ class RequestRun {
   #linger: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
   #retryMs: number = UPSTREAM_CAPS.resumeDelayMs;
+  readonly #over = new AbortController();
+  /** Large messages under way and what came after them, in order; undefined while there was none. */
+  #reading: Promise<void> | undefined;
 
   constructor(
     endpoint: HttpEndpoint,
@@ -124,13 +132,14 @@ class RequestRun {
   }
 
   abort(fault: AegisError): void {
+    this.#over.abort(fault);
     this.#running.abort(fault);
   }
 
   /** Settles the request whatever happens. */
   async finish(signal: AbortSignal): Promise<void> {
     try {
-      let outcome = await this.#ended();
+      let outcome = await this.#answered();
       for (let resumed = 0; this.#mayResume(outcome) && resumed < UPSTREAM_CAPS.maxResumes; resumed++) {
         await pause(this.#retryMs, signal);
         outcome = await this.#resume();
@@ -149,6 +158,7 @@ class RequestRun {
       if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
         this.#correlator.violation(fault.detail);
     } finally {
+      this.#over.abort();
       clearTimeout(this.#linger);
     }
   }
@@ -177,20 +187,63 @@ class RequestRun {
   }
 
   readonly #onMessage = (message: Uint8Array | string): void => {
-    this.#correlator.accept(readServerMessage(message, this.#options.maxResponseBytes), this.#pending.id);
+    const { largeMessages } = this.#endpoint;
+    const isLarge = largeMessages !== undefined && message.length > largeMessages.thresholdBytes;
+    if (this.#reading === undefined && !(isLarge && this.#pending.takesLarge)) {
+      this.#accept(readServerMessage(message, this.#options.maxResponseBytes));
+      return;
+    }
+    const before = this.#reading ?? Promise.resolve();
+    this.#reading = before
+      .then(() => this.#read(message, isLarge ? largeMessages : undefined))
+      .catch((error: unknown) => this.#refuse(error));
+  };
+
+  #refuse(error: unknown): void {
+    const fault =
+      error instanceof UpstreamFault
+        ? error
+        : new UpstreamFault("UPSTREAM_PROTOCOL", "the answer could not be read", { cause: error });
+    this.#running.abort(fault);
+    if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
+      this.#correlator.violation(fault.detail);
+  }
+
+  async #read(message: Uint8Array | string, reader: LargeMessages | undefined): Promise<void> {
+    const { maxResponseBytes } = this.#options;
+    if (this.#pending.settled()) return;
+    if (reader === undefined) {
+      this.#accept(readServerMessage(message, maxResponseBytes));
+      return;
+    }
+    const { signal } = this.#over;
+    const large = await inspectLarge(reader, this.#endpoint.server, message, maxResponseBytes, signal);
+    this.#correlator.acceptLarge(large, this.#pending.id);
+    this.#lingerOn();
+  }
+
+  #accept(message: ServerMessage): void {
+    this.#correlator.accept(message, this.#pending.id);
+    this.#lingerOn();
+  }
+
+  #lingerOn(): void {
     if (!this.#pending.settled() || this.#linger !== undefined) return;
     // The answer is in. A server that keeps the stream open does not keep the connection.
     this.#linger = setTimeout(() => {
       this.#running.abort(new UpstreamFault("UPSTREAM_PROTOCOL", "stream left open"));
     }, UPSTREAM_CAPS.streamLingerMs);
     this.#linger.unref();
-  };
+  }
 
   /** How the running exchange ended; undefined where a stream that can be resumed broke off. */
-  async #ended(): Promise<HttpOutcome | undefined> {
+  async #answered(): Promise<HttpOutcome | undefined> {
     try {
-      return await this.#running.outcome;
+      const outcome = await this.#running.outcome;
+      await this.#reading;
+      return outcome;
     } catch (error) {
+      await this.#reading;
       const broke = error instanceof UpstreamFault && error.code === "UPSTREAM_UNAVAILABLE";
       if (broke && this.#lastEventId !== undefined && !this.#pending.settled()) return undefined;
       throw error;
@@ -213,7 +266,7 @@ class RequestRun {
     ];
     const call: HttpCall = { method: "GET", path: this.#endpoint.path, headers, ...this.#caps() };
     this.#running = startExchange(this.#endpoint.calls, call, this.#sink());
-    return this.#ended();
+    return this.#answered();
   }
 }
 

@@ -21,6 +21,7 @@ import type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
@@ -29,7 +30,7 @@ export interface HttpSession {
   readonly request: (
     request: OutboundRequest,
     observer: ExchangeObserver,
-    maxResponseBytes: number,
+    limits: RequestLimits,
     signal: AbortSignal,
   ) => Promise<UpstreamReply>;
   readonly announce: (signal: AbortSignal) => Promise<EraEntry>;
@@ -76,11 +77,11 @@ class LegacyHttpSession implements HttpSession {
   readonly request = async (
     request: OutboundRequest,
     observer: ExchangeObserver,
-    maxResponseBytes: number,
+    { maxResponseBytes, onLarge }: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
     const open = await this.#ready(signal);
-    const pending = this.#correlator.open(request, observer);
+    const pending = this.#correlator.open(request, observer, onLarge);
     const onCancel = (): void => {
       const params = { requestId: pending.id, reason: "cancelled by the caller" };
       this.#sendMessage({ jsonrpc: "2.0", method: "notifications/cancelled", params }, sideSignal()).catch(

@@ -7,6 +7,7 @@ import type { Correlator } from "./correlate.ts";
 import { modernHeaders } from "./envelope.ts";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
 import { sendHttpRequest } from "./http-request.ts";
+import type { LargeMessages } from "./large-message.ts";
 import type { HttpPools } from "./http-pools.ts";
 import type { HttpEndpoint } from "./http-request.ts";
 import { createHttpSession } from "./http-session.ts";
@@ -19,6 +20,7 @@ import type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
@@ -31,6 +33,7 @@ export interface HttpUpstreamOptions {
   /** For the origin of `url`; destroyed with the upstream. */
   readonly pools: HttpPools;
   readonly events: UpstreamEvents;
+  readonly largeMessages?: LargeMessages | undefined;
 }
 
 class HttpUpstream implements ServerUpstream {
@@ -46,9 +49,9 @@ class HttpUpstream implements ServerUpstream {
   constructor(options: HttpUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
-    const { server, url, pools } = options;
+    const { server, url, pools, largeMessages } = options;
     const { calls, streams } = pools;
-    this.#endpoint = { server, path: url.pathname + url.search, calls, streams };
+    this.#endpoint = { server, path: url.pathname + url.search, calls, streams, largeMessages };
     const noServerRequests = (): Promise<void> => Promise.resolve();
     this.#modern = createCorrelator({
       server,
@@ -62,7 +65,7 @@ class HttpUpstream implements ServerUpstream {
     channel: ChannelKey,
     request: OutboundRequest,
     observer: ExchangeObserver,
-    limits: { readonly maxResponseBytes: number },
+    limits: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
     if (signal.aborted) throw abortFault(signal);
@@ -76,8 +79,8 @@ class HttpUpstream implements ServerUpstream {
     this.#inFlight++;
     try {
       if (channel.era === "legacy")
-        return await this.#session(channel).request(request, observer, limits.maxResponseBytes, signal);
-      return await this.#sendModern(request, observer, limits.maxResponseBytes, false, signal);
+        return await this.#session(channel).request(request, observer, limits, signal);
+      return await this.#sendModern(request, observer, limits, false, signal);
     } finally {
       this.#inFlight--;
     }
@@ -134,14 +137,14 @@ class HttpUpstream implements ServerUpstream {
   async #subscribe(
     request: OutboundRequest,
     observer: ExchangeObserver,
-    limits: { readonly maxResponseBytes: number },
+    limits: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> {
     const giveBack = this.#takeStream();
     if (giveBack === undefined)
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many streams are open", { unsent: true });
     try {
-      return await this.#sendModern(request, observer, limits.maxResponseBytes, true, signal);
+      return await this.#sendModern(request, observer, limits, true, signal);
     } finally {
       giveBack();
     }
@@ -150,12 +153,12 @@ class HttpUpstream implements ServerUpstream {
   #sendModern(
     request: OutboundRequest,
     observer: ExchangeObserver,
-    maxResponseBytes: number,
+    { maxResponseBytes, onLarge }: RequestLimits,
     longLived: boolean,
     signal: AbortSignal,
   ): Promise<UpstreamReply> {
     const headers = modernHeaders(request);
-    const pending = this.#modern.open(request, observer);
+    const pending = this.#modern.open(request, observer, onLarge);
     return sendHttpRequest(
       this.#endpoint,
       this.#modern,

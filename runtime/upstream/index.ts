@@ -3,6 +3,7 @@ export type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   Upstream,
   UpstreamEvents,
   UpstreamReply,
@@ -10,6 +11,7 @@ export type {
 export type { ServerUpstream } from "./server-upstream.ts";
 export type { UpstreamFactory, UpstreamFactoryOptions, UpstreamTarget } from "./create-upstream.ts";
 export { createUpstreamFactory } from "./create-upstream.ts";
+export type { LargeMessage, LargeMessages } from "./large-message.ts";
 export type { ProgramEntry } from "./stdio-process.ts";
 export type { ProcessBudget } from "./process-wire.ts";
 export { createProcessBudget } from "./process-wire.ts";

@@ -15,6 +15,8 @@ export const UPSTREAM_CAPS = {
   maxProcesses: 256,
   /** One message of a channel shared by all requests: a line, a WebSocket message, an event. */
   maxLineBytes: 16 * 1024 * 1024,
+  /** How long a large message of a shared wire may take to be read, waiting included. */
+  largeMessageTimeoutMs: 30_000,
   /** Bytes queued for the stdin of one process, or for one WebSocket. */
   maxStdinQueueBytes: 8 * 1024 * 1024,
   /** Malformed lines after which a process is stopped. */

@@ -55,6 +55,15 @@ export interface UpstreamEvents {
   readonly onProtocolViolation: (server: ServerId, detail: string) => void;
 }
 
+export interface RequestLimits {
+  readonly maxResponseBytes: number;
+  /**
+   * Called, before the reply settles, with an answer that was not parsed because it is large: the whole message, known
+   * to be well-formed. Of the reply only the kind and an error's code are then meaningful. Absent = everything is parsed.
+   */
+  readonly onLarge?: (message: Uint8Array) => void;
+}
+
 export interface Upstream {
   readonly server: ServerId;
   /**
@@ -66,7 +75,7 @@ export interface Upstream {
     channel: ChannelKey,
     request: OutboundRequest,
     observer: ExchangeObserver,
-    limits: { readonly maxResponseBytes: number },
+    limits: RequestLimits,
     signal: AbortSignal,
   ) => Promise<UpstreamReply>;
   /** Sends a client notification such as `notifications/roots/list_changed` on an open channel; no-op where closed. */

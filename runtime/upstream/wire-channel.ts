@@ -1,10 +1,13 @@
 // One conversation over one wire: the shared one of the modern era, or one legacy session. Opens the wire on first use
 // and again after it closed, with back-off while it keeps failing.
 import type { EraEntry, ServerId } from "#bundle";
+import type { ServerMessage } from "#mcp";
 import type { JsonObject } from "#std";
 import { createCorrelator } from "./correlate.ts";
 import type { Correlator, PendingExchange } from "./correlate.ts";
 import { INITIALIZED, SILENT_OBSERVER, initializeRequest, legacyEntry } from "./handshake.ts";
+import { inspectLarge } from "./large-message.ts";
+import type { LargeMessages } from "./large-message.ts";
 import { readServerMessage } from "./server-message.ts";
 import { UPSTREAM_CAPS, backOffMs } from "./upstream-caps.ts";
 import { UpstreamFault, abortFault, untilAborted } from "./upstream-fault.ts";
@@ -12,6 +15,7 @@ import type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
@@ -23,13 +27,14 @@ export interface WireChannelOptions {
   readonly open: OpenWire;
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
+  readonly largeMessages?: LargeMessages | undefined;
 }
 
 export interface WireChannel {
   readonly request: (
     request: OutboundRequest,
     observer: ExchangeObserver,
-    maxResponseBytes: number,
+    limits: RequestLimits,
     signal: AbortSignal,
   ) => Promise<UpstreamReply>;
   /** The legacy handshake's answer; undefined in the modern era, which has none. */
@@ -38,6 +43,11 @@ export interface WireChannel {
   readonly notify: (notification: JsonObject) => Promise<void>;
   readonly release: (reason: string) => Promise<void>;
   readonly isOpen: () => boolean;
+}
+
+interface UnderWay {
+  readonly pending: PendingExchange;
+  readonly maxResponseBytes: number;
 }
 
 interface Running {
@@ -53,10 +63,7 @@ function sendFault(error: unknown): UpstreamFault {
 
 class SingleWireChannel implements WireChannel {
   readonly #options: WireChannelOptions;
-  readonly #underWay = new Map<
-    number,
-    { readonly pending: PendingExchange; readonly maxResponseBytes: number }
-  >();
+  readonly #underWay = new Map<number, UnderWay>();
   #running: Running | undefined;
   #failures = 0;
   #notBeforeMs = 0;
@@ -69,13 +76,13 @@ class SingleWireChannel implements WireChannel {
   readonly request = async (
     request: OutboundRequest,
     observer: ExchangeObserver,
-    maxResponseBytes: number,
+    limits: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
     const running = this.#started();
     await untilAborted(running.ready, signal);
-    const pending = running.correlator.open(request, observer);
-    this.#underWay.set(pending.id, { pending, maxResponseBytes });
+    const pending = running.correlator.open(request, observer, limits.onLarge);
+    this.#underWay.set(pending.id, { pending, maxResponseBytes: limits.maxResponseBytes });
     const onAbort = (): void => {
       if (pending.fail(abortFault(signal))) this.#cancel(running, pending);
     };
@@ -150,11 +157,18 @@ class SingleWireChannel implements WireChannel {
   #openWire(correlator: Correlator, onFlood: () => void): Wire {
     const { server, channel, events, monotonicMs } = this.#options;
     let malformed = 0;
+    const count = (isWellFormed: boolean): void => {
+      if (isWellFormed) return;
+      malformed++;
+      if (malformed >= UPSTREAM_CAPS.maxMalformedLines) onFlood();
+    };
     return this.#options.open({
       onMessage: (message) => {
-        if (this.#read(correlator, message)) return;
-        malformed++;
-        if (malformed >= UPSTREAM_CAPS.maxMalformedLines) onFlood();
+        if (this.#leavesUnread(message)) {
+          void this.#readLarge(correlator, message).then(count);
+          return;
+        }
+        count(this.#read(correlator, message));
       },
       onOversized: () => {
         correlator.violation("a message larger than the transport's cap");
@@ -189,20 +203,60 @@ class SingleWireChannel implements WireChannel {
     }
   }
 
+  /** Large, and some request under way takes its answer unread: others are the gateway's own, which need theirs read. */
+  #leavesUnread(text: Uint8Array | string): boolean {
+    const { largeMessages } = this.#options;
+    if (largeMessages === undefined || text.length <= largeMessages.thresholdBytes) return false;
+    return [...this.#underWay.values()].some(({ pending }) => pending.takesLarge);
+  }
+
+  /** False where it was not a well-formed message. Later messages of the wire do not wait for it. */
+  async #readLarge(correlator: Correlator, text: Uint8Array | string): Promise<boolean> {
+    const { largeMessages, server } = this.#options;
+    if (largeMessages === undefined) return this.#read(correlator, text);
+    const signal = AbortSignal.timeout(UPSTREAM_CAPS.largeMessageTimeoutMs);
+    try {
+      const large = await inspectLarge(largeMessages, server, text, UPSTREAM_CAPS.maxLineBytes, signal);
+      const { envelope, bytes } = large;
+      const waiting = this.#waitingFor(envelope);
+      if (waiting === undefined || waiting.pending.takesLarge) {
+        if (this.#fits(waiting, bytes.byteLength)) correlator.acceptLarge(large);
+        if (envelope.kind === "response") this.#failures = 0;
+        return true;
+      }
+      return this.#read(correlator, bytes);
+    } catch (error) {
+      const fault =
+        error instanceof UpstreamFault
+          ? error
+          : new UpstreamFault("UPSTREAM_PROTOCOL", "a malformed message");
+      correlator.violation(fault.detail);
+      // Whose answer it was is known only where a single request waits; others end by their own deadline.
+      const [only, ...others] = this.#underWay.values();
+      if (others.length === 0) only?.pending.fail(fault);
+      return fault.code !== "UPSTREAM_PROTOCOL";
+    }
+  }
+
+  #waitingFor(message: ServerMessage): UnderWay | undefined {
+    return message.kind === "response" && typeof message.id === "number"
+      ? this.#underWay.get(message.id)
+      : undefined;
+  }
+
+  /** Fails the request whose answer is over its cap. */
+  #fits(waiting: UnderWay | undefined, bytes: number): boolean {
+    if (waiting === undefined || bytes <= waiting.maxResponseBytes) return true;
+    const fault = new UpstreamFault("RESULT_TOO_LARGE", "the answer is larger than the response cap");
+    waiting.pending.fail(fault);
+    return false;
+  }
+
   /** False where it was not a well-formed message. */
   #read(correlator: Correlator, text: Uint8Array | string): boolean {
     try {
       const message = readServerMessage(text, UPSTREAM_CAPS.maxLineBytes);
-      const waiting =
-        message.kind === "response" && typeof message.id === "number"
-          ? this.#underWay.get(message.id)
-          : undefined;
-      if (waiting !== undefined && Buffer.byteLength(text) > waiting.maxResponseBytes) {
-        waiting.pending.fail(
-          new UpstreamFault("RESULT_TOO_LARGE", "the answer is larger than the response cap"),
-        );
-        return true;
-      }
+      if (!this.#fits(this.#waitingFor(message), Buffer.byteLength(text))) return true;
       correlator.accept(message);
       if (message.kind === "response") this.#failures = 0;
       return true;

@@ -3,6 +3,7 @@
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
+import type { LargeMessages } from "./large-message.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
@@ -11,6 +12,7 @@ import type {
   ChannelKey,
   ExchangeObserver,
   OutboundRequest,
+  RequestLimits,
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
@@ -24,6 +26,7 @@ export interface WireUpstreamOptions {
   readonly open: OpenWire;
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
+  readonly largeMessages?: LargeMessages | undefined;
   /** Gives back what all wires share, after the last of them closed. */
   readonly dispose?: () => Promise<void>;
 }
@@ -43,11 +46,11 @@ class WireUpstream implements ServerUpstream {
     channel: ChannelKey,
     request: OutboundRequest,
     observer: ExchangeObserver,
-    limits: { readonly maxResponseBytes: number },
+    limits: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
     if (signal.aborted) throw abortFault(signal);
-    return this.#channel(channel).request(request, observer, limits.maxResponseBytes, signal);
+    return this.#channel(channel).request(request, observer, limits, signal);
   };
 
   readonly announce = async (channel: ChannelKey, signal: AbortSignal): Promise<EraEntry> => {
@@ -106,8 +109,8 @@ class WireUpstream implements ServerUpstream {
     if (this.#closed || this.#channels.size >= UPSTREAM_CAPS.maxLegacyChannels) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further channel can be opened", { unsent: true });
     }
-    const { server, open, events, monotonicMs } = this.#options;
-    const opened = createWireChannel({ server, channel, open, events, monotonicMs });
+    const { server, open, events, monotonicMs, largeMessages } = this.#options;
+    const opened = createWireChannel({ server, channel, open, events, monotonicMs, largeMessages });
     this.#channels.set(key, opened);
     return opened;
   }

@@ -48,7 +48,9 @@ const compiled = (response: Ops, request: Ops = {}): CompiledTransform =>
 const fingerprint = (tenant: string, text: string): string =>
   createHmac("sha256", `key of ${tenant}`).update(text).digest("hex");
 const hashOf = (text: string, tenant = "default"): string =>
-  `hmac:${Buffer.from(fingerprint(tenant, `transform/hash:${text}`), "hex")
+  `hmac:${createHmac("sha256", Buffer.from(fingerprint(tenant, "transform/hash-key"), "hex"))
+    .update(text)
+    .digest()
     .subarray(0, 16)
     .toString("base64url")}`;
 

@@ -1,0 +1,121 @@
+// What an answer must be and what is done to it, as plain functions: the response stages use them on the main thread,
+// and the answer worker on its own for large answers. Both give the same answer.
+import { AegisError } from "#errors";
+import type { Era } from "#bundle";
+import type { RequestId } from "#mcp";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { applyError, applyResponse } from "#transform";
+import type { CompiledTransform, TransformOptions } from "#transform";
+import type { UpstreamReply } from "#upstream";
+import type { Answer } from "./exchange.ts";
+import type { Denial } from "./verdict.ts";
+
+/** An answer whose content is at hand. */
+export type ReadAnswer = Extract<Answer, { readonly kind: "result" | "error" }>;
+
+export type Ruled<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly denial: Denial };
+
+// -32020, -32021, -32022: the upstream says that headers, capabilities or version of the gateway's own message are
+// wrong (MCP 2026-07-28, error codes). That is never the caller's fault.
+const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
+
+/**
+ * The answer that a reply of an upstream stands for.
+ * @throws {AegisError} UPSTREAM_PROTOCOL where it blames the gateway's own message
+ */
+export function answerOf(reply: UpstreamReply): ReadAnswer {
+  if (reply.kind === "result") return { kind: "result", result: reply.result };
+  const { code, message, data } = reply.error;
+  if (GATEWAY_FAULT_CODES.has(code))
+    throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code}`);
+  const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
+  return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
+}
+
+/** The answer in the form that its era has, or a denial where it is of a kind that is not governed here. */
+export function conform<A extends Answer>(
+  answer: A,
+  era: Era,
+  /** Of the message upstream; undefined for what the gateway answers itself. */
+  method: string | undefined,
+): Ruled<{ readonly answer: A }> {
+  if (answer.kind !== "result") return { ok: true, answer };
+  const resultType = answer.result["resultType"];
+  // `input_required` and `task` carry requests to the client and later results under another name; neither is
+  // governed here, and a type this gateway does not know could mean anything.
+  if (resultType !== undefined && resultType !== "complete") {
+    const denial: Denial = {
+      code: "RESULT_BLOCKED",
+      detail: `resultType ${JSON.stringify(resultType).slice(0, 128)}`,
+      reason: "this result type is not governed by the gateway",
+    };
+    return { ok: false, denial };
+  }
+  if (method === undefined) return { ok: true, answer };
+  const result = era === "modern" ? modernResult(answer.result, method) : legacyResult(answer.result);
+  return { ok: true, answer: { ...answer, result } };
+}
+
+/**
+ * A result that passed a policy for one caller is private to that caller, whatever the server says
+ * (MCP 2026-07-28, caching: `private` = reusable only within one authorization context).
+ */
+function modernResult(result: JsonObject, method: string): JsonObject {
+  const typed = { resultType: "complete", ...result };
+  return method === "resources/read" ? { ttlMs: 0, ...typed, cacheScope: "private" } : typed;
+}
+
+function legacyResult(result: JsonObject): JsonObject {
+  if (!("resultType" in result)) return result;
+  const { resultType: _dropped, ...rest } = result;
+  return rest;
+}
+
+/** The answer without what the transform covers, or TRANSFORM_FAILED. */
+export function redact(
+  answer: ReadAnswer,
+  compiled: CompiledTransform,
+  options: TransformOptions,
+): Ruled<{ readonly answer: ReadAnswer; readonly applied: number }> {
+  if (answer.kind === "result") {
+    const outcome = applyResponse(compiled, answer.result, options);
+    if (!outcome.ok) return failed(outcome.message);
+    return { ok: true, answer: { ...answer, result: outcome.value }, applied: outcome.applied };
+  }
+  const error = {
+    message: answer.message,
+    ...(answer.data === undefined ? {} : { data: answer.data }),
+  };
+  const cleaned = applyError(compiled, error, options);
+  if (!cleaned.ok) return failed(cleaned.message);
+  return { ok: true, answer: errorAnswer(answer.code, cleaned.value), applied: cleaned.applied };
+}
+
+function failed(detail: string): { readonly ok: false; readonly denial: Denial } {
+  return { ok: false, denial: { code: "TRANSFORM_FAILED", detail } };
+}
+
+function errorAnswer(code: number, cleaned: JsonObject): ReadAnswer {
+  const message = typeof cleaned["message"] === "string" ? cleaned["message"] : "Upstream error";
+  const data = cleaned["data"];
+  return { kind: "error", code, message, ...(isJsonObject(data) ? { data } : {}) };
+}
+
+/** The JSON-RPC message that carries an answer to the caller. */
+export function answerJson(id: RequestId, answer: ReadAnswer): string {
+  if (answer.kind === "result") return JSON.stringify({ jsonrpc: "2.0", id, result: answer.result });
+  const error = {
+    code: answer.code,
+    message: answer.message,
+    ...(answer.data === undefined ? {} : { data: answer.data }),
+  };
+  return JSON.stringify({ jsonrpc: "2.0", id, error });
+}
+
+/** What the audit log calls an answer: the code of an error, TOOL_ERROR, or null. */
+export function outcomeCode(answer: ReadAnswer): string | number | null {
+  if (answer.kind === "error") return answer.code;
+  const isError: JsonValue | undefined = answer.result["isError"];
+  return isError === true ? "TOOL_ERROR" : null;
+}
