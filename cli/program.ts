@@ -16,6 +16,7 @@ import { registerPin } from "./commands/pin.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerRoot } from "./commands/root.ts";
+import { registerSchema } from "./commands/schema.ts";
 import { registerTest } from "./commands/test.ts";
 import { registerVerify } from "./commands/verify.ts";
 import { EXIT } from "./output/exit-codes.ts";
@@ -40,6 +41,7 @@ const GROUPS = [
       registerInit,
       registerCheck,
       registerFmt,
+      registerSchema,
       registerTest,
       registerPlan,
       registerExplain,

@@ -37,7 +37,7 @@ import { parseGenerated, parseSource } from "./parse.ts";
 import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
 import { ResidualValidator } from "./residual-validator.ts";
 import type { LeafResidual } from "./residual-validator.ts";
-import { leafSchema, OPTIONAL_MEMBERS } from "./schema.ts";
+import { leafSchema, METHOD_ACTIONS, OPTIONAL_MEMBERS } from "./schema.ts";
 import type { OptionalMember } from "./schema.ts";
 import { policySection, residualTable, schemaTable, sortedDerivations } from "./slices.ts";
 import { specialise } from "./specialise.ts";
@@ -109,8 +109,9 @@ export function compileCedar(input: CedarInput): CedarOutput {
     findings.push(...checkTenantNames(policy, model));
   }
   const compilation = new Compilation(model, policies);
-  compilation.run();
-  findings.push(...compilation.findings(findings));
+  const excess = excessOf(model, policies);
+  if (excess === undefined) compilation.run();
+  findings.push(...(excess === undefined ? compilation.findings(findings) : [excess]));
   const refused = findings.some((item) => item.severity === "error");
   return {
     ...(refused ? compilation.nothing() : compilation.result()),
@@ -118,6 +119,36 @@ export function compileCedar(input: CedarInput): CedarOutput {
     parsed: policies,
     findings: sortedFindings(findings),
   };
+}
+
+/** Most policies of a repository, written or generated. */
+const MAX_POLICIES = 20_000;
+/** Most pairs of a policy and a definition that it may decide, over all tenants: some seconds of work. */
+const MAX_DECISIONS = 4_000_000;
+
+/** What says that a repository asks for more than a compilation does. */
+function excessOf(model: CedarModel, policies: readonly ParsedPolicy[]): CedarFinding | undefined {
+  const [first] = policies.slice(MAX_POLICIES);
+  const tooMany = (message: string, { source }: ParsedPolicy): CedarFinding =>
+    finding("CEDAR_TOO_MANY", source, message);
+  if (first !== undefined) return tooMany(`more than ${String(MAX_POLICIES)} policies`, first);
+  let decisions = 0;
+  let widest: { readonly policy: ParsedPolicy; readonly leaves: number } | undefined;
+  const tenants = 1 + (model.tenants?.length ?? 0);
+  for (const policy of policies) {
+    const { actions, servers } = policy.scoped;
+    // A policy that names its definitions is done with the others at once.
+    const reached = model.servers.filter(({ id }) => servers?.has(id) !== false);
+    const leaves = reached.reduce((sum, server) => sum + server.leaves.length, 0);
+    const isNamed =
+      [...(actions ?? [])].every((action) => !METHOD_ACTIONS.includes(action)) && actions !== undefined;
+    const share = (isNamed ? leaves / 50 : leaves) * (policy.tenant === model.tenant ? tenants : 1);
+    decisions += share;
+    if (share > (widest?.leaves ?? -1)) widest = { policy, leaves: share };
+  }
+  if (decisions <= MAX_DECISIONS || widest === undefined) return undefined;
+  const message = `${String(policies.length)} policies ask for ${String(Math.round(decisions))} decisions about definitions, at most ${String(MAX_DECISIONS)} are compiled; this one for ${String(Math.round(widest.leaves))}`;
+  return tooMany(message, widest.policy);
 }
 
 /** What a policy of each tenant may name. */

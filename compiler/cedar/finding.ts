@@ -43,6 +43,7 @@ export const CEDAR_CODES = {
   CEDAR_TENANT_ESCAPE: error("a policy names what belongs to another tenant"),
   CEDAR_TOO_DEEP: error("a policy is nested too deeply"),
   CEDAR_TOO_LARGE: error("a policy is too large"),
+  CEDAR_TOO_MANY: error("policies and definitions are more than a compilation takes"),
   CEDAR_TYPE: error("an expression has the wrong type"),
   CEDAR_UNKNOWN_ACTION: error("an action is neither an MCP method nor a pinned definition"),
   CEDAR_UNKNOWN_ATTRIBUTE: error("an attribute does not exist"),

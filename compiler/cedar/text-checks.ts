@@ -15,6 +15,8 @@ export const MAX_GENERATED_POLICY_LENGTH = 4_194_304;
 export const MAX_NESTING = 60;
 /** Most terms in a row of `||`, `&&`, arithmetic or member access, summed along the nesting. */
 export const MAX_CHAIN = 100;
+/** Most annotations of one policy: the engine compares each with all others. */
+export const MAX_ANNOTATIONS = 32;
 /** The JSON form of a policy carries integers as doubles. */
 const MAX_INTEGER_DIGITS = String(Number.MAX_SAFE_INTEGER);
 
@@ -67,6 +69,11 @@ export function checkPolicyText(
   if (policy.text.length > limit) {
     const help = `At most ${String(limit)} characters; name targets in a set or split the policy.`;
     return [finding("CEDAR_TOO_LARGE", at(0, 0), "the policy is too large", help)];
+  }
+  const head = policy.tokens.slice(0, policy.effectToken);
+  if (head.filter((token) => isSymbol(token, "@")).length > MAX_ANNOTATIONS) {
+    const help = `At most ${String(MAX_ANNOTATIONS)}.`;
+    return [finding("CEDAR_TOO_LARGE", at(0, 1), "the policy has too many annotations", help)];
   }
   const findings: CedarFinding[] = [];
   for (const [index, token] of policy.tokens.entries()) {

@@ -44,6 +44,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_TOO_DEEP:
     'Use a set: `["a", "b"].contains(context.target)`, or `action in [Action::"tools/call", Action::"prompts/get"]`.',
   CEDAR_TOO_LARGE: "Name targets in a set, or split the policy.",
+  CEDAR_TOO_MANY:
+    "Give policies an action and a resource, write one with a set instead of many, or split the repository.",
   CEDAR_TYPE:
     "Compare values of one type. The type of each argument follows from the pinned schema: the table (docs/policy-language.md#what-cedar-sees-of-an-argument).",
   CEDAR_UNKNOWN_ACTION: "Correct the name.",
