@@ -35,10 +35,16 @@ const RULES: readonly (readonly [CedarCode, RegExp])[] = [
   ["CEDAR_SYNTAX", /^(?:unexpected (?:token|end)|invalid token|not a valid|expected )/],
 ];
 
+/**
+ * Advice about how names look. Arguments are named by servers, in any characters, and written `["…"]`; what hides in
+ * the text of a policy is found there.
+ */
+const ABOUT_LOOKS = /falls outside of the General Security Profile for Identifiers$/;
+
 /** The complaints in one error of the engine, related ones included. `fallback`: code of what no rule knows. */
 export function complaintsIn(error: DetailedError, fallback: CedarCode): readonly Complaint[] {
   const related = (error.related ?? []).flatMap((item) => complaintsIn(item, fallback));
-  return [complaintOf(error, fallback), ...related];
+  return ABOUT_LOOKS.test(error.message) ? related : [complaintOf(error, fallback), ...related];
 }
 
 function complaintOf(error: DetailedError, fallback: CedarCode): Complaint {

@@ -14,7 +14,12 @@ import type { AcceptedFinding } from "./accepted-findings.ts";
 import { LineMap, readText } from "./source-text.ts";
 
 export const PIN_FORMAT_VERSION = 1;
-const PIN_TEXT_LIMITS = { maxBytes: WORKSPACE_LIMITS.maxFileBytes, maxDepth: 128, maxMembers: 2_000_000 };
+const PIN_TEXT_LIMITS = {
+  maxBytes: WORKSPACE_LIMITS.maxFileBytes,
+  maxDepth: 128,
+  maxMembers: 2_000_000,
+  allowsConstructor: true,
+};
 
 export interface PinnedDefinition {
   readonly kind: PinnedKind;

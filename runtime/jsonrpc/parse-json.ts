@@ -19,6 +19,7 @@ export const UPSTREAM_JSON_LIMITS: JsonLimits = {
   maxMembers: 500_000,
   maxObjectMembers: 20_000,
   maxLossyNumbers: 50_000,
+  allowsConstructor: true,
 };
 
 // ignoreBOM keeps a byte order mark in the text, so that it is refused and not swallowed.
@@ -27,8 +28,8 @@ const BYTE_ORDER_MARK = 0xfeff;
 
 /**
  * Parses one JSON document from UTF-8 bytes. Refuses what parsers read differently: invalid UTF-8, a byte order mark,
- * duplicate member names (after unescaping), `__proto__`, `constructor` and `prototype` as names, lone surrogates,
- * nesting and member counts over the limits, trailing data. A number that a double cannot carry becomes a `RawNumber`.
+ * duplicate member names (after unescaping), `__proto__` as a name, `constructor` and `prototype` unless the limits
+ * allow them, lone surrogates, nesting and member counts over the limits, trailing data. A number that a double cannot carry becomes a `RawNumber`.
  * @throws {AegisError} JSON_INVALID, MESSAGE_TOO_LARGE
  */
 export function parseStrict(bytes: Uint8Array, limits: JsonLimits = CLIENT_JSON_LIMITS): JsonValue {
@@ -76,7 +77,11 @@ function parseScanned(text: string, limits: JsonLimits): JsonValue {
     });
   }
   // Only an escape can bring a lone surrogate into a text that is itself well formed.
-  const kept = countMembers(value, { checkStrings: text.includes("\\u"), hasRawNumbers: hasLossyNumber });
+  const kept = countMembers(value, {
+    checkStrings: text.includes("\\u"),
+    hasRawNumbers: hasLossyNumber,
+    refused: limits.allowsConstructor === true ? PROTO : PROTOTYPE_NAMES,
+  });
   if (kept !== members) throw new AegisError("JSON_INVALID", "duplicate member name");
   return value;
 }
@@ -100,9 +105,14 @@ function lossyNumberKeeper(maxLossyNumbers = Infinity): Reviver {
   };
 }
 
+const PROTO: ReadonlySet<string> = new Set(["__proto__"]);
+/** Names through which code that is not careful reaches a prototype. */
+const PROTOTYPE_NAMES: ReadonlySet<string> = new Set([...PROTO, "constructor", "prototype"]);
+
 interface WalkFlags {
   readonly checkStrings: boolean;
   readonly hasRawNumbers: boolean;
+  readonly refused: ReadonlySet<string>;
 }
 
 /**
@@ -126,9 +136,7 @@ function countMembers(value: JsonValue, flags: WalkFlags): number {
   const members = value as Readonly<Record<string, JsonValue>>;
   for (const name in members) {
     count++;
-    if (name === "__proto__" || name === "constructor" || name === "prototype") {
-      throw new AegisError("JSON_INVALID", `member name ${name} is not allowed`);
-    }
+    if (flags.refused.has(name)) throw new AegisError("JSON_INVALID", `member name ${name} is not allowed`);
     const member = members[name];
     if (flags.checkStrings && !name.isWellFormed()) throw new AegisError("JSON_INVALID", "lone surrogate");
     if (member !== undefined && (typeof member === "object" || flags.checkStrings))

@@ -13,6 +13,8 @@ export interface JsonLimits {
   readonly maxObjectMembers?: number;
   /** Numbers that a double cannot carry. Each costs some hundred times what another number does. */
   readonly maxLossyNumbers?: number;
+  /** Takes `constructor` and `prototype` as member names: tools have such parameters. `__proto__` is never one. */
+  readonly allowsConstructor?: boolean;
 }
 
 /** What the scan learned. It is exact for every text that JSON.parse accepts; for any other text JSON.parse throws. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CLIENT_JSON_LIMITS, parseStrict, parseStrictText } from "#mcp";
+import { CLIENT_JSON_LIMITS, UPSTREAM_JSON_LIMITS, parseStrict, parseStrictText } from "#mcp";
 import { isRawNumber } from "#std";
 
 const SEED = 20260728;
@@ -32,6 +32,17 @@ const jsonValue = fc.letrec((tie) => ({
 })).value;
 
 describe("parseStrict", () => {
+  it.each([
+    ["constructor", "accepted"],
+    ["prototype", "accepted"],
+    ["__proto__", "JSON_INVALID"],
+    ["\\u005f_proto__", "JSON_INVALID"],
+  ])("%s as a name: from a server %s, from a client never", (name, fromServer) => {
+    const text = `{"a":[{"${name}":{"type":"string"}}]}`;
+    expect(codeOf(() => parseStrictText(text, UPSTREAM_JSON_LIMITS))).toBe(fromServer);
+    expect(codeOf(() => parseStrictText(text))).toBe("JSON_INVALID");
+  });
+
   it("gives what JSON.parse gives for every ordinary document", () => {
     fc.assert(
       fc.property(jsonValue, fc.constantFrom(undefined, 2, "\t"), (value, indent) => {
