@@ -2,7 +2,7 @@
 // to a domain, or a literal of one stands a function that can write. A test compares the lists with a real PostgreSQL.
 
 const operators = `!! !~ !~* !~~ !~~* # ## #- #> #>> % & && &< &<| &> * *< *<= *<> *= *> *>= + - -> ->> -|- / < <-> <<
-  <<= <<| <= <> != <@ <^ = > >= >> >>= >^ ? ?# ?& ?- ?-| ?| ?|| @ @-@ @> @? @@ @@@ ^ ^@ | |&> |/ |>> || ||/ ~ ~* ~<=~
+  <<= <<| <= <> <@ <^ = > >= >> >>= >^ ? ?# ?& ?- ?-| ?| ?|| @ @-@ @> @? @@ @@@ ^ ^@ | |&> |/ |>> || ||/ ~ ~* ~<=~
   ~<~ ~= ~>=~ ~>~ ~~ ~~*`;
 
 /** Names the parser writes for `BETWEEN` in its forms. */

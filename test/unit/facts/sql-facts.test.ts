@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { PURE_SQL_FUNCTIONS, createSqlReader } from "#facts";
+import { PURE_SQL_FUNCTIONS, PURE_SQL_OPERATORS, PURE_SQL_TYPES, createSqlReader } from "#facts";
 import type { SqlFacts, SqlReader } from "#facts";
 
 interface SqlCase {
@@ -134,6 +134,29 @@ describe("the list of pure functions", () => {
       /^(pg_(?!typeof$)|lo_|has_|txid|inet_(client|server)|current_setting|.*to_xml)/.test(name),
     );
     expect(suspect).toEqual([]);
+  });
+});
+
+describe("the lists of pure operators and types", () => {
+  it("name only operators of PostgreSQL, none of them over a volatile function", async () => {
+    const { rows } = await database.query<{ name: string; volatile: boolean }>(
+      `select oprname as name, bool_or(p.provolatile = 'v') as volatile
+       from pg_catalog.pg_operator o join pg_catalog.pg_proc p on p.oid = o.oprcode
+       where o.oprnamespace = 'pg_catalog'::regnamespace group by oprname`,
+    );
+    const catalogue = new Map(rows.map((row) => [row.name, row.volatile]));
+    const wrong = [...PURE_SQL_OPERATORS].filter((name) => catalogue.get(name) !== false);
+    expect(wrong.sort()).toEqual(["BETWEEN", "BETWEEN SYMMETRIC", "NOT BETWEEN", "NOT BETWEEN SYMMETRIC"]);
+  });
+
+  it("name only types of PostgreSQL, none a domain, none read by a volatile function", async () => {
+    const { rows } = await database.query<{ name: string; wrong: boolean }>(
+      `select t.typname as name, t.typtype = 'd' or p.provolatile = 'v' as wrong
+       from pg_catalog.pg_type t join pg_catalog.pg_proc p on p.oid = t.typinput
+       where t.typnamespace = 'pg_catalog'::regnamespace`,
+    );
+    const catalogue = new Map(rows.map((row) => [row.name, row.wrong]));
+    expect([...PURE_SQL_TYPES].filter((name) => catalogue.get(name) !== false)).toEqual([]);
   });
 });
 
