@@ -239,5 +239,5 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     textOf: (file) => documents.texts.get(file),
   };
   const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered, sink);
-  return { diagnostics: withoutPinConsequences(sink.sorted()), model, ...emitted };
+  return { diagnostics: withoutPinConsequences(sink.sorted(), documents), model, ...emitted };
 }

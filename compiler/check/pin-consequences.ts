@@ -1,6 +1,7 @@
 // A pin file that cannot be read makes every name it holds unknown. Only the file itself is reported then: its
 // consequences say nothing that its author could act on.
 import type { Diagnostic } from "../diagnostics/index.ts";
+import type { Documents } from "../documents/load.ts";
 
 const PIN_FILE = /^registry\/pins\/(.+)\.json$/u;
 /** Findings that make a pin file, or an entry of it, unreadable. */
@@ -18,18 +19,36 @@ const CONSEQUENCES: ReadonlySet<string> = new Set([
   "CEDAR_UNKNOWN_ENTITY",
   "CEDAR_UNKNOWN_TARGET",
   "NAME_UNKNOWN",
+  "PIN_MISSING",
 ]);
 
-/** The diagnostics without those that only an unreadable pin file causes. Order is kept. */
-export function withoutPinConsequences(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+/** Servers that the names in a file are looked up on, by file; a file that is not there may mean any. */
+function scopesOf({ policies, servers }: Documents): ReadonlyMap<string, readonly string[]> {
+  const scopes = new Map<string, readonly string[]>();
+  for (const { source, shape } of policies)
+    if (shape.scope?.servers !== undefined) scopes.set(source.file, shape.scope.servers);
+  for (const { source, shape } of servers) scopes.set(source.file, [shape.metadata.name]);
+  return scopes;
+}
+
+/**
+ * The diagnostics without those that only an unreadable pin file causes. Order is kept. What a document says about
+ * other servers alone is no consequence.
+ */
+export function withoutPinConsequences(
+  diagnostics: readonly Diagnostic[],
+  documents: Documents,
+): readonly Diagnostic[] {
   const broken = new Set<string>();
   for (const { code, file } of diagnostics) {
     const server = PIN_FILE.exec(file)?.[1];
     if (server !== undefined && UNREADABLE.has(code)) broken.add(server);
   }
   if (broken.size === 0) return diagnostics;
+  const scopes = scopesOf(documents);
   return diagnostics.filter(({ code, file }) => {
-    if (code !== "PIN_MISSING") return !CONSEQUENCES.has(code);
-    return !broken.has(/^registry\/servers\/(.+)\.ya?ml$/u.exec(file)?.[1] ?? "");
+    if (!CONSEQUENCES.has(code)) return true;
+    const scope = scopes.get(file);
+    return scope !== undefined && !scope.some((server) => broken.has(server));
   });
 }

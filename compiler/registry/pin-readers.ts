@@ -1,6 +1,8 @@
 // Which rules of a repository read what changed: policies through their residuals and derived facts, and transforms.
 import type { BundleContent, PinnedKind } from "#bundle";
-import { METHODS_OF_KIND, leafActionOf } from "#bundle";
+import { DEFAULT_TENANT, METHODS_OF_KIND, leafActionOf } from "#bundle";
+import { annotationReads } from "../cedar/annotation-reads.ts";
+import type { AnnotationReads } from "../cedar/annotation-reads.ts";
 import { ReadsTable } from "../cedar/argument-reads.ts";
 import type { PolicyEst } from "../cedar/est.ts";
 import type { PinChange } from "./diff-pins.ts";
@@ -29,15 +31,19 @@ export class PinReaders {
   readonly #content: BundleContent;
   readonly #table = new ReadsTable();
 
-  readonly #textOf: (file: string) => string | undefined;
+  readonly #annotations: readonly AnnotationReads[];
 
   /**
    * @param content what the committed repository compiles to, with the pins as they are.
-   * @param textOf text of a source file: specialisation folds annotations away, so who reads them stands only there.
+   * @param textOf text of a source file: specialisation folds annotations away, so policies are read as written.
    */
   constructor(content: BundleContent, textOf: (file: string) => string | undefined = () => undefined) {
     this.#content = content;
-    this.#textOf = textOf;
+    const files = new Set(Object.values(content.sources.policies).map(({ file }) => file));
+    // No other document can name an annotation.
+    this.#annotations = [...files]
+      .filter((file) => file.endsWith(".cedar"))
+      .flatMap((file) => annotationReads({ file, text: textOf(file) ?? "" }, DEFAULT_TENANT));
   }
 
   /** The rules that read what `change` is about; text is read by none. */
@@ -49,7 +55,7 @@ export class PinReaders {
       (change.what === "added" && change.aspect === "leaf")
     )
       return [];
-    if (change.aspect === "annotations") return this.#annotationReaders(change.pointer.split("/")[2] ?? "");
+    if (change.aspect === "annotations") return this.#annotationReaders(server, change.pointer.split("/")[2]);
     const action = this.#actionOf(server, leaf.kind, formerName ?? leaf.name);
     const isWhole = change.aspect === "leaf";
     const readers = new Map<string, PinReader>();
@@ -67,11 +73,15 @@ export class PinReaders {
     return [...readers.values()].sort((a, b) => (a.rule < b.rule ? -1 : 1));
   }
 
-  /** Every rule of a document that names the hint. */
-  #annotationReaders(hint: string): readonly PinReader[] {
-    return Object.entries(this.#content.sources.policies)
-      .filter(([, { file }]) => hint !== "" && this.#textOf(file)?.includes(hint) === true)
-      .map(([rule]) => ({ rule, arguments: [] }))
+  /** `name` undefined: all annotations changed. */
+  #annotationReaders(server: string, name: string | undefined): readonly PinReader[] {
+    return this.#annotations
+      .filter(
+        (reads) =>
+          (reads.server ?? server) === server &&
+          (name === undefined || reads.names === undefined || reads.names.has(name)),
+      )
+      .map(({ id }) => ({ rule: id, arguments: [] }))
       .sort((a, b) => (a.rule < b.rule ? -1 : 1));
   }
 

@@ -1,9 +1,9 @@
 // Drift in words: schema changes as data, renamed leaves, announcements, and the rules that read what changed.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { compile } from "#compiler";
+import { compile, memoryWorkspace } from "#compiler";
 import { definitionDigest } from "#bundle";
 import type { EraEntry } from "#bundle";
 import type { JsonObject } from "#std";
@@ -107,4 +107,42 @@ test("the policies that read a changed argument are named, and no others", async
       .flatMap((change) => readers.readersOf("sql-prod", change).map(({ rule }) => rule));
   expect(readersOf("sql").length).toBeGreaterThan(0);
   expect(readersOf("unread")).toEqual([]);
+});
+
+test("the policies that read a changed annotation are named as the compiler reads them, and no others", async () => {
+  const root = join(ROOT, "policy-repo-template");
+  const files = new Map<string, string>();
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files.set(relative(root, path), readFileSync(path, "utf8"));
+  }
+  const forbid = (resource: string, when: string): string =>
+    `forbid (principal, action == Action::"tools/call", resource${resource}) when { ${when} };\n`;
+  const text = [
+    // readOnlyHint in a comment is not read.
+    `// readOnlyHint\n${forbid("", "context.annotations.destructiveHint")}`,
+    forbid("", "context.annotations.readOnlyHint && context.annotations.openWorldHint"),
+    forbid("", 'context["annotations"]["readOnlyHint"] && context.target == "jira.search"'),
+    forbid(' == Server::"sql-prod"', "context.annotations.readOnlyHint"),
+  ].join("");
+  files.set("policies/hints.cedar", text);
+  const {
+    content: bundle,
+    diagnostics,
+    model,
+  } = await compile({
+    dir: "memory",
+    workspace: memoryWorkspace(files),
+  });
+  expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  if (bundle === undefined) throw new Error("does not compile");
+  const readers = new PinReaders(bundle, model.textOf);
+  const tool = (readOnlyHint: boolean): JsonObject => ({
+    name: "jira.search",
+    annotations: { readOnlyHint },
+  });
+  const changes = diffPins(content([tool(true)]), content([tool(false)]));
+  expect(changes.map(({ pointer }) => pointer)).toEqual(["/annotations/readOnlyHint"]);
+  const rules = changes.flatMap((change) => readers.readersOf("jira", change).map(({ rule }) => rule));
+  expect(rules).toEqual(["policies/hints.cedar#1", "policies/hints.cedar#2"]);
 });
