@@ -112,7 +112,8 @@ export function lowerResourcePatterns(work: PolicyWork): readonly NamedPattern[]
   const allowed = namedPatterns(work, "allow");
   for (const { server, pattern, path, at } of allowed) {
     const { id } = server.entry;
-    work.rules.push({ server: id, tenant: work.tenant, pattern });
+    // A URI that nobody pinned would become reachable for whomever an enforced policy lets read.
+    if (!work.shadow) work.rules.push({ server: id, tenant: work.tenant, pattern });
     const use = work.principals === undefined ? "expose" : "grant";
     noteRule(work, leafActionOf(METHODS_OF_KIND.resource[0], id, pattern), at, use);
     if (use === "expose") continue;

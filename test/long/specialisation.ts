@@ -1,6 +1,7 @@
 // The specialised slices of random repositories against the unspecialised policies, 10,000 requests.
 import { compareSpecialisation } from "../unit/compiler/specialisation/compare.ts";
 import type { SpecialisationReport } from "../unit/compiler/specialisation/compare.ts";
+import { missingFeatures } from "../unit/compiler/specialisation/expected-features.ts";
 
 export interface SpecialisationRun {
   readonly requests: number;
@@ -20,10 +21,14 @@ export function run({ requests, seed, onProgress }: SpecialisationRun): Promise<
   });
 }
 
-/** Every difference, and each kind of outcome that did not occur: without it the run proves too little. */
+/** Every difference, and each kind of outcome or part of the language that did not occur: the run proves too little. */
 export function faultsOf(report: SpecialisationReport): readonly string[] {
-  const { allowed, denied, errored, refused, shadowDiffers, compared } = report;
-  const needed = { allowed, denied, errored, refused, shadowDiffers };
+  const { allowed, denied, errored, refused, unresolved, shadowDiffers, compared } = report;
+  const needed = { allowed, denied, errored, refused, unresolved, shadowDiffers };
   const missing = Object.entries(needed).filter(([, count]) => count < compared / 100);
-  return [...report.differences, ...missing.map(([name]) => `too few are ${name}`)];
+  return [
+    ...report.differences,
+    ...missing.map(([name]) => `too few are ${name}`),
+    ...missingFeatures(report, compared / 1_000).map((name) => `too few: ${name}`),
+  ];
 }

@@ -5,33 +5,36 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { compareSpecialisation } from "./specialisation/compare.ts";
+import { missingFeatures } from "./specialisation/expected-features.ts";
 import { PLANTED_BUGS, plant } from "./specialisation/planted-bugs.ts";
 
 const ENTRY = join(import.meta.dirname, "specialisation", "planted-entry.ts");
 const SEED = 20_261_122;
 
 describe("specialised slices", () => {
-  test("decide 1,000 random requests as the unspecialised policies do", { timeout: 120_000 }, async () => {
+  test("decide 1,000 random requests as the unspecialised policies do", { timeout: 180_000 }, async () => {
     const report = await compareSpecialisation({ seed: SEED, repositories: 25, requestsEach: 40 });
     expect(report.differences).toEqual([]);
-    expect(report.compared + report.refused).toBe(1_000);
+    expect(report.compared + report.refused + report.unresolved).toBe(1_000);
     // It proves something only where all of these occur.
-    expect(report.allowed).toBeGreaterThan(150);
+    expect(report.allowed).toBeGreaterThan(200);
     expect(report.denied).toBeGreaterThan(400);
-    expect(report.errored).toBeGreaterThan(20);
+    expect(report.errored).toBeGreaterThan(15);
     expect(report.refused).toBeGreaterThan(20);
+    expect(report.unresolved).toBeGreaterThan(20);
     expect(report.withShadow).toBeGreaterThan(100);
-    expect(report.shadowDiffers).toBeGreaterThan(20);
+    expect(report.shadowDiffers).toBeGreaterThan(10);
     expect(report.refusedRepositories).toBeLessThan(10);
+    expect(missingFeatures(report, 1)).toEqual([]);
   });
 
-  test("differ from them with any of the planted bugs", { timeout: 120_000 }, async () => {
+  test("differ from them with any of the planted bugs", { timeout: 180_000 }, async () => {
     const { entries, remove } = await plant(PLANTED_BUGS);
     try {
-      const run = promisify(execFile);
-      const pairs = PLANTED_BUGS.flatMap(({ seed }, index) => [String(seed), entries[index] ?? ""]);
-      const { stdout } = await run(process.execPath, [ENTRY, "60", ...pairs]);
-      const seen = JSON.parse(stdout) as readonly (string | null)[];
+      const pairs = PLANTED_BUGS.map(({ seed }, index) => [String(seed), entries[index] ?? ""]);
+      const half = Math.ceil(pairs.length / 2);
+      const halves = [pairs.slice(0, half), pairs.slice(half)];
+      const seen = (await Promise.all(halves.map((half) => differencesOf(half)))).flat();
       const unseen = PLANTED_BUGS.filter((_, index) => typeof seen[index] !== "string");
       expect(unseen.map(({ name }) => name)).toEqual([]);
     } finally {
@@ -39,3 +42,9 @@ describe("specialised slices", () => {
     }
   });
 });
+
+/** The first difference of each tree, or null. */
+async function differencesOf(pairs: readonly (readonly string[])[]): Promise<readonly (string | null)[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [ENTRY, "60", ...pairs.flat()]);
+  return JSON.parse(stdout) as readonly (string | null)[];
+}

@@ -1,17 +1,23 @@
 // Random repositories and requests, decided by the gateway's evaluator on the compiled slices and by cedar-wasm on the
 // unspecialised policies. Shared by the test, the long proof and the planted bugs.
-import type { PrincipalFacts, RequestFacts } from "#bundle";
+import type { BundleContent, PrincipalFacts, RequestFacts, TenantId } from "#bundle";
 import { compile, memoryWorkspace } from "#compiler";
+import { loadSqlParser } from "#facts";
+import { methodArguments } from "./asks.ts";
 import { createEvaluator } from "#pdp";
 import type { Evaluator, ShadowDecision } from "#pdp";
+import { createResourceIndex } from "#resources";
 import type { JsonObject, JsonValue } from "#std";
 import { ROLES } from "./conditions.ts";
 import { Dice } from "./dice.ts";
 import { hostileObject, sampleObject } from "./fields.ts";
-import { referenceDecision } from "./reference.ts";
+import { reaches } from "./documents.ts";
+import { resolveUri, urisOf } from "./patterns.ts";
+import { featuresOf, isRefused, Reference } from "./reference.ts";
 import type { Asked, Outline } from "./reference.ts";
 import { randomRepository } from "./repository.ts";
 import type { RandomRepository } from "./repository.ts";
+import { isMethod } from "./shape.ts";
 import type { Leaf } from "./shape.ts";
 
 export interface SpecialisationReport {
@@ -30,7 +36,16 @@ export interface SpecialisationReport {
   shadowDiffers: number;
   /** Requests whose arguments were refused before any policy. */
   refused: number;
+  /** Reads of a URI that nothing stands for. */
+  unresolved: number;
+  /** By part of the language: the compared requests that it has to do with. */
+  readonly features: Record<string, FeatureCount>;
   readonly differences: string[];
+}
+
+export interface FeatureCount {
+  allowed: number;
+  denied: number;
 }
 
 export interface SpecialisationOptions {
@@ -45,8 +60,10 @@ export interface SpecialisationOptions {
 export async function compareSpecialisation(options: SpecialisationOptions): Promise<SpecialisationReport> {
   const report: SpecialisationReport = {
     ...{ repositories: 0, refusedRepositories: 0, compared: 0, allowed: 0, denied: 0, errored: 0 },
-    ...{ withShadow: 0, shadowDiffers: 0, refused: 0, differences: [] },
+    ...{ withShadow: 0, shadowDiffers: 0, refused: 0, unresolved: 0 },
+    ...{ features: {}, differences: [] },
   };
+  await loadSqlParser();
   for (let index = 0; report.repositories < options.repositories; index += 1) {
     const seed = options.seed + index * 7_919;
     const dice = new Dice(seed);
@@ -63,52 +80,129 @@ export async function compareSpecialisation(options: SpecialisationOptions): Pro
       continue;
     }
     report.repositories += 1;
-    const evaluator = await createEvaluator(content);
-    try {
-      for (let round = 0; round < options.requestsEach; round += 1) {
-        const asked = randomRequest(dice, repository);
-        await compareOne(
-          report,
-          repository,
-          evaluator,
-          asked,
-          `seed ${String(seed)} request ${String(round)}`,
-        );
-      }
-    } finally {
-      evaluator.dispose();
-    }
-    options.onProgress?.(report.compared + report.refused);
+    await compareRepository({ report, repository, content, dice, seed }, options.requestsEach);
+    options.onProgress?.(report.compared + report.refused + report.unresolved);
     if (options.untilDifferent === true && report.differences.length > 0) break;
   }
   return report;
 }
 
+interface Run {
+  readonly report: SpecialisationReport;
+  readonly repository: RandomRepository;
+  readonly content: BundleContent;
+  readonly dice: Dice;
+  readonly seed: number;
+}
+
+async function compareRepository(run: Run, requests: number): Promise<void> {
+  const { report, repository, content, dice, seed } = run;
+  const evaluator = await createEvaluator(content);
+  const reference = new Reference(repository);
+  try {
+    for (let round = 0; round < requests; round += 1) {
+      const label = `seed ${String(seed)} request ${String(round)}`;
+      const drawn = randomRequest(dice, repository);
+      const asked = isRead(drawn.leaf) ? resolved(run, drawn, label) : drawn;
+      if (asked === undefined) report.unresolved += 1;
+      else await compareOne({ report, repository, reference, evaluator }, asked, label);
+    }
+  } finally {
+    evaluator.dispose();
+  }
+}
+
+function isRead({ kind }: Leaf): boolean {
+  return kind === "resource" || kind === "resource-template";
+}
+
+/** The read of any URI of the server, on the leaf that stands for it: as the gateway finds it, which has to be ours. */
+function resolved(
+  { report, repository, content, dice }: Run,
+  asked: Asked,
+  label: string,
+): Asked | undefined {
+  const { server } = asked.leaf;
+  const { tenant } = asked.principal;
+  const uri = dice.pick(urisOf(server));
+  const entry = content.registry.servers.find(({ id }) => id === server);
+  const visible = (entry?.leaves ?? []).filter((leaf) => leaf.tenants?.includes(tenant) !== false);
+  const index = createResourceIndex(visible);
+  const leaf = resolveUri(repository.world.leaves, repository.rules, { server, tenant, uri });
+  const got = index.leafOf(uri)?.action;
+  if (got !== leaf?.action) {
+    const what = `${label}: ${uri} of ${tenant} is ${String(got)}, not ${String(leaf?.action)}`;
+    report.differences.push(what);
+  }
+  return leaf === undefined ? undefined : { ...asked, leaf, arguments: { uri } };
+}
+
 function randomRequest(dice: Dice, repository: RandomRepository): Asked {
-  const leaf = dice.pick(repository.shape.leaves);
-  const isHostile = (leaf.kind === "tool" || leaf.kind === "prompt") && dice.chance(0.2);
+  const { world } = repository;
+  const kinds = dice.pick([
+    "tool",
+    "tool",
+    "tool",
+    "tool",
+    "resource",
+    "resource",
+    "prompt",
+    "ask",
+    "ask",
+    "method",
+  ]);
+  const leaf = dice.pick(leavesOfKind(world.leaves, kinds));
+  const isHostile = (leaf.kind === "tool" || leaf.kind === "prompt") && dice.chance(0.15);
   return {
-    ...{ leaf, isHostile, principal: randomPrincipal(dice), request: randomFacts(dice) },
-    arguments: isHostile ? hostileObject(dice, leaf.fields) : validArguments(dice, leaf),
+    ...{
+      leaf,
+      isHostile,
+      principal: randomPrincipal(
+        dice,
+        world.tenants.map(({ id }) => id),
+      ),
+      request: randomFacts(dice),
+    },
+    arguments: isHostile ? hostileObject(dice, leaf.fields) : validArguments(dice, repository, leaf),
   };
 }
 
-function validArguments(dice: Dice, leaf: Leaf): JsonObject {
-  if (leaf.kind === "resource") return { uri: leaf.name };
-  if (leaf.kind === "resource-template") return { uri: leaf.name.replace("{id}", dice.pick(["7", "a", ""])) };
-  return sampleObject(dice, leaf.fields);
+/** Of a server that offers none of them a tool is called. */
+function leavesOfKind(leaves: readonly Leaf[], kinds: string): readonly Leaf[] {
+  const isAsk = ({ kind }: Leaf): boolean => ["sampling", "elicitation", "roots"].includes(kind);
+  const found = leaves.filter((leaf) => {
+    if (kinds === "resource") return isRead(leaf);
+    if (kinds === "ask") return isAsk(leaf);
+    return kinds === "method" ? isMethod(leaf) && !isAsk(leaf) : leaf.kind === kinds;
+  });
+  return found.length > 0 ? found : leaves.filter(({ kind }) => kind === "tool");
 }
 
-function randomPrincipal(dice: Dice): PrincipalFacts {
+/** Most keep the constraints, which would deny nearly every call otherwise. */
+function validArguments(dice: Dice, { policies }: RandomRepository, leaf: Leaf): JsonObject {
+  if (isMethod(leaf)) return methodArguments(dice, leaf);
+  const args = sampleObject(dice, leaf.fields);
+  if (dice.chance(0.3)) return args;
+  const keeps = policies.flatMap(({ reach, keep }) =>
+    keep !== undefined && reaches(reach, leaf) ? [keep] : [],
+  );
+  return keeps.reduce((kept, keep) => keep(dice, kept), args);
+}
+
+function randomPrincipal(dice: Dice, tenants: readonly TenantId[]): PrincipalFacts {
+  const tenant = dice.pick(["default", "default", ...tenants, ...tenants]);
+  // Claims that read as the names of another tenant.
+  const forged = (names: readonly string[]): readonly string[] =>
+    dice.chance(0.15) ? names.map((name) => `${dice.pick(["acme", "globex", "default"])}/${name}`) : [];
   return {
     type: dice.pick(["User", "User", "Agent"]),
-    id: dice.pick(["u0", "u1"]),
-    tenant: "default",
-    roles: dice.some(ROLES),
-    groups: dice.some(["ops", "all"]),
+    id: dice.chance(0.03) ? dice.pick(["acme/u1", "globex/u1"]) : dice.pick(["u0", "u1"]),
+    tenant,
+    roles: [...dice.some(ROLES), ...forged(ROLES)],
+    groups: [...dice.some(["ops", "all"]), ...forged(["ops"])],
     attributes: {
       is_external: dice.chance(0.4),
-      email: dice.pick(["a@example.org", "b@example.com"]),
+      email: dice.pick(["a@example.org", "b@example.com", "Bob@Mail.Example.com"]),
       teams: dice.some(["core", "data", "web"]),
       ...(dice.chance(0.5) ? { department: dice.pick(["it", "hr"]) } : {}),
       ...(dice.chance(0.6) ? { level: dice.below(4) } : {}),
@@ -132,20 +226,23 @@ function randomFacts(dice: Dice): RequestFacts {
       ...(dice.chance(0.5) ? { acr: dice.pick(["high", "low"]) } : {}),
       scopes: dice.some(["read", "write"]),
       issuedAtMs: nowMs - dice.below(20) * 60_000,
+      ...(dice.chance(0.5) ? { authenticatedAtMs: nowMs - dice.below(4) * 1_800_000 } : {}),
     },
   };
 }
 
-async function compareOne(
-  report: SpecialisationReport,
-  repository: RandomRepository,
-  evaluator: Evaluator,
-  asked: Asked,
-  label: string,
-): Promise<void> {
+interface Sides {
+  readonly report: SpecialisationReport;
+  readonly repository: RandomRepository;
+  readonly reference: Reference;
+  readonly evaluator: Evaluator;
+}
+
+async function compareOne(sides: Sides, asked: Asked, label: string): Promise<void> {
+  const { report, repository, reference, evaluator } = sides;
   const { leaf, principal, request } = asked;
   const prepared = await evaluator.prepare({
-    ...{ tenant: "default", action: leaf.action, arguments: asked.arguments, principal, request },
+    ...{ tenant: principal.tenant, action: leaf.action, arguments: asked.arguments, principal, request },
     signal: AbortSignal.timeout(10_000),
   });
   if (!prepared.ok) {
@@ -155,9 +252,22 @@ async function compareOne(
     return;
   }
   const decision = evaluator.decide(prepared.query);
-  const expected = referenceDecision(repository, asked, false);
   report.compared += 1;
-  report[expected.effect === "allow" ? "allowed" : "denied"] += 1;
+  if (isRefused(repository, asked)) {
+    report.denied += 1;
+    if (decision.effect !== "deny" || evaluator.visible(principal.tenant, leaf.action, principal))
+      report.differences.push(
+        `${label}: does not deny ${leaf.action} to ${principal.tenant} ${principal.id}`,
+      );
+    return;
+  }
+  const expected = reference.decide(asked, false);
+  const outcome = expected.effect === "allow" ? "allowed" : "denied";
+  report[outcome] += 1;
+  for (const name of featuresOf(repository, asked)) {
+    const count = (report.features[name] ??= { allowed: 0, denied: 0 });
+    count[outcome] += 1;
+  }
   if (expected.errors.length > 0) report.errored += 1;
   const note = (what: string, got: Outline, wanted: Outline): void => {
     if (JSON.stringify(got) === JSON.stringify(wanted)) return;
@@ -167,14 +277,14 @@ async function compareOne(
     );
   };
   note("decides", outline(decision), expected);
-  if (decision.effect === "allow" && !evaluator.visible("default", leaf.action, principal)) {
+  if (decision.effect === "allow" && !evaluator.visible(principal.tenant, leaf.action, principal)) {
     report.differences.push(`${label}: hides what it allows`);
   }
   if (decision.shadow === undefined) return;
   report.withShadow += 1;
   // Without a fact of its own there is no shadow decision to compare.
   if (decision.shadow.errors.some(({ policy }) => policy === "(engine)")) return;
-  const shadow = referenceDecision(repository, asked, true);
+  const shadow = reference.decide(asked, true);
   if (shadow.effect !== expected.effect) report.shadowDiffers += 1;
   note("would decide", outline(decision.shadow), shadow);
 }

@@ -3,13 +3,23 @@ import type { JsonObject, JsonValue } from "#std";
 import type { Dice } from "./dice.ts";
 
 export type FieldKind =
-  "choice" | "flag" | "list" | "maybe" | "number" | "opaque" | "record" | "text" | "whole";
+  | "choice"
+  | "flag"
+  | "list"
+  | "maybe"
+  | "number"
+  | "opaque"
+  | "record"
+  | "rows"
+  | "text"
+  | "whole"
+  | "wholes";
 
 export interface Field {
   readonly name: string;
   readonly kind: FieldKind;
   readonly required: boolean;
-  /** Of a record. */
+  /** Of a record, or of each row. */
   readonly fields: readonly Field[];
 }
 
@@ -23,7 +33,25 @@ export const TEXTS = [
   "10.0.0.1",
   "a*b",
   "ünï",
+  "https://api.example.com/a",
+  "https://b.api.example.com:8443/",
+  "http://10.0.0.1/x",
+  "ftp://example.org",
+  "https://user@example.com/",
+  "/srv/public/a.txt",
+  "/srv/public/../etc/b",
+  "docs/./a.md",
+  "ada@example.com",
+  "Bob@Mail.Example.com",
+  "b@example.org",
+  "select count(*) from public.orders",
+  "select a from reports.daily",
+  "delete from orders",
 ];
+/** Elements of lists beside plain words. */
+const LISTED = ["https://api.example.com/a", "/srv/public/a.txt", "ada@example.com", "b@example.org"];
+/** More than half of what an argument called `sql` is given. */
+const SQL_TEXTS = TEXTS.filter((text) => /select |delete /iu.test(text));
 const NAMES = ["sql", "limit", "to", "amount", "path", "x-y", "opts", "tags", "dry_run"];
 const KINDS: readonly FieldKind[] = [
   ...([
@@ -38,14 +66,22 @@ const KINDS: readonly FieldKind[] = [
     "maybe",
     "opaque",
     "record",
+    "record",
+    "rows",
+    "wholes",
   ] as const),
+];
+
+const ROW: readonly Field[] = [
+  { name: "name", kind: "text", required: true, fields: [] },
+  { name: "price", kind: "whole", required: false, fields: [] },
 ];
 
 export function randomFields(dice: Dice, depth = 0): readonly Field[] {
   return dice.some(NAMES, depth === 0 ? 0.45 : 0.25).map((name) => {
-    const drawn = dice.pick(KINDS);
-    const kind = drawn === "record" && depth > 1 ? "text" : drawn;
-    const fields = kind === "record" ? randomFields(dice, depth + 1) : [];
+    const drawn = name === "sql" && dice.chance(0.6) ? "text" : dice.pick(KINDS);
+    const kind = (drawn === "record" || drawn === "rows") && depth > 1 ? "text" : drawn;
+    const fields = kind === "record" ? randomFields(dice, depth + 1) : kind === "rows" ? ROW : [];
     return { name, kind, required: dice.chance(0.5), fields };
   });
 }
@@ -62,7 +98,7 @@ export function objectSchema(fields: readonly Field[]): JsonObject {
 function schemaOf({ kind, fields }: Field): JsonObject {
   switch (kind) {
     case "text":
-      return { type: "string", maxLength: 40 };
+      return { type: "string", maxLength: 60 };
     case "choice":
       return { type: "string", enum: ["alpha", "ALPHA", "beta"] };
     case "whole":
@@ -73,6 +109,10 @@ function schemaOf({ kind, fields }: Field): JsonObject {
       return { type: "boolean" };
     case "list":
       return { type: "array", items: { type: "string" } };
+    case "rows":
+      return { type: "array", items: objectSchema(fields) };
+    case "wholes":
+      return { type: "array", items: { type: "integer" } };
     case "maybe":
       return { type: ["string", "null"] };
     case "opaque":
@@ -103,6 +143,10 @@ function cedarType({ kind, fields }: Field): JsonObject {
       return { type: "Boolean" };
     case "list":
       return { type: "Set", element: { type: "String" } };
+    case "wholes":
+      return { type: "Set", element: { type: "Long" } };
+    case "rows":
+      return { type: "Set", element: cedarRecord(fields) };
     case "record":
       return cedarRecord(fields);
     default:
@@ -115,10 +159,14 @@ export function sampleObject(dice: Dice, fields: readonly Field[]): JsonObject {
   return Object.fromEntries(given.map((field) => [field.name, sample(dice, field)]));
 }
 
-function sample(dice: Dice, { kind, fields }: Field): JsonValue {
+function sample(dice: Dice, { kind, name, fields }: Field): JsonValue {
   switch (kind) {
     case "text":
-      return dice.pick(TEXTS);
+      return dice.pick(name === "sql" && dice.chance(0.6) ? SQL_TEXTS : TEXTS);
+    case "wholes":
+      return dice.some([0, 1, 1, 5, 1_000], 0.35);
+    case "rows":
+      return dice.times(0, 3, () => sampleObject(dice, fields));
     case "choice":
       return dice.pick(["alpha", "ALPHA", "beta"]);
     case "whole":
@@ -128,7 +176,7 @@ function sample(dice: Dice, { kind, fields }: Field): JsonValue {
     case "flag":
       return dice.chance(0.5);
     case "list":
-      return dice.some(["alpha", "beta", "gamma", "alpha"]);
+      return dice.some(["alpha", "beta", "alpha", ...LISTED], 0.25);
     case "maybe":
       return dice.chance(0.3) ? null : dice.pick(TEXTS);
     case "opaque":
@@ -143,7 +191,7 @@ const STRANGE: readonly JsonValue[] = [
   ...[
     null,
     "",
-    "x".repeat(60),
+    "x".repeat(80),
     true,
     [],
     [[]],
@@ -192,6 +240,8 @@ function project({ kind, fields }: Field, value: JsonValue): JsonValue | undefin
       return decimal(value as number);
     case "record":
       return projectObject(fields, value as JsonObject);
+    case "rows":
+      return (value as readonly JsonObject[]).map((row) => projectObject(fields, row));
     default:
       return value;
   }

@@ -6,8 +6,8 @@ import { join } from "node:path";
 
 export interface PlantedBug {
   readonly name: string;
-  /** Below compiler/cedar. */
-  readonly file: "fold.ts" | "specialise.ts";
+  /** Below compiler/. */
+  readonly file: string;
   /** A repository that shows it; where the generator has changed, the ones after it are tried. */
   readonly seed: number;
   /** Must occur exactly once. */
@@ -18,59 +18,115 @@ export interface PlantedBug {
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "`X && false` is false, though X may err",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_403_664,
     from: "  const rightValue = booleanLiteral(right);\n",
     to: "  const rightValue = booleanLiteral(right);\n  if (rightValue === row.absorbing) return literal(row.absorbing);\n",
   },
   {
     name: "`!=` folds like `==`",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_261_122,
     from: 'literal(equal === (operator === "=="))',
     to: "literal(equal)",
   },
   {
     name: "a method is no group of its leaves",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_411_583,
     from: "return id === facts.leaf.action || id === methodOfAction(facts.leaf.action);",
     to: "return id === facts.leaf.action;",
   },
   {
     name: "`in` looks at the first of a set",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_688_748,
     from: "answers.includes(undefined) ? undefined : answers.includes(true)",
     to: "answers[0]",
   },
   {
     name: "a pattern of `like` may go on after the text",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_324_474,
     from: 'return elements.slice(element).every((rest) => rest === "");',
     to: "return true;",
   },
   {
     name: "`if` takes the other branch",
-    file: "fold.ts",
+    file: "cedar/fold.ts",
     seed: 20_269_041,
     from: 'operand(body, value ? "then" : "else")',
     to: 'operand(body, value ? "else" : "then")',
   },
   {
     name: "a false condition drops the policy, though one before it may err",
-    file: "specialise.ts",
+    file: "cedar/specialise.ts",
     seed: 20_443_259,
     from: "if (holds === false && kept.length === 0) return undefined;",
     to: "if (holds === false) return undefined;",
   },
   {
     name: "`unless` folds like `when`",
-    file: "specialise.ts",
+    file: "cedar/specialise.ts",
     seed: 20_261_122,
     from: 'value === (clause.kind === "when")',
     to: "value",
+  },
+  {
+    name: "a URI pattern looks at the template, not at the URI",
+    file: "lower/resource-patterns.ts",
+    seed: 20_261_122,
+    from: 'const path = ["arguments", "uri"];',
+    to: 'const path = ["target"];',
+  },
+  {
+    name: "a tenant's policies stand in the slices of all",
+    file: "cedar/compile.ts",
+    seed: 20_261_122,
+    from: "this.#policies.filter((policy) => own.has(policy.tenant))",
+    to: "this.#policies.filter((policy) => own.has(policy.tenant) || policy.tenant !== platform)",
+  },
+  {
+    name: "a tenant's roles are the platform's",
+    file: "cedar/parse.ts",
+    seed: 20_261_122,
+    from: "return { type: entity.type, id: qualifiedId(tenant, entity.id) };",
+    to: 'return { type: entity.type, id: entity.type === "Role" ? entity.id : qualifiedId(tenant, entity.id) };',
+  },
+  {
+    name: "the implied permit covers sampling",
+    file: "lower/method-leaves.ts",
+    seed: 20_261_122,
+    from: '["completion", "logging", "subscription", "task"]',
+    to: '["completion", "logging", "sampling", "subscription", "task"]',
+  },
+  {
+    name: "the URI of a template folds to the template",
+    file: "cedar/fold.ts",
+    seed: 20_261_122,
+    from: '...(leaf.kind === "resource" ?',
+    to: '...(leaf.kind.startsWith("resource") ?',
+  },
+  {
+    name: "a constraint breaks where its argument is absent",
+    file: "lower/constraints.ts",
+    seed: 20_261_122,
+    from: "const when = `${target.guard} && !(${condition.text})`;",
+    to: "const when = `!(${target.guard} && ${condition.text})`;",
+  },
+  {
+    name: "one fitting label is enough for a scope",
+    file: "lower/policies.ts",
+    seed: 20_261_122,
+    from: "(labels === undefined || labels.some((label) => entry.labels.includes(label))) &&",
+    to: "(labels === undefined || labels.some((label) => entry.labels.includes(label))) ||",
+  },
+  {
+    name: "`*` of a method is every server, whatever the scope",
+    file: "lower/asks.ts",
+    seed: 20_261_122,
+    from: 'if (name === "*") return inScope;',
+    to: 'if (name === "*") return known;',
   },
 ];
 
@@ -89,7 +145,7 @@ export async function plant(
     await cp(import.meta.dirname, join(tree, "test"), { recursive: true });
     await cp(join(ROOT, "package.json"), join(tree, "package.json"));
     for (const name of ["runtime", "node_modules"]) await symlink(join(ROOT, name), join(tree, name));
-    const path = join(tree, "compiler", "cedar", bug.file);
+    const path = join(tree, "compiler", bug.file);
     const source = await readFile(path, "utf8");
     const parts = source.split(bug.from);
     if (parts.length !== 2) throw new Error(`${bug.name}: ${bug.file} does not have the place once`);

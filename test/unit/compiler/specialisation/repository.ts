@@ -1,39 +1,29 @@
 // A whole random repository as files, and beside it what its policies mean as plain Cedar, written independently of the
 // compiler: nothing of the reference is lowered, folded or specialised by the code under test.
-import { definitionDigest } from "#bundle";
-import type { PolicyId } from "#bundle";
+import { DEFAULT_TENANT, definitionDigest } from "#bundle";
+import type { PinnedKind } from "#bundle";
 import { formatPins } from "#compiler";
 import type { JsonObject } from "#std";
 import { Conditions, ROLES, text } from "./conditions.ts";
-import type { Search, Written } from "./conditions.ts";
+import type { Layer, Written } from "./conditions.ts";
 import type { Dice } from "./dice.ts";
+import { impliedPolicy, randomDocument } from "./documents.ts";
+import type { Reach, ReferencePolicy, ResourceRule } from "./documents.ts";
+import { FactBook } from "./facts.ts";
+import type { Fact } from "./facts.ts";
 import { objectSchema } from "./fields.ts";
-import { groupOf, randomShape } from "./shape.ts";
-import type { Group, Leaf, ServerShape, Shape } from "./shape.ts";
-
-export interface ReferencePolicy {
-  readonly id: PolicyId;
-  /** Plain Cedar. */
-  readonly text: string;
-  readonly shadow: boolean;
-}
+import { isMethod, pickLeaf, randomWorld } from "./shape.ts";
+import type { Leaf, ServerShape, World } from "./shape.ts";
 
 export interface RandomRepository {
   readonly files: ReadonlyMap<string, string>;
-  readonly shape: Shape;
+  readonly world: World;
   readonly policies: readonly ReferencePolicy[];
-  readonly searches: readonly Search[];
+  readonly rules: readonly ResourceRule[];
+  readonly facts: readonly Fact[];
 }
 
-const FIXED: readonly (readonly [string, string])[] = [
-  [
-    "aegis.yaml",
-    `apiVersion: aegis.dev/v1\nkind: Project\nmetadata: { name: random }\nenvironments: [prod]\nroles: ${JSON.stringify(ROLES)}\n`,
-  ],
-  ["environments/prod.yaml", "publicUrl: https://gateway.example.com\n"],
-  [
-    "identity.yaml",
-    `issuers:
+const IDENTITY = `issuers:
   - issuer: https://login.example.com/
     jwksUrl: https://login.example.com/jwks.json
     roles: { claim: roles }
@@ -44,233 +34,184 @@ const FIXED: readonly (readonly [string, string])[] = [
       teams: { type: StringSet, required: true }
       department: { type: String }
       level: { type: Long }
-`,
-  ],
-];
+`;
+
+/** The tenants' callers come from the platform's issuer as well, told apart by a claim. */
+function identityOf({ tenants }: World): string {
+  if (tenants.length === 0) return IDENTITY;
+  const map = tenants.map(({ id }) => `org_${id}: ${id}`).join(", ");
+  return `${IDENTITY}${IDENTITY.slice(IDENTITY.indexOf("\n") + 1)
+    .replaceAll("login", "shared")
+    .replace("    roles:", `    tenants: { claim: org_id, map: { ${map} } }\n    roles:`)}`;
+}
+
+function projectOf({ tenants }: World): string {
+  const declared = tenants.map(({ id, servers }) => [id, { servers: servers.map((server) => server.id) }]);
+  return JSON.stringify({
+    ...{ apiVersion: "aegis.dev/v1", kind: "Project", metadata: { name: "random" }, environments: ["prod"] },
+    roles: ROLES,
+    ...(tenants.length === 0 ? {} : { tenants: Object.fromEntries(declared) as JsonObject }),
+  });
+}
 
 export function randomRepository(dice: Dice): RandomRepository {
-  const shape = randomShape(dice);
-  const searches: Search[] = [];
-  const policies: ReferencePolicy[] = [];
-  const files = new Map(FIXED);
-  const endpoints = shape.servers.map(({ id }) => `  - { path: /${id}/mcp, server: ${id} }\n`);
-  files.set("routes.yaml", `endpoints:\n${endpoints.join("")}`);
-  for (const server of shape.servers) {
-    files.set(`registry/servers/${server.id}.yaml`, serverYaml(server));
-    const leaves = shape.leaves.filter((leaf) => leaf.server === server.id);
+  const world = randomWorld(dice);
+  const facts = new FactBook();
+  const policies: ReferencePolicy[] = [impliedPolicy(DEFAULT_TENANT)];
+  const rules: ResourceRule[] = [];
+  const endpoints = world.servers.map(({ id }) => `  - { path: /${id}/mcp, server: ${id} }\n`);
+  const files = new Map([
+    ["aegis.yaml", projectOf(world)],
+    ["environments/prod.yaml", "publicUrl: https://gateway.example.com\n"],
+    ["identity.yaml", identityOf(world)],
+    ["routes.yaml", `endpoints:\n${endpoints.join("")}`],
+  ]);
+  for (const server of world.servers) {
+    const leaves = world.leaves.filter((leaf) => leaf.server === server.id);
+    files.set(`registry/servers/${server.id}.yaml`, serverYaml(server, leaves));
     files.set(`registry/pins/${server.id}.json`, pinsOf(server.id, leaves));
   }
-  const conditions = new Conditions(dice, shape, searches);
-  for (const index of dice.times(1, 2, (item) => item)) {
-    const file = `policies/c${String(index)}.cedar`;
-    const written = dice.times(1, 5, () => cedarPolicy(dice, shape, conditions));
-    files.set(file, written.map(({ source }) => source).join("\n"));
-    written.forEach(({ reference, shadow }, at) => {
-      policies.push({ id: `${file}#${String(at)}`, text: reference, shadow });
-    });
+  const tenants = world.tenants.map(({ id }) => id);
+  const layers: readonly Layer[] = [
+    { tenant: DEFAULT_TENANT, shape: world, tenants },
+    ...world.tenants.map((shape) => ({ tenant: shape.id, shape, tenants: [shape.id] })),
+  ];
+  for (const layer of layers) {
+    const at = layer.tenant === DEFAULT_TENANT ? "" : `tenants/${layer.tenant}/`;
+    const conditions = new Conditions(dice, layer, facts);
+    for (const index of dice.times(1, 2, (item) => item)) {
+      const file = `${at}policies/c${String(index)}.cedar`;
+      const written = dice.times(1, 4, (position) =>
+        cedarPolicy(dice, layer, conditions, `${file}#${String(position)}`),
+      );
+      files.set(file, written.map(({ source }) => source).join("\n"));
+      policies.push(...written.map(({ policy }) => policy));
+    }
+    for (const index of dice.times(0, 3, (item) => item)) {
+      const file = `${at}policies/y${String(index)}.yaml`;
+      const document = randomDocument(dice, layer, facts, file);
+      files.set(file, JSON.stringify(document.yaml));
+      policies.push(...document.policies);
+      rules.push(...document.rules);
+    }
   }
-  for (const index of dice.times(0, 3, (item) => item)) {
-    const file = `policies/y${String(index)}.yaml`;
-    const document = yamlDocument(dice, shape, file);
-    files.set(file, JSON.stringify(document.yaml));
-    policies.push(...document.policies);
-  }
-  return { files, shape, policies, searches };
+  return { files, world, policies, rules, facts: facts.facts };
 }
 
-function serverYaml({ id, tier, labels }: ServerShape): string {
-  return `apiVersion: aegis.dev/v1
-kind: Server
-metadata: { name: ${id}, owner: random }
-transport: { type: streamable-http, url: "http://127.0.0.1:9/mcp" }
-tier: ${tier}
-labels: ${JSON.stringify(labels)}
-pinMaxAge: 60s
-`;
+function serverYaml({ id, tier, labels }: ServerShape, leaves: readonly Leaf[]): string {
+  const sql = leaves
+    .filter(({ hasSql }) => hasSql)
+    .map(({ name }) => [name, { argument: "sql", dialect: "postgresql" }]);
+  return JSON.stringify({
+    ...{ apiVersion: "aegis.dev/v1", kind: "Server", metadata: { name: id, owner: "random" } },
+    transport: { type: "streamable-http", url: "http://127.0.0.1:9/mcp" },
+    ...{ tier, labels, pinMaxAge: "60s" },
+    ...(sql.length === 0 ? {} : { sql: Object.fromEntries(sql) as JsonObject }),
+  });
 }
 
-function definitionOf(leaf: Leaf): JsonObject {
-  const { name, annotations, fields, kind } = leaf;
+function definitionOf({ name, annotations, fields, kind }: Leaf): JsonObject {
   switch (kind) {
-    case "tool":
-      return { name, annotations, inputSchema: objectSchema(fields) };
     case "resource":
       return { name: "r", uri: name };
     case "resource-template":
       return { name: "x", uriTemplate: name };
     case "prompt":
       return { name, arguments: fields.map((field) => ({ name: field.name, required: field.required })) };
+    default:
+      return { name, annotations, inputSchema: objectSchema(fields) };
   }
 }
 
 function pinsOf(server: string, leaves: readonly Leaf[]): string {
   const serverInfo = { name: server, version: "1" };
   const capabilities = { tools: {}, resources: {}, prompts: {} };
+  const pinned = leaves.filter((leaf) => !isMethod(leaf));
   return formatPins({
     server,
     eras: { modern: { protocolVersion: "2026-07-28", capabilities, serverInfo } },
-    entries: leaves.map((leaf) => {
+    entries: pinned.map((leaf) => {
       const definition = definitionOf(leaf);
-      const { kind, name } = leaf;
+      const { name } = leaf;
+      const kind = leaf.kind as PinnedKind;
       return { kind, name, eras: ["modern"], digest: definitionDigest(definition), definition };
     }),
   });
 }
 
-interface WrittenPolicy extends Written {
-  readonly shadow: boolean;
+interface ActionScope {
+  readonly source: string;
+  readonly reference: string;
+  readonly actions?: readonly string[];
 }
 
-function cedarPolicy(dice: Dice, shape: Shape, conditions: Conditions): WrittenPolicy {
-  const effect = dice.pick(["permit", "permit", "permit", "forbid"]);
-  const principal = dice.pick([
-    ...["principal", "principal", `principal in Role::${text(dice.pick(ROLES))}`],
-    ...['principal == User::"u1"', "principal is Agent", 'principal is User in Group::"ops"'],
-  ]);
-  const leaf = dice.pick(shape.leaves);
+function randomActions(dice: Dice, leaf: Leaf): ActionScope {
   const method = leaf.action.slice(0, leaf.action.indexOf(":"));
-  const [action, plainAction] = dice.pick<readonly [string, string]>([
-    ...Array.from({ length: 3 }, () => ["action", "action"] as const),
-    [`action == Action::${text(method)}`, `action in Action::${text(method)}`],
-    [`action == Action::${text(leaf.action)}`, `action == Action::${text(leaf.action)}`],
-    [
-      `action in [Action::${text(leaf.action)}, Action::"prompts/get"]`,
-      `action in [Action::${text(leaf.action)}, Action::"prompts/get"]`,
-    ],
+  const one = `Action::${text(leaf.action)}`;
+  const both = `action in [${one}, Action::"prompts/get"]`;
+  return dice.pick<ActionScope>([
+    ...Array.from({ length: 4 }, () => ({ source: "action", reference: "action" })),
+    {
+      source: `action == Action::${text(method)}`,
+      reference: `action in Action::${text(method)}`,
+      actions: [method],
+    },
+    { source: `action == ${one}`, reference: `action == ${one}`, actions: [leaf.action] },
+    { source: both, reference: both, actions: [leaf.action, "prompts/get"] },
   ]);
-  const resource = dice.pick([
-    ...["resource", "resource", "resource is Server"],
-    ...[`resource == Server::${text(leaf.server)}`, `resource in Server::${text(leaf.server)}`],
+}
+
+/** What the shape of a policy says of the leaves that it can be about. */
+function randomResource(dice: Dice, { server }: Leaf): readonly [scope: string, reach: Reach] {
+  const named = `Server::${text(server)}`;
+  return dice.pick<readonly [string, Reach]>([
+    ...Array.from({ length: 3 }, (): readonly [string, Reach] => ["resource", {}]),
+    ["resource is Server", {}],
+    [`resource == ${named}`, { servers: [server] }],
+    [`resource in ${named}`, { servers: [server] }],
   ]);
+}
+
+function cedarPolicy(
+  dice: Dice,
+  { shape, tenant }: Layer,
+  conditions: Conditions,
+  id: string,
+): { readonly source: string; readonly policy: ReferencePolicy } {
+  const effect = dice.pick(["permit", "permit", "permit", "forbid"]);
+  const plain = (scope: string): Written => ({ source: scope, reference: scope, features: [] });
+  const about = (entity: Written, write: (entity: string) => string): Written => ({
+    ...{ source: write(entity.source), reference: write(entity.reference), features: entity.features },
+  });
+  const principal = dice.pick<() => Written>([
+    ...Array.from({ length: 3 }, () => () => plain("principal")),
+    () => about(conditions.entity("Role", dice.pick(ROLES)), (role) => `principal in ${role}`),
+    () => about(conditions.entity("User", "u1"), (user) => `principal == ${user}`),
+    () => about(conditions.entity("Group", "ops"), (group) => `principal is User in ${group}`),
+    () => plain("principal is Agent"),
+  ])();
+  const leaf = pickLeaf(dice, shape);
+  const action = randomActions(dice, leaf);
+  const [resource, servers] = randomResource(dice, leaf);
   const clauses = dice.times(0, 2, () => ({
     kind: dice.pick(["when", "when", "unless"]),
     body: conditions.expression(),
   }));
   const body = (pick: (written: Written) => string): string =>
     clauses.map((clause) => `${clause.kind} { ${pick(clause.body)} }`).join(" ");
-  const shadow = dice.chance(0.15);
+  const shadow = dice.chance(0.12);
   const mode = shadow ? '@mode("shadow") ' : "";
+  const parts = [principal, ...clauses.map((clause) => clause.body)];
   return {
-    source: `${mode}${effect} (${principal}, ${action}, ${resource}) ${body(({ source }) => source)};`,
-    reference: `${effect} (${principal}, ${plainAction}, ${resource}) ${body(({ reference }) => reference)};`,
-    shadow,
+    source: `${mode}${effect} (${principal.source}, ${action.source}, ${resource}) ${body(({ source }) => source)};`,
+    policy: {
+      ...{ id, shadow, tenant },
+      text: `${effect} (${principal.reference}, ${action.reference}, ${resource}) ${body(({ reference }) => reference)};`,
+      reach: { ...servers, ...(action.actions === undefined ? {} : { actions: action.actions }) },
+      features: [
+        ...parts.flatMap(({ features }) => features),
+        ...(shadow ? [{ name: "shadow policy" }] : []),
+      ],
+    },
   };
-}
-
-interface YamlDocument {
-  readonly yaml: JsonObject;
-  readonly policies: readonly ReferencePolicy[];
-}
-
-const GROUPS: readonly Group[] = ["tools", "resources", "prompts"];
-
-function yamlDocument(dice: Dice, shape: Shape, file: string): YamlDocument {
-  const shadow = dice.chance(0.2);
-  const principals = dice.pick<"any" | readonly string[] | undefined>([
-    ...(["any", undefined] as const),
-    [dice.pick(ROLES)],
-    ["Developer", "Auditor"],
-  ]);
-  const policies: ReferencePolicy[] = [];
-  const add = (
-    pointer: string,
-    effect: string,
-    leaves: readonly Leaf[],
-    who: typeof principals,
-    rest = "",
-  ): void => {
-    const actions = leaves.map(({ action }) => `Action::${text(action)}`).join(", ");
-    const condition =
-      who === undefined || who === "any"
-        ? ""
-        : `when { principal in [${who.map((role) => `Role::${text(role)}`).join(", ")}] }`;
-    const reference = `${effect} (principal, action in [${actions}], resource) ${condition} ${rest};`;
-    policies.push({ id: `${file}#${pointer}`, text: reference, shadow });
-  };
-  const section = (verb: "allow" | "deny"): JsonObject =>
-    Object.fromEntries(
-      GROUPS.flatMap((group) => {
-        const named = dice.some(
-          shape.leaves.filter((leaf) => groupOf(leaf) === group),
-          verb === "deny" ? 0.15 : 0.5,
-        );
-        named.forEach((leaf, index) => {
-          const pointer = `/${verb}/${group}/${String(index)}`;
-          if (verb === "deny") add(pointer, "forbid", [leaf], principals);
-          else if (principals !== undefined) add(pointer, "permit", [leaf], principals);
-        });
-        if (verb === "allow" && principals === undefined) closeOthers(shape, group, named, add);
-        return named.length === 0 ? [] : [[group, named.map(({ name }) => name)]];
-      }),
-    );
-  const deny = section("deny");
-  const allow = section("allow");
-  const constraints = Object.fromEntries(
-    dice.some(shape.leaves.filter(({ kind }) => kind === "tool")).flatMap((leaf) => {
-      const found = constraintOf(dice, leaf);
-      if (found === undefined) return [];
-      const { argument, rules, broken } = found;
-      for (const [rule, condition] of broken) {
-        const pointer = `/constraints/${leaf.name}/arguments/${argument}/${rule}`;
-        add(pointer, "forbid", [leaf], principals, `when { ${condition} }`);
-      }
-      return [[leaf.name, { arguments: { [argument]: rules } }]];
-    }),
-  );
-  const yaml = {
-    ...(shadow ? { policy: { mode: "shadow" } } : {}),
-    ...(principals === undefined
-      ? {}
-      : { scope: { principals: principals === "any" ? "any" : { in: principals } } }),
-    ...(Object.keys(deny).length === 0 ? {} : { deny }),
-    ...(Object.keys(allow).length === 0 ? {} : { allow }),
-    ...(Object.keys(constraints).length === 0 ? {} : { constraints }),
-  };
-  return { yaml, policies };
-}
-
-type Add = (pointer: string, effect: string, leaves: readonly Leaf[], who: undefined) => void;
-
-/** `allow` without principals forbids what else the named servers have of that group. */
-function closeOthers(shape: Shape, group: Group, named: readonly Leaf[], add: Add): void {
-  for (const server of new Set(named.map((leaf) => leaf.server))) {
-    const others = shape.leaves.filter(
-      (leaf) => leaf.server === server && groupOf(leaf) === group && !named.includes(leaf),
-    );
-    if (others.length > 0) add(`/allow/${group}/others@${server}`, "forbid", others, undefined);
-  }
-}
-
-interface Constraint {
-  readonly argument: string;
-  readonly rules: JsonObject;
-  /** For each rule, when it is broken. */
-  readonly broken: readonly (readonly [rule: string, condition: string])[];
-}
-
-function constraintOf(dice: Dice, leaf: Leaf): Constraint | undefined {
-  const fitting = leaf.fields.filter(({ kind }) => ["choice", "text", "whole", "number"].includes(kind));
-  if (fitting.length === 0) return undefined;
-  const { name, kind } = dice.pick(fitting);
-  const value = `context.arguments[${text(name)}]`;
-  const broken = (rule: string, holds: string): readonly [string, string] => [
-    rule,
-    `context.arguments has ${text(name)} && !(${holds})`,
-  ];
-  switch (kind) {
-    case "whole":
-      return {
-        argument: name,
-        rules: { min: 0, max: 10 },
-        broken: [broken("min", `${value} >= 0`), broken("max", `${value} <= 10`)],
-      };
-    case "number": {
-      const holds = `${value}.lessThanOrEqual(decimal("99.5"))`;
-      return { argument: name, rules: { max: 99.5 }, broken: [broken("max", holds)] };
-    }
-    default: {
-      const listed = broken("enum", `["alpha", "select 1"].contains(${value})`);
-      return { argument: name, rules: { enum: ["alpha", "select 1"] }, broken: [listed] };
-    }
-  }
 }
