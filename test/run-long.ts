@@ -8,6 +8,7 @@ import { run as truncateAudit } from "./long/audit-truncation.ts";
 import { run as killAuditLog } from "./long/audit-writer-kill.ts";
 import { faultsOf as crashFaults, run as crash, summaryOf as crashSummary } from "./long/crash.ts";
 import { faultsOf as differentialFaults, run as runDifferential } from "./long/differential.ts";
+import { run as checkHostile } from "./long/hostile-repositories.ts";
 import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
 import { run as judgeSql, tableOf as sqlTable } from "./long/sql-statements.ts";
 import { faultsOf as specialisationFaults, run as specialise } from "./long/specialisation.ts";
@@ -101,6 +102,15 @@ const PROOFS: readonly Proof[] = [
     run: async (cases, onProgress) => {
       const report = await runDifferential({ cases, seed: 1, onProgress });
       return { faults: differentialFaults(report), report };
+    },
+  },
+  {
+    name: "hostile-repositories",
+    what: "hostile pull requests against aegis check as a process: at most 10 s of processor time and 1 GiB each",
+    n: 107,
+    run: async (count, onProgress) => {
+      const report = await checkHostile(count, onProgress);
+      return { faults: report.faults, report };
     },
   },
   {

@@ -34,7 +34,7 @@ import { ComplaintBook } from "./complaint-book.ts";
 import { checkNames, checkTenantNames, nameIndex } from "./name-checks.ts";
 import type { NameIndex } from "./name-checks.ts";
 import { parseGenerated, parseSource } from "./parse.ts";
-import type { CedarSource, GeneratedPolicy, ParsedPolicy } from "./parse.ts";
+import type { CedarSource, GeneratedPolicy, ParsedPolicy, ParseOutcome } from "./parse.ts";
 import { ResidualValidator } from "./residual-validator.ts";
 import type { LeafResidual } from "./residual-validator.ts";
 import { leafSchema, METHOD_ACTIONS, OPTIONAL_MEMBERS } from "./schema.ts";
@@ -93,10 +93,7 @@ export interface CedarOutput {
  */
 export function compileCedar(input: CedarInput): CedarOutput {
   const { model } = input;
-  const outcomes = [
-    ...input.sources.map((source) => parseSource(source, source.tenant ?? model.tenant)),
-    ...input.generated.map(parseGenerated),
-  ];
+  const outcomes = parseAll(input);
   const findings: CedarFinding[] = outcomes.flatMap((outcome) => outcome.findings);
   const policies = withoutDuplicates(
     outcomes.flatMap((outcome) => outcome.policies),
@@ -121,10 +118,25 @@ export function compileCedar(input: CedarInput): CedarOutput {
   };
 }
 
+/** Parses until there are more policies than are compiled. */
+function parseAll({ sources, generated, model }: CedarInput): readonly ParseOutcome[] {
+  const outcomes: ParseOutcome[] = [];
+  let count = 0;
+  for (const source of sources) {
+    const outcome = parseSource(source, source.tenant ?? model.tenant);
+    outcomes.push(outcome);
+    count += outcome.policies.length;
+    if (count > MAX_POLICIES) return outcomes;
+  }
+  return [...outcomes, ...generated.slice(0, MAX_POLICIES + 1).map(parseGenerated)];
+}
+
 /** Most policies of a repository, written or generated. */
 const MAX_POLICIES = 20_000;
 /** Most pairs of a policy and a definition that it may decide, over all tenants: some seconds of work. */
-const MAX_DECISIONS = 4_000_000;
+const MAX_DECISIONS = 500_000;
+/** What a definition costs each tenant beside its policies, in such pairs. */
+const DECISIONS_PER_SLICE = 40;
 
 /** What says that a repository asks for more than a compilation does. */
 function excessOf(model: CedarModel, policies: readonly ParsedPolicy[]): CedarFinding | undefined {
@@ -132,7 +144,11 @@ function excessOf(model: CedarModel, policies: readonly ParsedPolicy[]): CedarFi
   const tooMany = (message: string, { source }: ParsedPolicy): CedarFinding =>
     finding("CEDAR_TOO_MANY", source, message);
   if (first !== undefined) return tooMany(`more than ${String(MAX_POLICIES)} policies`, first);
-  let decisions = 0;
+  const definitions = model.servers.reduce((sum, server) => sum + server.leaves.length, 0);
+  const ofTenants = (model.tenants ?? []).map(({ servers }) =>
+    model.servers.reduce((sum, { id, leaves }) => sum + (servers.has(id) ? leaves.length : 0), 0),
+  );
+  let decisions = ofTenants.reduce((sum, leaves) => sum + leaves, definitions) * DECISIONS_PER_SLICE;
   let widest: { readonly policy: ParsedPolicy; readonly leaves: number } | undefined;
   const tenants = 1 + (model.tenants?.length ?? 0);
   for (const policy of policies) {

@@ -5,7 +5,7 @@ import type { CheckRule } from "./context.ts";
 import { lineOf, placeOf } from "./policy-place.ts";
 
 /** Entries of slices that a bundle holds with ease. */
-const MANY_ENTRIES = 150_000;
+const MANY_ENTRIES = 100_000;
 const MAX_NAMED = 3;
 
 export const policyFanOut: CheckRule = {

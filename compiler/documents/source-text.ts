@@ -2,19 +2,31 @@
 import type { DiagnosticSink } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
 import type { SourceSpan } from "../diagnostics/index.ts";
+import { WorkspaceError } from "../workspace/index.ts";
 import type { Workspace } from "../workspace/index.ts";
 
 /** Authored documents are written by people. The YAML parser is quadratic on hostile text: 1 MiB can take 20 s. */
 export const MAX_AUTHORED_BYTES = 256 * 1024;
 
-/** Decodes one file; undefined after reporting SOURCE_ENCODING or SOURCE_LIMIT. */
+function bytesOf(workspace: Workspace, file: string, sink: DiagnosticSink): Uint8Array | undefined {
+  try {
+    return workspace.read(file);
+  } catch (error) {
+    if (!(error instanceof WorkspaceError)) throw error;
+    sink.report(error.code, startOf(file), error.message);
+    return undefined;
+  }
+}
+
+/** Decodes one file; undefined after reporting SOURCE_ENCODING, SOURCE_LIMIT or SOURCE_UNSAFE. */
 export function readText(
   workspace: Workspace,
   file: string,
   maxBytes: number,
   sink: DiagnosticSink,
 ): string | undefined {
-  const bytes = workspace.read(file);
+  const bytes = bytesOf(workspace, file, sink);
+  if (bytes === undefined) return undefined;
   if (bytes.length > maxBytes) {
     sink.report(
       "SOURCE_LIMIT",

@@ -50,10 +50,16 @@ export interface DeclaredIssuer {
 
 type Document = Parsed<IdentityShape>;
 
+/** Key sets hold a handful of keys; each goes into the bundle. */
+const MAX_KEY_SET_BYTES = 256 * 1024;
+
 function readKeySet(workspace: Workspace, file: string): JsonObject | string {
   if (!workspace.list().includes(file)) return `there is no file ${file}; key sets lie in identity/`;
   try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(workspace.read(file)));
+    const bytes = workspace.read(file);
+    if (bytes.length > MAX_KEY_SET_BYTES)
+      return `${file} has ${bytes.length} bytes; a key set has at most ${MAX_KEY_SET_BYTES}`;
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     const keys = isJsonObject(value) ? value["keys"] : undefined;
     if (!isJsonObject(value) || !Array.isArray(keys) || keys.length === 0)
       return `${file} is not a JSON Web Key Set`;

@@ -1,5 +1,6 @@
 // A workspace on disk. Symbolic links are refused, not followed: a link could reach outside the repository.
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readdirSync } from "node:fs";
+import type { Dirent } from "node:fs";
 import { join } from "node:path";
 import {
   WORKSPACE_LIMITS,
@@ -7,6 +8,7 @@ import {
   isDocumentFolder,
   isDocumentPath,
   isSafePath,
+  refuseTwins,
 } from "./workspace.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -16,8 +18,23 @@ interface Walk {
   totalBytes: number;
 }
 
+/** What a folder contains. The root itself must be readable; a folder in it that is not is a finding. */
+function entriesOf(root: string, folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(join(root, folder), { withFileTypes: true });
+  } catch (error) {
+    if (folder === "") throw error;
+    throw unreadable(folder, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): WorkspaceError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new WorkspaceError("SOURCE_UNSAFE", path, `it cannot be read: ${code ?? String(error)}`);
+}
+
 function visit(walk: Walk, folder: string): void {
-  for (const entry of readdirSync(join(walk.root, folder), { withFileTypes: true })) {
+  for (const entry of entriesOf(walk.root, folder)) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (!isDocumentPath(path) && !(folder === "" && isDocumentFolder(entry.name))) continue;
     if (!isSafePath(path))
@@ -25,7 +42,7 @@ function visit(walk: Walk, folder: string): void {
     if (entry.isDirectory()) {
       visit(walk, path);
     } else if (entry.isFile()) {
-      const { size } = lstatSync(join(walk.root, path));
+      const size = sizeOf(walk.root, path);
       if (size > WORKSPACE_LIMITS.maxFileBytes) {
         throw new WorkspaceError("SOURCE_LIMIT", path, `the file has ${size} bytes`);
       }
@@ -40,9 +57,25 @@ function visit(walk: Walk, folder: string): void {
   }
 }
 
+function sizeOf(root: string, path: string): number {
+  try {
+    return lstatSync(join(root, path)).size;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function openRegularFile(root: string, path: string): number {
+  try {
+    // The file may have been replaced since it was listed: by a link, or by a pipe that nobody writes to.
+    return openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 function readRegularFile(root: string, path: string): Uint8Array {
-  // O_NOFOLLOW: the file may have been replaced by a link since it was listed.
-  const descriptor = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW);
+  const descriptor = openRegularFile(root, path);
   try {
     const status = fstatSync(descriptor);
     if (!status.isFile()) throw new WorkspaceError("SOURCE_UNSAFE", path, "not a regular file");
@@ -63,6 +96,7 @@ export function directoryWorkspace(root: string): Workspace {
   const walk: Walk = { root, files: [], totalBytes: 0 };
   visit(walk, "");
   const files = walk.files.sort();
+  refuseTwins(files);
   const known = new Set(files);
   return {
     description: root,

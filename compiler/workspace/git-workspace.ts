@@ -1,7 +1,7 @@
 // A workspace read from a Git tree, without a checkout: the base side of a plan.
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
-import { WORKSPACE_LIMITS, WorkspaceError, isDocumentPath, isSafePath } from "./workspace.ts";
+import { WORKSPACE_LIMITS, WorkspaceError, isDocumentPath, isSafePath, refuseTwins } from "./workspace.ts";
 import type { Workspace } from "./workspace.ts";
 
 const GIT_TIMEOUT_MS = 30_000;
@@ -90,6 +90,7 @@ export function gitWorkspace(directory: string, ref: string): Workspace {
     .toString("utf8")
     .trim();
   const entries = listTree(root, commit);
+  refuseTwins(entries.keys());
   const contents = readObjects(root, entries);
   return {
     description: `${ref} (${commit.slice(0, 12)})`,

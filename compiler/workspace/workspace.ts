@@ -26,6 +26,7 @@ const DOCUMENT_FOLDERS: ReadonlySet<string> = new Set([
   "routes",
   "environments",
   "identity",
+  "invariants",
   "tests",
   "tenants",
 ]);
@@ -53,15 +54,41 @@ export class WorkspaceError extends Error {
   }
 }
 
-/** True for a relative path without empty, `.`, `..`, backslash, control or drive parts. */
+/** Backslashes and drives, what nobody sees, and what stands for bytes that are no text. */
+const UNSAFE_CHARACTER = /[\\:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]/u;
+
+/**
+ * True for a relative path without empty, `.`, `..`, backslash, control, invisible or drive parts, in Unicode normal
+ * form C.
+ */
 export function isSafePath(path: string): boolean {
   if (path.length === 0 || path.length > WORKSPACE_LIMITS.maxPathLength) return false;
-  if (/[\\:\p{Cc}]/u.test(path)) return false;
+  if (UNSAFE_CHARACTER.test(path) || !path.isWellFormed() || path.normalize("NFC") !== path) return false;
   const parts = path.split("/");
   return (
     parts.length <= WORKSPACE_LIMITS.maxDepth &&
     parts.every((part) => part !== "" && part !== "." && part !== "..")
   );
+}
+
+/**
+ * Two names that differ in case alone are one file on some machines: which of them is read would depend on where the
+ * repository was checked out. Throws WorkspaceError for the second.
+ */
+export function refuseTwins(paths: Iterable<string>): void {
+  const known = new Map<string, string>();
+  for (const path of paths) {
+    const key = path.toLowerCase();
+    const other = known.get(key);
+    if (other !== undefined) {
+      throw new WorkspaceError(
+        "SOURCE_UNSAFE",
+        path,
+        `the name differs from ${JSON.stringify(other)} in case alone`,
+      );
+    }
+    known.set(key, path);
+  }
 }
 
 /** A workspace held in memory; for tests and for editing a copy. */
