@@ -9,6 +9,7 @@ import { compileTransform, parseJsonText } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { UpstreamReply } from "#upstream";
 import { answerJson, answerOf, conform, outcomeCode, redact } from "../pipeline/answer-rules.ts";
+import { requireParsable } from "./value-budget.ts";
 import type { Finished, Inspected, SentPlan, WorkerReply, WorkerRequest } from "./protocol.ts";
 
 const SUBSCRIPTION_ID = `${META_PREFIX}subscriptionId`;
@@ -36,8 +37,12 @@ export function answerRequest(request: WorkerRequest, compiled: CompiledTransfor
  * @throws {AegisError} JSON_INVALID, MESSAGE_INVALID, MESSAGE_TOO_LARGE
  */
 export function inspectMessage(input: Uint8Array | string, maxBytes: number): Inspected {
-  const message = parseServerMessage(input, { ...UPSTREAM_JSON_LIMITS, maxBytes });
+  // Encoding would repair a lone surrogate, and then what is decided on is not what was sent.
+  if (typeof input === "string" && !input.isWellFormed())
+    throw new AegisError("JSON_INVALID", "lone surrogate");
   const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+  requireParsable(bytes);
+  const message = parseServerMessage(bytes, { ...UPSTREAM_JSON_LIMITS, maxBytes });
   return { kind: "inspected", envelope: envelopeOf(message), bytes };
 }
 

@@ -21,6 +21,8 @@ export interface AnswerPoolOptions {
   readonly idleMs?: number;
   /** Longest a job may take, waiting included, whatever its signal says. */
   readonly limitMs?: number;
+  /** Script of the workers; by default the one that ships. */
+  readonly entry?: URL;
 }
 
 export interface AnswerPool {
@@ -108,6 +110,7 @@ class JobQueue {
       new WorkerSlot({
         idleMs: options.idleMs ?? DEFAULT_IDLE_MS,
         heapMebibytes: HEAP_MEBIBYTES,
+        entry: options.entry,
         onFree: (freed, started) => this.#onFree(freed, started),
       });
     this.#slots = Array.from({ length: options.workers ?? DEFAULT_WORKERS }, slot);

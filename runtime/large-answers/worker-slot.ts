@@ -12,6 +12,8 @@ export interface SlotOptions {
   /** An idle worker is ended after this time, and its memory returned. */
   readonly idleMs: number;
   readonly heapMebibytes: number;
+  /** Script of the worker; by default the one beside this module. */
+  readonly entry: URL | undefined;
   /** The slot can take a job, or failed to start. */
   readonly onFree: (slot: WorkerSlot, started: boolean) => void;
 }
@@ -52,9 +54,7 @@ export class WorkerSlot {
   }
 
   start(): void {
-    // Beside this file stands the worker as source, or as the built file of the same name.
-    const file = import.meta.url.endsWith(".ts") ? "./answer-worker.ts" : "./answer-worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), {
+    const worker = new Worker(this.#options.entry ?? defaultEntry(), {
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMebibytes, stackSizeMb: 4 },
     });
@@ -150,6 +150,12 @@ export class WorkerSlot {
     }, limitMs);
     this.#timer.unref();
   }
+}
+
+/** Beside this file stands the worker as source, or as the built file of the same name. */
+function defaultEntry(): URL {
+  const file = import.meta.url.endsWith(".ts") ? "./answer-worker.ts" : "./answer-worker.js";
+  return new URL(file, import.meta.url);
 }
 
 /** The bytes in a buffer that holds nothing else, so that it can be transferred. */

@@ -11,6 +11,7 @@ import { compileTransform, hashKeyOf } from "#transform";
 import { createAnswerPool, planTransform } from "../../../runtime/large-answers/answer-pool.ts";
 import type { AnswerPool } from "../../../runtime/large-answers/answer-pool.ts";
 import type { FinishPlan } from "../../../runtime/large-answers/protocol.ts";
+import { requireParsable } from "../../../runtime/large-answers/value-budget.ts";
 import { answerJson, answerOf, conform, redact } from "../../../runtime/pipeline/answer-rules.ts";
 import type { UpstreamReply } from "#upstream";
 
@@ -180,6 +181,20 @@ describe("answer pool", () => {
   });
 });
 
+describe("a document that could fill the heap of a worker", () => {
+  const of = (value: string, count: number): Uint8Array => {
+    const list = Array.from({ length: count }, () => value).join(",");
+    return new TextEncoder().encode(`{"jsonrpc":"2.0","id":1,"result":{"structuredContent":[${list}]}}`);
+  };
+
+  it("is refused before it is parsed", () => {
+    expect(() => requireParsable(of("{}", 8_000_000))).toThrow(/values/);
+    expect(() => requireParsable(of("{}", 4_000_000))).not.toThrow();
+    expect(() => requireParsable(of('",{[\\\\"', 2_000_000))).not.toThrow();
+    expect(() => requireParsable(of('"\\",{[,,,,,,"', 2_000_000))).not.toThrow();
+  });
+});
+
 describe("answer pool in trouble", () => {
   let pool: AnswerPool | undefined;
   afterEach(() => pool?.dispose());
@@ -225,6 +240,36 @@ describe("answer pool in trouble", () => {
     await pool.finish("good", hostile(1), planOf(undefined), never).then(() => order.push("good"));
     await Promise.all(bad);
     expect(order).toEqual(["good", "bad", "bad", "bad"]);
+  });
+
+  const script = (source: string): URL =>
+    new URL(`data:text/javascript,import { parentPort as p } from "node:worker_threads";${source}`);
+
+  it("denies the call whose worker dies, and starts another for the next", async () => {
+    pool = createAnswerPool({
+      workers: 1,
+      entry: script('p.on("message", () => process.exit(9)); p.postMessage({ kind: "ready" });'),
+    });
+    const calls = [1, 2].map(() => pool?.finish("s", hostile(1), planOf(undefined), never));
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes).toMatchObject([
+      { status: "rejected", reason: { code: "RESULT_BLOCKED" } },
+      { status: "rejected", reason: { code: "RESULT_BLOCKED" } },
+    ]);
+  });
+
+  it.each([
+    ["does not start", "process.exit(1);"],
+    [
+      "answers something else",
+      'p.on("message", () => p.postMessage({ kind: "inspected" })); p.postMessage({ kind: "ready" });',
+    ],
+    ["answers nonsense", 'p.on("message", () => p.postMessage(7)); p.postMessage({ kind: "ready" });'],
+  ])("denies every call where the worker %s", async (_name, source) => {
+    pool = createAnswerPool({ entry: script(source) });
+    await expect(pool.finish("s", hostile(1), planOf(undefined), never)).rejects.toMatchObject({
+      code: "RESULT_BLOCKED",
+    });
   });
 
   it("refuses more than the queue holds", async () => {
