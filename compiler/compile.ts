@@ -10,6 +10,7 @@ import { DiagnosticSink, startOf } from "./diagnostics/index.ts";
 import type { Diagnostic } from "./diagnostics/index.ts";
 import { loadDocuments } from "./documents/load.ts";
 import type { Documents } from "./documents/load.ts";
+import { lowerInvariants } from "./invariants/lower-invariants.ts";
 import { environmentNames, lowerEnvironments } from "./lower/environments.ts";
 import { lowerIdentity } from "./lower/identity.ts";
 import type { LoweredIdentity, PrincipalAttribute } from "./lower/identity.ts";
@@ -23,6 +24,7 @@ import { sqlArguments } from "./lower/sql-arguments.ts";
 import { lowerRetention } from "./lower/retention.ts";
 import { lowerLayers } from "./lower/tenant-layers.ts";
 import { buildVectors } from "./lower/vectors.ts";
+import type { Invariant } from "./model/invariant.ts";
 import type { TestSuite } from "./model/test-suite.ts";
 import { withoutPinConsequences } from "./check/pin-consequences.ts";
 import { WorkspaceError, directoryWorkspace } from "./workspace/index.ts";
@@ -47,6 +49,7 @@ export interface ProjectModel {
   /** Roles that policies may name; undefined where there is no project. */
   readonly roles: readonly string[] | undefined;
   readonly suites: readonly TestSuite[];
+  readonly invariants: readonly Invariant[];
   /** Text of a source file, for code frames. */
   readonly textOf: (file: string) => string | undefined;
 }
@@ -75,6 +78,7 @@ interface Lowered {
   readonly policies: LoweredPolicies;
   readonly cedar: CedarOutput;
   readonly suites: readonly TestSuite[];
+  readonly invariants: readonly Invariant[];
   readonly content: BundleContent;
 }
 
@@ -142,6 +146,8 @@ function lower(
   const { policies, limits, transforms, suites } = lowerLayers(layers, identity, sink);
   const retention = lowerRetention(layers, sink);
   const cedar = compilePolicies(layers, registry, identity, policies, sink);
+  const known = identity.isKnown ? identity.attributesOf(DEFAULT_TENANT) : undefined;
+  const invariants = lowerInvariants(layers, cedar.servers, known, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
     registry: { servers: cedar.servers },
@@ -153,7 +159,7 @@ function lower(
     vectors: { vectors: [] },
     ...(retention === undefined ? {} : { retention }),
   };
-  return { environments, registry, identity, policies, cedar, suites, content };
+  return { environments, registry, identity, policies, cedar, suites, invariants, content };
 }
 
 function check(documents: Documents, lowered: Lowered, sink: DiagnosticSink): void {
@@ -181,6 +187,7 @@ function emptyModel(): ProjectModel {
     attributes: [],
     roles: undefined,
     suites: [],
+    invariants: [],
     textOf: () => undefined,
   };
 }
@@ -236,6 +243,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     attributes: lowered.identity.attributes,
     roles: documents.project?.shape.roles,
     suites: lowered.suites,
+    invariants: lowered.invariants,
     textOf: (file) => documents.texts.get(file),
   };
   const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered, sink);

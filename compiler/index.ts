@@ -36,6 +36,7 @@ export type {
   TestSuite,
   TransformTest,
 } from "./model/test-suite.ts";
+export type { Invariant, InvariantCallers, InvariantResult, InvariantWitness } from "./model/invariant.ts";
 export { formatDocument } from "./format/format-document.ts";
 export type { FormatOptions, FormatResult } from "./format/format-document.ts";
 export { DOCUMENT_SCHEMAS } from "./documents/validate.ts";

@@ -14,11 +14,13 @@ import {
 import type { Workspace } from "#compiler";
 import {
   bundleInput,
+  checkInvariants,
   planChanges,
   planDigest,
   renderPlanJson,
   renderPlanMarkdown,
   renderPlanText,
+  violated,
 } from "#plan";
 import type { Plan, PlanBase, PlanInput } from "#plan";
 import { CliError } from "../output/cli-error.ts";
@@ -63,8 +65,11 @@ export function registerPlan(program: Command, host: CommandHost): void {
           return EXIT.checkFailed;
         }
         const { kind, input } = await openBase(options.base, await projectDir(dir, host.io), host.io);
-        const plan = await planChanges(input, head, { base: { kind, ref: options.base } });
+        const changes = await planChanges(input, head, { base: { kind, ref: options.base } });
+        const invariants = await checkInvariants(head, head.model.invariants);
+        const plan: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
         await write(plan, format, options.out, host.io);
+        if (violated(invariants).length > 0) return EXIT.gate;
         return options.detailedExitcode === true && plan.changes.length > 0 ? EXIT.changes : EXIT.ok;
       }),
     );

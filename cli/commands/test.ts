@@ -1,5 +1,6 @@
 // aegis test: the repository's own suites, decided as the gateway decides.
 import type { Command } from "commander";
+import { checkInvariants, violated } from "#plan";
 import { renderTestJson, renderTestJunit, renderTestText, runSuites } from "#policy-test";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
@@ -19,7 +20,7 @@ export function registerTest(program: Command, host: CommandHost): void {
   program
     .command("test")
     .argument("[dir]", "policy repository", ".")
-    .description("Run the test suites in tests/ on the gateway's own evaluator.")
+    .description("Run the test suites in tests/ and check invariants/ on the gateway's own evaluator.")
     .addOption(repeatableOption("--filter <text>", "run tests whose file, suite or name contains the text"))
     .addOption(formatOption(...FORMATS))
     .action(
@@ -31,22 +32,34 @@ export function registerTest(program: Command, host: CommandHost): void {
           host.io.err("not tested: the repository does not compile\n");
           return EXIT.checkFailed;
         }
-        if (result.model.suites.every((suite) => suite.tests.length === 0)) {
+        const { invariants } = result.model;
+        if (invariants.length === 0 && result.model.suites.every((suite) => suite.tests.length === 0)) {
           throw new CliError("there are no tests", {
             help: "write tests/access_test.yaml (kind: TestSuite); `aegis init` makes an example",
           });
         }
-        const report = await runSuites(result, { filter });
-        if (report.suites.length === 0) {
+        const suites = await runSuites(result, { filter });
+        const chosen = invariants.filter(({ name, at }) =>
+          isChosen(`${at.file} › invariants › ${name}`, filter),
+        );
+        const checked = await checkInvariants(result, chosen);
+        const report = chosen.length === 0 ? suites : { ...suites, invariants: checked };
+        if (report.suites.length === 0 && chosen.length === 0) {
           const wanted = filter.map((text) => JSON.stringify(text)).join(" or ");
           throw new CliError(`no test matches ${wanted}`, {
             help: "--filter is looked for in the file, the suite and the name of a test",
           });
         }
         host.io.out(render(report, format, host.io.colorOut));
-        return report.failed > 0 ? EXIT.testsFailed : EXIT.ok;
+        if (report.failed > 0) return EXIT.testsFailed;
+        return violated(checked).length > 0 ? EXIT.gate : EXIT.ok;
       }),
     );
+}
+
+function isChosen(title: string, filter: readonly string[]): boolean {
+  const text = title.toLowerCase();
+  return filter.length === 0 || filter.some((needle) => text.includes(needle.toLowerCase()));
 }
 
 function render(report: Parameters<typeof renderTestJson>[0], format: Format, color: boolean): string {

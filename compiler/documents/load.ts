@@ -34,6 +34,7 @@ export interface Documents {
   readonly identity: readonly Parsed<DocumentShapes["Identity"]>[];
   readonly limits: readonly Parsed<DocumentShapes["Limits"]>[];
   readonly retention: Parsed<DocumentShapes["Retention"]> | undefined;
+  readonly invariants: readonly Parsed<DocumentShapes["Invariants"]>[];
   readonly testData: readonly Parsed<DocumentShapes["TestData"]>[];
   readonly testSuites: readonly Parsed<DocumentShapes["TestSuite"]>[];
   /** Text of every authored file that was decoded, for code frames and text checks. */
@@ -55,6 +56,7 @@ const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
   [/^identity\.yaml$/u, "Identity"],
   [/^limits\.yaml$/u, "Limits"],
   [/^retention\.yaml$/u, "Retention"],
+  [/^invariants\/.*\.ya?ml$/u, "Invariants"],
   [/^tests\/testdata\/.*\.ya?ml$/u, "TestData"],
   [/^tests\/.*_test\.ya?ml$/u, "TestSuite"],
 ];
@@ -171,6 +173,7 @@ export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Docum
     identity: ofKind("Identity"),
     limits: ofKind("Limits"),
     retention: ofKind("Retention")[0],
+    invariants: ofKind("Invariants"),
     testData: ofKind("TestData"),
     testSuites: ofKind("TestSuite"),
     texts: loading.texts,

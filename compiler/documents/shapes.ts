@@ -182,6 +182,35 @@ export interface RetentionShape extends HeaderShape {
   };
 }
 
+export interface InvariantShape {
+  readonly name: string;
+  readonly reason?: string;
+  readonly callers?: {
+    readonly type?: PrincipalType;
+    readonly roles?: readonly string[];
+    readonly notRoles?: readonly string[];
+    readonly groups?: readonly string[];
+    readonly tenants?: readonly string[];
+    readonly attrs?: Readonly<Record<string, string | boolean | number | readonly string[]>>;
+  };
+  readonly targets?: {
+    readonly servers?: readonly string[];
+    readonly labels?: readonly string[];
+    readonly tiers?: readonly string[];
+    readonly tools?: readonly string[];
+    readonly resources?: readonly string[];
+    readonly prompts?: readonly string[];
+    readonly methods?: readonly string[];
+    readonly annotations?: Readonly<Record<string, boolean>>;
+  };
+  readonly expect: "allowed" | "denied";
+}
+
+/** Only of the platform: a tenant's documents hold for its own callers anyway. */
+export interface InvariantsShape extends HeaderShape {
+  readonly invariants: readonly InvariantShape[];
+}
+
 export interface TestRequestShape {
   /** RFC 3339. */
   readonly now?: string;
@@ -271,6 +300,7 @@ export interface DocumentShapes {
   readonly Identity: IdentityShape;
   readonly Limits: LimitsShape;
   readonly Retention: RetentionShape;
+  readonly Invariants: InvariantsShape;
   readonly TestData: TestDataShape;
   readonly TestSuite: TestSuiteShape;
 }

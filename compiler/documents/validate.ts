@@ -3,6 +3,7 @@ import { Ajv } from "ajv";
 import type { ErrorObject, ValidateFunction } from "ajv";
 import environmentSchema from "../schema/environment.schema.json" with { type: "json" };
 import identitySchema from "../schema/identity.schema.json" with { type: "json" };
+import invariantsSchema from "../schema/invariants.schema.json" with { type: "json" };
 import limitsSchema from "../schema/limits.schema.json" with { type: "json" };
 import policySchema from "../schema/policy.schema.json" with { type: "json" };
 import projectSchema from "../schema/project.schema.json" with { type: "json" };
@@ -24,6 +25,7 @@ export const DOCUMENT_SCHEMAS = {
   Routes: routesSchema,
   Environment: environmentSchema,
   Identity: identitySchema,
+  Invariants: invariantsSchema,
   Limits: limitsSchema,
   Retention: retentionSchema,
   TestData: testDataSchema,

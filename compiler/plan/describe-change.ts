@@ -109,11 +109,13 @@ function shown(value: JsonValue | undefined): string {
 /** The line that closes a plan. */
 export function summaryLine(plan: Plan): string {
   const { newlyAllowed, newlyDenied, reasonsChanged, transformsChanged, structural } = plan.summary;
+  const broken = (plan.invariants ?? []).filter(({ status }) => status === "violated").length;
   const parts = [
     `${newlyAllowed} newly allowed`,
     `${newlyDenied} newly denied`,
     `${transformsChanged} ${transformsChanged === 1 ? "transform" : "transforms"} changed`,
     ...(structural === 0 ? [] : [`${structural} other ${structural === 1 ? "change" : "changes"}`]),
+    ...(broken === 0 ? [] : [`${plural(broken, "invariant")} violated`]),
     ...(reasonsChanged === 0 ? [] : [`${reasonsChanged} decided by other policies`]),
   ];
   return parts.join(", ");

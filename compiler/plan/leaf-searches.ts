@@ -134,14 +134,17 @@ export interface IndexedLeaf extends LeafSide {
   readonly fingerprint: string;
 }
 
-/** The leaves of one side that a document speaks of, with what is known of each. */
-export function indexLeaves(side: PlanSide): ReadonlyMap<LeafAction, IndexedLeaf> {
+/** The leaves of one side, with what is known of each: `governed` are those that a document speaks of. */
+export function indexLeaves(
+  side: PlanSide,
+  which: "all" | "governed" = "governed",
+): ReadonlyMap<LeafAction, IndexedLeaf> {
   const slices = Map.groupBy(side.content.policies.slices, ({ action }) => action);
   const entries = side.content.registry.servers.flatMap((server) => {
     const wide = server.leaves.filter(({ kind }) => kind === "resource-template" || kind === "resource-rule");
     return server.leaves.flatMap((leaf): readonly [LeafAction, IndexedLeaf][] => {
       const own = slices.get(leaf.action) ?? [];
-      if (isUngoverned(leaf, own)) return [];
+      if (which === "governed" && isUngoverned(leaf, own)) return [];
       return [[leaf.action, indexed(side, server, leaf, own, isResourceKind(leaf.kind) ? wide : [])]];
     });
   });

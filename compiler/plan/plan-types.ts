@@ -1,5 +1,6 @@
 // What changes between two versions of a repository, as data.
 import type { Digest, LeafAction, PolicyId, PrincipalFacts, RequestFacts } from "#bundle";
+import type { InvariantResult } from "#compiler";
 import type { JsonObject, JsonValue } from "#std";
 
 /** What one side decides. `code` says why a call is refused without asking the policies. */
@@ -107,4 +108,6 @@ export interface Plan {
   readonly summary: PlanSummary;
   /** Decisions first, then transforms, then the rest; sorted, so that equal input gives an equal plan. */
   readonly changes: readonly PlanChange[];
+  /** What must hold of the head whatever changes; present where the head has invariants. */
+  readonly invariants?: readonly InvariantResult[];
 }

@@ -1,5 +1,6 @@
 // A plan as Markdown for a pull-request comment or a step summary. Names and arguments come from the pull request
 // itself: they stand in code spans, where nothing in them is markup, a link or a mention.
+import { describeEvidence, violationLines } from "../invariants/render-invariants.ts";
 import {
   describeAction,
   describeDecision,
@@ -77,10 +78,21 @@ function sectionsOf(plan: Plan): readonly Section[] {
     rows: decisions.filter((change) => change.kind === kind).map(decisionRow),
   });
   return [
+    invariantSection(plan),
     table("Newly allowed", "newly-allowed"),
     table("Newly denied", "newly-denied"),
     { head: ["", "#### Other changes", ""], rows: structural.map(structuralRow) },
   ];
+}
+
+function invariantSection({ invariants = [] }: Plan): Section {
+  const sign = { held: "✓", proved: "✓", unsearched: "-", violated: "✗" } as const;
+  const rows = invariants.map((result) => {
+    const { name, status } = result;
+    const details = status === "violated" ? violationLines(result) : [describeEvidence(result)];
+    return `- ${sign[status]} ${code(name)}${details.map((line) => `\n  - ${code(line.trim())}`).join("")}`;
+  });
+  return { head: ["", "#### Invariants", ""], rows };
 }
 
 function decisionRow(change: DecisionChange): string {

@@ -1,6 +1,7 @@
 // A plan as JSON and as text for a terminal.
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { Digest } from "#bundle";
+import { invariantLines } from "../invariants/render-invariants.ts";
 import {
   describeAction,
   describeDecision,
@@ -65,6 +66,7 @@ export function renderPlanText(plan: Plan, options: PlanTextOptions): string {
   const blocks = [
     ...byAction(decisions).map(([action, rows]) => actionBlock(action, rows, pen)),
     ...(structural.length === 0 ? [] : [structural.flatMap((change) => structuralLines(change, pen))]),
+    ...invariantBlock(plan, pen),
     closing(plan, decisions.length, pen),
   ];
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
@@ -117,6 +119,11 @@ function structuralLines(change: StructuralChange, pen: Pen): readonly string[] 
     `${pen.paint(SIGN_STYLE[sign], sign)} ${pen.safe(describeSubject(change))}`,
     ...describeMembers(change).map((line) => pen.safe(`    ${line}`)),
   ];
+}
+
+function invariantBlock({ invariants = [] }: Plan, pen: Pen): readonly (readonly string[])[] {
+  if (invariants.length === 0) return [];
+  return [[pen.paint("bold", "Invariants"), ...invariantLines(invariants, pen.paint)]];
 }
 
 function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {

@@ -85,7 +85,7 @@ function only(
 }
 
 /** One call of one caller, and the leaf that decides it on each side. */
-interface Call {
+export interface Call {
   readonly facts: NamedPrincipal["facts"];
   readonly request: RequestFacts;
   readonly arguments: JsonObject;
@@ -108,7 +108,7 @@ async function searchRow(
 ): Promise<readonly DecisionChange[]> {
   const rows = new Map<DecisionChangeKind, Row>();
   let searchedCalls = 0;
-  for (const call of callsOn(search, principal, leaf)) {
+  for (const call of callsOnLeaf(search.resources, principal, leaf)) {
     searchedCalls += 1;
     const before = await decideOn(search, "base", call);
     const after = await decideOn(search, "head", call);
@@ -140,7 +140,11 @@ async function searchRow(
 }
 
 /** What the caller tries, without reads of a URI that another leaf of the head stands for. */
-function* callsOn(search: Search, principal: NamedPrincipal, leaf: LeafSearch): Generator<Call> {
+export function* callsOnLeaf(
+  resources: Search["resources"],
+  principal: NamedPrincipal,
+  leaf: LeafSearch,
+): Generator<Call> {
   const { facts } = principal;
   const { action, calls, requests, resourcesOf } = leaf;
   const asked = [
@@ -158,8 +162,8 @@ function* callsOn(search: Search, principal: NamedPrincipal, leaf: LeafSearch): 
         yield { facts, request, arguments: args, base: action, head: action };
         continue;
       }
-      const base = search.resources.base.leafOf(resourcesOf, facts.tenant, uri);
-      const head = search.resources.head.leafOf(resourcesOf, facts.tenant, uri);
+      const base = resources.base.leafOf(resourcesOf, facts.tenant, uri);
+      const head = resources.head.leafOf(resourcesOf, facts.tenant, uri);
       if ((head ?? base) === action) yield { facts, request, arguments: args, base, head };
     }
   }

@@ -1,5 +1,7 @@
 // A test report for people, for machines, and as JUnit XML.
 import { showHidden } from "#compiler";
+import type { InvariantResult } from "#compiler";
+import { invariantLines, violated, violationLines } from "../invariants/render-invariants.ts";
 import type { SuiteReport, SuiteResult, TestFailure, TestResult } from "./suite-report.ts";
 
 export const TEST_REPORT_FORMAT_VERSION = 1;
@@ -16,7 +18,11 @@ export function renderTestText(report: SuiteReport, options: TestTextOptions): s
   const paint: Paint = (style, text) =>
     options.color ? `\u001b[${STYLE_CODES[style]}m${text}\u001b[0m` : text;
   const blocks = report.suites.map((suite) => suiteLines(suite, paint).join("\n"));
-  return `${[...blocks, summaryLine(report, paint)].join("\n\n")}\n`;
+  const { invariants = [] } = report;
+  if (invariants.length > 0) {
+    blocks.push([paint("bold", "Invariants"), ...invariantLines(invariants, paint)].join("\n"));
+  }
+  return `${[...blocks, ...summaryLines(report, paint)].join("\n\n")}\n`;
 }
 
 function suiteLines(suite: SuiteResult, paint: Paint): readonly string[] {
@@ -71,6 +77,15 @@ function summaryLine(report: SuiteReport, paint: Paint): string {
   return `${plural(passed + failed + skipped, "test")}: ${parts.join(", ")} (${plural(cells, "call")} decided)`;
 }
 
+function summaryLines(report: SuiteReport, paint: Paint): readonly string[] {
+  const { invariants = [] } = report;
+  const tests = summaryLine(report, paint);
+  if (invariants.length === 0) return [tests];
+  const failed = violated(invariants).length;
+  const held = `${plural(invariants.length, "invariant")}: ${failed === 0 ? "0 violated" : paint("red", `${failed} violated`)}`;
+  return [`${tests}\n${held}`];
+}
+
 function plural(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }
@@ -86,17 +101,23 @@ export function renderTestJson(report: SuiteReport): string {
     skipped,
     cells,
     suites,
+    ...(report.invariants === undefined ? {} : { invariants: report.invariants }),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 /** JUnit XML: a `testsuite` for each suite, a `testcase` for each test. */
 export function renderTestJunit(report: SuiteReport): string {
-  const total = report.passed + report.failed + report.skipped;
+  const { invariants = [] } = report;
+  const total = report.passed + report.failed + report.skipped + invariants.length;
   const lines = [
     `<?xml version="1.0" encoding="UTF-8"?>`,
-    `<testsuites name="aegis test" ${counts(report.suites.flatMap((suite) => suite.tests))}>`,
+    `<testsuites name="aegis test" ${counts(
+      report.suites.flatMap((suite) => suite.tests),
+      invariants,
+    )}>`,
     ...report.suites.flatMap(junitSuite),
+    ...junitInvariants(invariants),
     `</testsuites>`,
   ];
   return total === 0 ? `${lines[0]}\n<testsuites name="aegis test" tests="0"/>\n` : `${lines.join("\n")}\n`;
@@ -114,11 +135,31 @@ function isFaulty(test: TestResult): boolean {
   return test.failures.some(({ kind }) => kind === "error");
 }
 
-function counts(tests: readonly TestResult[]): string {
+/** One more suite, where there are invariants. One that was not checked is skipped. */
+function junitInvariants(invariants: readonly InvariantResult[]): readonly string[] {
+  if (invariants.length === 0) return [];
+  return [
+    `  <testsuite name="invariants" ${counts([], invariants)}>`,
+    ...invariants.flatMap((invariant) => {
+      const { name, at, status } = invariant;
+      const open = `    <testcase name=${attribute(name)} classname="invariants" file=${attribute(at.file)} line="${at.line}"`;
+      if (status === "unsearched") return [`${open}>`, `      <skipped/>`, `    </testcase>`];
+      if (status !== "violated") return [`${open}/>`];
+      const text = escapeXml(violationLines(invariant).join("\n"));
+      const message = attribute(`${invariant.violations} calls are not ${invariant.expect}`);
+      return [`${open}>`, `      <failure message=${message}>${text}</failure>`, `    </testcase>`];
+    }),
+    `  </testsuite>`,
+  ];
+}
+
+function counts(tests: readonly TestResult[], invariants: readonly InvariantResult[] = []): string {
   const failed = tests.filter((test) => test.status === "failed");
   const errors = failed.filter(isFaulty).length;
   const skipped = tests.filter((test) => test.status === "skipped").length;
-  return `tests="${tests.length}" failures="${failed.length - errors}" errors="${errors}" skipped="${skipped}"`;
+  const unchecked = invariants.filter(({ status }) => status === "unsearched").length;
+  const failures = failed.length - errors + violated(invariants).length;
+  return `tests="${tests.length + invariants.length}" failures="${failures}" errors="${errors}" skipped="${skipped + unchecked}"`;
 }
 
 function junitCase(suite: SuiteResult, test: TestResult): readonly string[] {

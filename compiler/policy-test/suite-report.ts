@@ -1,6 +1,6 @@
 // The result of running test suites, as data.
 import type { Digest } from "#bundle";
-import type { SourceSpan } from "#compiler";
+import type { InvariantResult, SourceSpan } from "#compiler";
 
 /** A policy that took part in a decision, and where it is written. */
 export interface DecidingPolicy {
@@ -51,4 +51,6 @@ export interface SuiteReport {
   readonly skipped: number;
   /** Calls that were decided in all tests. */
   readonly cells: number;
+  /** Present where the repository has invariants. */
+  readonly invariants?: readonly InvariantResult[];
 }
