@@ -1,4 +1,4 @@
-// Progress of `aegis pin`: on a terminal one line that is written over, elsewhere a line for each step.
+// Progress of `aegis pin`: on a terminal one line that is written over, elsewhere one line for each server.
 import { showCodePoints } from "#registry";
 import type { PinProgress } from "#registry";
 import type { CliIo } from "../output/io.ts";
@@ -15,7 +15,9 @@ export interface PinProgressView {
 export function pinProgress(io: Pick<CliIo, "err" | "showProgress">, servers: number): PinProgressView {
   if (!io.showProgress) {
     return {
-      onProgress: ({ server, text }) => io.err(`${server}: ${showCodePoints(text)}\n`),
+      onProgress: ({ server, text, isSummary }) => {
+        if (isSummary) io.err(`${`${server}: ${showCodePoints(text)}`.slice(0, WIDTH).toWellFormed()}\n`);
+      },
       end: () => undefined,
     };
   }

@@ -1,6 +1,6 @@
 // Reads what servers show, in both eras, for approval. A server that is dead, slow or malformed fails alone.
 import { isAegisError } from "#errors";
-import type { ServerId, TransportEntry } from "#bundle";
+import type { Era, ServerId, TransportEntry } from "#bundle";
 import {
   LATEST_LEGACY_PROTOCOL_VERSION,
   UpstreamFault,
@@ -29,6 +29,8 @@ export interface PinTarget {
 export interface PinProgress {
   readonly server: ServerId;
   readonly text: string;
+  /** True for the one report of a server that was read: what it speaks, in a few words. */
+  readonly isSummary: boolean;
 }
 
 export interface PinServersOptions {
@@ -114,15 +116,20 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
   const timer = setTimeout(() => timeout.abort(late), timeoutMs);
   timer.unref();
   const signal = AbortSignal.any([options.signal, timeout.signal]);
-  const report = (text: string): void => options.onProgress?.({ server: target.id, text });
+  const report = (text: string, isSummary = false): void =>
+    options.onProgress?.({ server: target.id, text, isSummary });
+  let violation: string | undefined;
   const create = createUpstreamFactory({
     programs: options.programs,
     credentials: options.credentials ?? new Map(),
-    events: quietEvents(report),
+    events: quietEvents((detail) => {
+      violation = detail;
+      report(detail);
+    }),
   });
   const upstream = create({ id: target.id, eras: {} }, target.transport);
   const listings: LiveListing[] = [];
-  const absent: string[] = [];
+  const absent: { readonly era: Era; readonly reason: string }[] = [];
   try {
     for (const channel of [MODERN, LEGACY]) {
       const missing = await announces(upstream, channel, target, signal);
@@ -136,17 +143,23 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
         listings.push(listing);
       } else {
         report(`${channel.era}: not spoken (${missing})`);
-        absent.push(`${channel.era}: ${missing}`);
+        absent.push({ era: channel.era, reason: missing });
       }
       await upstream.release(channel);
     }
+  } catch (error) {
+    // A server that is silent for want of a message that can be read is not just slow.
+    throw violation === undefined ? error : new Error(`${textOf(error)} (${violation})`, { cause: error });
   } finally {
     clearTimeout(timer);
     await upstream.close();
   }
-  if (listings.length === 0) throw new Error(`speaks no supported revision (${absent.join("; ")})`);
+  const reasons = absent.map(({ era, reason }) => `${era}: ${reason}`).join("; ");
+  if (listings.length === 0) throw new Error(`speaks no supported revision (${reasons})`);
   const content = pinContentOf(target.id, listings);
   requirePinnable(content);
+  const spoken = listings.map(({ era, definitions }) => `${era} (${String(definitions.length)} definitions)`);
+  report([...spoken, ...absent.map(({ era }) => `${era} not spoken`)].join(", "), true);
   return content;
 }
 
