@@ -1,6 +1,8 @@
 // aegis dev: serves a policy repository with throw-away keys and swaps on every save.
 import type { Command } from "commander";
+import { compile } from "#compiler";
 import { readProjectServers } from "#registry";
+import { closestName } from "#std";
 import type { ProgramEntry } from "#upstream";
 import { startDemoServers } from "../demo/demo-servers.ts";
 import type { DemoServers } from "../demo/demo-servers.ts";
@@ -40,9 +42,11 @@ export function registerDev(program: Command, host: CommandHost): void {
     )
     .option("--state <dir>", "keep keys, releases and audit log below this directory")
     .action(
-      host.action(async (dir: string, options: DevOptions) => {
+      host.action(async (dir: string, options: DevOptions, command: Command) => {
         const root = await projectDir(dir, host.io);
         const port = parsePort(options.port);
+        if (command.getOptionValueSource("environment") === "cli")
+          await requireEnvironment(root, options.environment);
         const programs = await loadPrograms(options.programs, host.io, "keep");
         const credentials = await loadCredentials([], options.programs, host.io, "keep");
         return untilStopped(host.io, options.state, (life) =>
@@ -60,6 +64,16 @@ export function registerDev(program: Command, host: CommandHost): void {
         );
       }),
     );
+}
+
+/** The environment that is asked for by name; without one, `dev` is served declared or not. */
+async function requireEnvironment(dir: string, name: string): Promise<void> {
+  const { environments } = (await compile({ dir })).model;
+  if (environments.includes(name) || environments.length === 0) return;
+  const near = closestName(name, environments);
+  throw new CliError(`aegis.yaml declares no environment ${JSON.stringify(name)}`, {
+    help: near === undefined ? `environments: ${environments.join(", ")}` : `did you mean ${near}?`,
+  });
 }
 
 interface DevSettings {

@@ -15,6 +15,7 @@ import { permitEverything } from "./permit-everything.ts";
 import { policyFanOut } from "./policy-fan-out.ts";
 import { secretLiteral } from "./secret-literal.ts";
 import { shadowedPermit } from "./shadowed-permit.ts";
+import { sqlByText } from "./sql-by-text.ts";
 import { suspiciousPin } from "./suspicious-pin.ts";
 import { unmappedRole } from "./unmapped-role.ts";
 import { unroutedServer } from "./unrouted-server.ts";
@@ -43,6 +44,7 @@ export const RULES: readonly CheckRule[] = [
   permitEverything,
   policyFanOut,
   shadowedPermit,
+  sqlByText,
   unmappedRole,
   unusedLimit,
   unusedPin,

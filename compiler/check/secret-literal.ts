@@ -13,6 +13,14 @@ const SHAPES: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/\bAIza[A-Za-z0-9_-]{35}/gu, "a Google API key"],
   [/\beyJ[A-Za-z0-9_-]{10,500}\.eyJ[A-Za-z0-9_-]{10,500}/gu, "a JSON Web Token"],
   [/\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/:@"']{1,200}:[^\s/@"']{1,200}@/gu, "a URL with a password"],
+  [
+    /(?<![\w-])--?(?:api-?key|access-?token|auth-?token|token|password|passwd|secret|client-?secret)[= ][^\s"'${}<>,\]]{8,200}/giu,
+    "a credential among arguments",
+  ],
+  [
+    /[?&](?:api_?key|access_token|auth_token|token|password|secret|client_secret)=[^\s"'&${}<>]{8,200}/giu,
+    "a credential in a query",
+  ],
 ];
 
 export const secretLiteral: TextRule = {

@@ -224,11 +224,17 @@ export function lowerEnvironments(
 ): RoutesSection {
   const environments: Record<string, EnvironmentEntry> = {};
   const { documents } = layers.platform;
+  const read = new Set(documents.routes.map(({ source }) => source.file));
+  // What a faulty routes document says is not known: that it says nothing would be a consequence.
+  const isFaulty = [...documents.texts.keys()].some(
+    (file) => /^routes(?:\.yaml$|\/)/u.test(file) && !read.has(file),
+  );
   for (const name of names) {
     const sources = layers.all.map((layer) => ({ layer, routes: routeDocuments(layer, name) }));
     const issuers = [...identity.issuersOf(name).values()].map((issuer) => issuer.entry);
     issuers.sort((a, b) => (a.issuer < b.issuer ? -1 : 1));
-    if (sources.every(({ routes }) => routes.every((item) => item.shape.endpoints.length === 0))) {
+    const hasNone = sources.every(({ routes }) => routes.every((item) => item.shape.endpoints.length === 0));
+    if (hasNone && !isFaulty) {
       const help = "add routes.yaml";
       sink.report(
         "ENVIRONMENT_WITHOUT_ROUTES",

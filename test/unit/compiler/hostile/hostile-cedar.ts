@@ -89,7 +89,7 @@ export const HOSTILE_CEDAR: readonly HostileRepository[] = [
         `forbid(principal,action==Action::"tools/call:jira/jira.search",resource)when{context.arguments.jql.matches("^a${index}(b|c)*$")};`,
     ),
   ),
-  cedar("invisible characters", () => filled("\u202e", 80_000), "CEDAR_HIDDEN_CHARACTER"),
+  cedar("invisible characters in Cedar", () => filled("\u202e", 80_000), "CEDAR_HIDDEN_CHARACTER"),
   cedar(
     "surrogates",
     () => 'permit(principal,action,resource)when{context.target=="\\u{d800}"};',
