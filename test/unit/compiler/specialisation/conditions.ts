@@ -207,14 +207,27 @@ export class Conditions {
         ),
       () => same('(principal has department && principal.department == "it")'),
       () => same(`(principal has level && principal.level ${level})`),
-      // Overflows for a level above 1, which is an error and denies.
-      () => same("(principal has level && principal.level * 9007199254740991 * 9007199254740991 > 0)"),
-      () => same("!(principal has level && principal.level * 9007199254740991 * 9007199254740991 < 0)"),
-      () => same("(principal has level && principal.level * 4611686018427387 * 2048 >= 0)"),
+      ...[0, 1, 2].map(() => () => this.#erring()),
       () => this.#matches(["principal", "email"]),
       () => this.#asks(["principal", "email"], dice.pick(TEXT_QUESTIONS)),
       () => this.#counts(["principal", "teams"], 2),
     ])();
+  }
+
+  /** What the leaf decides after what may be an error. */
+  lateDecision(): readonly [Written, Written] {
+    return [this.#erring(), this.#ofLeaf()];
+  }
+
+  /** Overflows for a level above 1, which is an error and denies. */
+  #erring(): Written {
+    return same(
+      this.#dice.pick([
+        "(principal has level && principal.level * 9007199254740991 * 9007199254740991 > 0)",
+        "!(principal has level && principal.level * 9007199254740991 * 9007199254740991 < 0)",
+        "(principal has level && principal.level * 4611686018427387 * 2048 >= 0)",
+      ]),
+    );
   }
 
   #anyTenant(): TenantId {
@@ -254,7 +267,8 @@ export class Conditions {
     const readable = fields.filter(({ kind }) => kind !== "opaque");
     if (readable.length === 0) return undefined;
     const dice = this.#dice;
-    const field = dice.pick(readable);
+    const sql = leaf.hasSql && dice.chance(0.4) ? readable.filter(({ name }) => name === "sql") : [];
+    const field = dice.pick(sql.length === 0 ? readable : sql);
     const at = [...path, field.name];
     const isSql = leaf.hasSql && path.length === 2 && field.name === "sql";
     const test =

@@ -193,10 +193,10 @@ function cedarPolicy(
   const leaf = pickLeaf(dice, shape);
   const action = randomActions(dice, leaf);
   const [resource, servers] = randomResource(dice, leaf);
-  const clauses = dice.times(0, 2, () => ({
-    kind: dice.pick(["when", "when", "unless"]),
-    body: conditions.expression(),
-  }));
+  const bodies = dice.chance(0.08)
+    ? conditions.lateDecision()
+    : dice.times(0, 2, () => conditions.expression());
+  const clauses = bodies.map((body) => ({ kind: dice.pick(["when", "when", "unless"]), body }));
   const body = (pick: (written: Written) => string): string =>
     clauses.map((clause) => `${clause.kind} { ${pick(clause.body)} }`).join(" ");
   const shadow = dice.chance(0.12);
