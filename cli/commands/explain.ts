@@ -1,35 +1,40 @@
 // aegis explain: one call, its decision, and every policy that had a say.
 import type { Command } from "commander";
-import type { BundleContent, LeafAction } from "#bundle";
+import type { BundleContent } from "#bundle";
 import type { CompileResult } from "#compiler";
 import { showHidden } from "#compiler";
 import {
   AskError,
   explainCall,
-  findAction,
+  findCall,
   findCaller,
+  findRequest,
   namedCall,
   parseObject,
   renderExplanationJson,
   renderExplanationText,
 } from "#explain";
-import type { ExplainRequest, LeafName } from "#explain";
+import type { ExplainRequest, FoundCall } from "#explain";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
 
 const FORMATS = ["text", "json"];
-const KINDS = ["tool", "resource", "prompt"] as const;
+const TASKS = ["get", "cancel", "list", "result", "update"] as const;
+const TARGETS = [
+  ...(["tool", "resource", "prompt", "sampling", "elicitation", "root"] as const),
+  ...(["completion", "subscribe", "logging", "task"] as const),
+] as const;
+type Target = (typeof TARGETS)[number];
+type CallShape = Parameters<typeof findCall>[2];
 
-interface ExplainOptions {
+interface ExplainOptions extends Readonly<Partial<Record<Target, string>>> {
   readonly principal: string;
   readonly call?: string;
   readonly server?: string;
-  readonly tool?: string;
-  readonly resource?: string;
-  readonly prompt?: string;
   readonly arguments?: string;
+  readonly request?: string;
   readonly format: string;
 }
 
@@ -38,13 +43,24 @@ export function registerExplain(program: Command, host: CommandHost): void {
     .command("explain")
     .argument("[dir]", "policy repository", ".")
     .description("Explain one decision: which policies apply, and why.")
-    .requiredOption("--principal <name|json>", 'principal of the tests, or {"id":…,"roles":[…],"attrs":{…}}')
+    .requiredOption(
+      "--principal <name|json>",
+      'principal of the tests, or {"id":…,"roles":[…],"attrs":{…}}; type and tenant too',
+    )
     .option("--call <name>", "call of the tests, instead of the options below")
     .option("--server <id>", "server of the registry")
     .option("--tool <name>", "tool that is called")
-    .option("--resource <uri>", "resource that is read, or URI template")
+    .option("--resource <uri>", "resource that is read, or URI template or pattern")
     .option("--prompt <name>", "prompt that is asked for")
+    .option("--sampling <json>", "parameters of sampling/createMessage")
+    .option("--elicitation <json>", "parameters of elicitation/create")
+    .option("--root <uri>", "one root of the answer to roots/list")
+    .option("--completion <json>", "parameters of completion/complete")
+    .option("--subscribe <uri>", "resource that is subscribed to")
+    .option("--logging <level>", "level that is set")
+    .option("--task <method>", `tasks method: ${TASKS.join(", ")}`)
     .option("--arguments <json>", "arguments of the call (default: {})")
+    .option("--request <json>", "how, when and from where: as `request` of a principal of the tests")
     .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
     .action(
       host.action(async (dir: string, options: ExplainOptions) => {
@@ -72,10 +88,11 @@ export function registerExplain(program: Command, host: CommandHost): void {
 function request(result: CompileResult, content: BundleContent, options: ExplainOptions): ExplainRequest {
   const { suites, attributes } = result.model;
   try {
-    return {
-      caller: findCaller(options.principal, suites, attributes),
-      ...readCall(result, content, options),
-    };
+    const caller = findCaller(options.principal, suites, attributes);
+    const call = readCall(result, content, caller.facts.tenant, options);
+    if (options.request === undefined) return { caller, ...call };
+    const facts = findRequest(parseObject("--request", options.request), caller.request);
+    return { caller: { ...caller, request: facts }, ...call };
   } catch (fault) {
     if (!(fault instanceof AskError)) throw fault;
     throw new CliError(fault.message, fault.help === undefined ? {} : { help: fault.help });
@@ -85,33 +102,41 @@ function request(result: CompileResult, content: BundleContent, options: Explain
 function readCall(
   result: CompileResult,
   content: BundleContent,
+  tenant: string,
   options: ExplainOptions,
-): { readonly action: LeafAction; readonly arguments: ExplainRequest["arguments"] } {
-  const leaf = leafName(options);
+): FoundCall {
+  const [target, ...more] = TARGETS.filter((candidate) => options[candidate] !== undefined);
   if (options.call !== undefined) {
-    if (leaf !== undefined || options.server !== undefined || options.arguments !== undefined) {
+    if (target !== undefined || options.server !== undefined || options.arguments !== undefined) {
       throw new CliError("--call names a whole call: leave out --server, --tool and --arguments");
     }
     const { action, arguments: args } = namedCall(result.model.suites, options.call);
     return { action, arguments: args };
   }
-  if (leaf === undefined) {
+  if (target === undefined) {
     throw new CliError("which call?", { help: "give --call <name>, or --server <id> and --tool <name>" });
   }
-  return {
-    action: findAction(content, leaf),
-    arguments: parseObject("--arguments", options.arguments ?? "{}"),
-  };
+  if (more.length > 0) throw new CliError(`give one of ${TARGETS.map((name) => `--${name}`).join(", ")}`);
+  const { server } = options;
+  if (server === undefined) throw new CliError(`--${target} needs --server`);
+  const given =
+    options.arguments === undefined ? {} : { arguments: parseObject("--arguments", options.arguments) };
+  return findCall(content, tenant, { server, ...targetOf(target, options[target] ?? ""), ...given });
 }
 
-function leafName(options: ExplainOptions): LeafName | undefined {
-  const given = KINDS.flatMap((kind) => {
-    const name = options[kind];
-    return name === undefined ? [] : [{ kind, name }];
-  });
-  const [only, ...more] = given;
-  if (only === undefined) return undefined;
-  if (more.length > 0) throw new CliError("give one of --tool, --resource, --prompt");
-  if (options.server === undefined) throw new CliError(`--${only.kind} needs --server`);
-  return { server: options.server, ...only };
+/** What is called, in the words of a test. */
+function targetOf(target: Target, text: string): Omit<CallShape, "arguments" | "server"> {
+  switch (target) {
+    case "sampling":
+    case "elicitation":
+    case "completion":
+      return { [target]: parseObject(`--${target}`, text) };
+    case "task": {
+      const task = TASKS.find((name) => name === text);
+      if (task === undefined) throw new CliError("unknown --task", { help: `one of ${TASKS.join(", ")}` });
+      return { task };
+    }
+    default:
+      return { [target]: text };
+  }
 }

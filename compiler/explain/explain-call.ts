@@ -48,14 +48,14 @@ export async function explainCall(content: BundleContent, request: ExplainReques
             ...(await probePolicies(content, slice, query, determining)),
             ...(await probeShadowPolicies(content, slice, query, new Set(shadowNames(verdict.shadow)))),
           ];
-    const { id, tenant, roles, groups, attributes } = caller.facts;
+    const { type, id, tenant, roles, groups, attributes } = caller.facts;
     return {
       decision: verdict.effect,
       refusal: verdict.refusal,
       reasons: verdict.reasons,
       errors: verdict.errors,
       shadow: shadowOf(verdict.shadow),
-      principal: { id, tenant, roles, groups, attributes: attributes as JsonObject },
+      principal: { type, id, tenant, roles, groups, attributes: attributes as JsonObject },
       call: { server: server.id, action, target: leaf.name, arguments: request.arguments },
       policies,
       otherPolicies:

@@ -1,10 +1,12 @@
 // From what a person types to a caller and a call: names of the tests, names of the registry, JSON.
-import { DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
-import type { BundleContent, LeafAction, LeafKind, PrincipalFacts } from "#bundle";
+import { DEFAULT_TENANT } from "#bundle";
+import type { BundleContent, LeafAction, LeafEntry, PrincipalFacts, PrincipalType, TenantId } from "#bundle";
 import type { PrincipalAttribute, TestCall, TestPrincipal, TestSuite } from "#compiler";
 import type { Caller } from "#policy-test";
 import { closestName, isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import type { TestCallShape } from "../documents/shapes.ts";
+import { CallResolver } from "../lower/resolve-call.ts";
 
 /** What was asked for does not exist or is not well-formed; `help` says what would be. */
 export class AskError extends Error {
@@ -64,8 +66,8 @@ export function namedCall(suites: readonly TestSuite[], name: string): TestCall 
   return named(callsOf(suites), name, "call", ({ action, arguments: args }) => [action, args]);
 }
 
-/** What a caller may be written with: `{"id":…,"tenant":…,"roles":[…],"groups":[…],"attrs":{…}}`. */
-const PRINCIPAL_KEYS = ["id", "tenant", "roles", "groups", "attrs"];
+/** What a caller may be written with: `{"type":…,"id":…,"tenant":…,"roles":[…],"groups":[…],"attrs":{…}}`. */
+const PRINCIPAL_KEYS = ["type", "id", "tenant", "roles", "groups", "attrs"];
 
 /**
  * A caller: the name of a principal of the tests, or a JSON object.
@@ -91,7 +93,7 @@ export function findCaller(
   if (typeof tenant !== "string" || tenant === "") throw new AskError("--principal: tenant must be a string");
   const values = readAttributes(given["attrs"] ?? {}, attributes);
   const facts: PrincipalFacts = {
-    type: "User",
+    type: principalType(given["type"] ?? "User"),
     id,
     tenant,
     roles: names("roles", given["roles"] ?? []),
@@ -102,6 +104,11 @@ export function findCaller(
     .filter(({ name, required }) => required && !Object.hasOwn(values, name))
     .map(({ name }) => name);
   return { facts, missingAttributes };
+}
+
+function principalType(value: JsonValue): PrincipalType {
+  if (value === "User" || value === "Agent") return value;
+  throw new AskError("--principal: type must be User or Agent");
 }
 
 function names(member: string, value: JsonValue): readonly string[] {
@@ -162,25 +169,20 @@ export function parseObject(option: string, text: string): JsonObject {
   return value;
 }
 
-export interface LeafName {
-  readonly server: string;
-  readonly kind: Extract<LeafKind, "tool" | "prompt" | "resource">;
-  readonly name: string;
+/**
+ * A call as the tests write it, in the registry of a bundle.
+ * @throws {AskError} with the nearest name
+ */
+export function findCall(content: BundleContent, tenant: TenantId, shape: TestCallShape): FoundCall {
+  const isOwn = ({ tenants }: LeafEntry): boolean => tenants?.includes(tenant) !== false;
+  const leaves = content.registry.servers.map((server) => [server.id, server.leaves.filter(isOwn)] as const);
+  const call = new CallResolver(new Map(leaves)).resolve(shape);
+  if (!call.ok) throw new AskError(call.message, call.help);
+  return { action: call.action, arguments: call.arguments };
 }
 
-/** The action of a named definition. @throws {AskError} with the nearest name */
-export function findAction(content: BundleContent, { server, kind, name }: LeafName): LeafAction {
-  const { servers } = content.registry;
-  const entry = servers.find(({ id }) => id === server);
-  if (entry === undefined) {
-    const ids = servers.map(({ id }) => id);
-    throw new AskError(`no server is named ${JSON.stringify(server)}`, suggestion(server, ids, "server"));
-  }
-  const action = leafActionOf(METHODS_OF_KIND[kind][0], server, name);
-  if (entry.leaves.some((leaf) => leaf.action === action)) return action;
-  const known = entry.leaves
-    .filter((leaf) => leaf.kind === kind || (kind === "resource" && leaf.kind === "resource-template"))
-    .map((leaf) => leaf.name);
-  const message = `${server} has no pinned ${kind} named ${JSON.stringify(name)}`;
-  throw new AskError(message, suggestion(name, known, `pinned ${kind}`));
+/** What is asked for: a leaf, and the arguments that its policies see. */
+export interface FoundCall {
+  readonly action: LeafAction;
+  readonly arguments: JsonObject;
 }

@@ -1,8 +1,9 @@
 // Door #explain: why a call is decided as it is.
 export { explainCall, operationDetail, pathText } from "./explain-call.ts";
 export type { ExplainRequest } from "./explain-call.ts";
-export { AskError, findAction, findCaller, namedCall, parseObject } from "./find-call.ts";
-export type { LeafName } from "./find-call.ts";
+export { AskError, findCall, findCaller, namedCall, parseObject } from "./find-call.ts";
+export type { FoundCall } from "./find-call.ts";
+export { findRequest } from "./find-request.ts";
 export type {
   ExplainedClause,
   ExplainedFact,

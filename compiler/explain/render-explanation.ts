@@ -1,4 +1,6 @@
 // An explanation for people and for machines.
+import { DEFAULT_TENANT } from "#bundle";
+import { REQUEST_MEMBERS } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
 import type { ExplainedClause, ExplainedPolicy, Explanation, Outcome } from "./explanation.ts";
 
@@ -58,13 +60,17 @@ function shadowLines({ shadow, policies, decision }: Explanation, pen: Pen): rea
 }
 
 function callerText(principal: JsonObject): string {
-  const { id, roles, groups, attributes } = principal as {
+  const { type, id, tenant, roles, groups, attributes } = principal as {
+    readonly type: string;
+    readonly tenant: string;
     readonly id: string;
     readonly roles: readonly string[];
     readonly groups: readonly string[];
     readonly attributes: JsonObject;
   };
   const parts = [
+    ...(type === "Agent" ? ["agent"] : []),
+    ...(tenant === DEFAULT_TENANT ? [] : [`tenant ${tenant}`]),
     roles.length === 0 ? "no roles" : `roles ${roles.join(", ")}`,
     ...(groups.length === 0 ? [] : [`groups ${groups.join(", ")}`]),
     ...Object.entries(attributes).map(([name, value]) => `${name} = ${JSON.stringify(value)}`),
@@ -178,6 +184,10 @@ function factLines(explanation: Explanation, pen: Pen): readonly string[] {
           ),
         ]
       : []),
+    ...REQUEST_MEMBERS.flatMap((name) => {
+      const value = context[name];
+      return value === undefined ? [] : [pen.safe(`  context.${name} = ${cedarText(value)}`)];
+    }),
     ...facts.map(({ name, path, what, value }) =>
       pen.safe(`  ${path} ${what} → ${JSON.stringify(value)}  [${name}]`),
     ),

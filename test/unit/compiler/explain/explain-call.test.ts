@@ -3,7 +3,15 @@ import { describe, expect, test } from "vitest";
 import type { BundleContent } from "#bundle";
 import { compile } from "#compiler";
 import type { CompileResult } from "#compiler";
-import { AskError, explainCall, findAction, findCaller, namedCall, renderExplanationText } from "#explain";
+import {
+  AskError,
+  explainCall,
+  findCall,
+  findCaller,
+  findRequest,
+  namedCall,
+  renderExplanationText,
+} from "#explain";
 import type { Explanation } from "#explain";
 import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { editedTemplate } from "../../../e2e/edited-template.ts";
@@ -148,11 +156,77 @@ describe("what people type", () => {
   test("leaves by name, with the nearest one where there is none", async () => {
     const content = contentOf(await template);
     const find = (server: string, kind: "tool" | "resource" | "prompt", name: string): string =>
-      findAction(content, { server, kind, name });
+      findCall(content, "default", { server, [kind]: name }).action;
     expect(find("jira", "resource", "jira://tickets/{key}")).toBe("resources/read:jira/jira://tickets/{key}");
     expect(find("jira", "prompt", "jira.summarise")).toBe("prompts/get:jira/jira.summarise");
     expect(() => find("jra", "tool", "jira.search")).toThrow('no server is named "jra"');
     expect(() => find("jira", "tool", "jira.serch")).toThrow('jira has no pinned tool named "jira.serch"');
+  });
+
+  test("calls of methods as tests write them", async () => {
+    const content = contentOf(await template);
+    const find = (shape: object): object => findCall(content, "default", { server: "jira", ...shape });
+    expect(find({ sampling: { maxTokens: 9, messages: [] } })).toMatchObject({
+      action: "sampling/createMessage:jira",
+      arguments: { maxTokens: 9, messageCount: 0 },
+    });
+    expect(find({ root: "file:///home" })).toMatchObject({ action: "roots/list:jira" });
+    expect(find({ logging: "debug" })).toEqual({
+      action: "logging/setLevel:jira",
+      arguments: { level: "debug" },
+    });
+    expect(find({ task: "cancel" })).toMatchObject({ action: "tasks/cancel:jira" });
+    expect(find({ resource: "jira://tickets/OPS-1" })).toEqual({
+      action: "resources/read:jira/jira://tickets/{key}",
+      arguments: { uri: "jira://tickets/OPS-1" },
+    });
+    expect(() => find({ resource: "jira://tickets/../x" })).toThrow("no URI in canonical form");
+    expect(() => find({ sampling: { messages: 1 } })).toThrow("sampling: params.messages");
+  });
+
+  test("a request, over what the caller states", () => {
+    const base = { ...UNKNOWN_REQUEST, sourceIp: "10.0.0.1" };
+    const given = {
+      now: "2026-02-01T00:00:00Z",
+      client: { id: "ci" },
+      auth: { amr: ["mfa"], tokenAge: "5m" },
+    };
+    const nowMs = Date.UTC(2026, 1, 1);
+    expect(findRequest(given, base)).toEqual({
+      ...base,
+      nowMs,
+      client: { id: "ci" },
+      auth: { issuer: "", amr: ["mfa"], scopes: [], issuedAtMs: nowMs - 300_000 },
+    });
+    expect(findRequest({}, base)).toEqual(base);
+    expect(() => findRequest({ sourceIP: "10.0.0.1" })).toThrow("sourceIP");
+    expect(() => findRequest({ sourceIp: "10.0.0" })).toThrow("expected an IPv4 or IPv6 address");
+    expect(() => findRequest({ auth: { tokenAge: "1y" } })).toThrow("--request");
+  });
+
+  test("request facts that policies read are shown, and who an agent of a tenant is", async () => {
+    const workspace = editedTemplate({
+      "policies/mfa.cedar": () =>
+        'permit (principal is Agent, action == Action::"tools/call:jira/jira.search", resource) when { context.auth.mfa && context has sourceIp };',
+    });
+    const result = await compile({ dir: "", workspace });
+    const caller = findCaller(
+      '{"type":"Agent","id":"bot","attrs":{"is_external":false}}',
+      [],
+      result.model.attributes,
+    );
+    const request = findRequest({ sourceIp: "10.0.0.7", auth: { amr: ["mfa"] } });
+    const call = findCall(contentOf(result), "default", {
+      server: "jira",
+      tool: "jira.search",
+      arguments: { jql: "x" },
+    });
+    const explanation = await explainCall(contentOf(result), { caller: { ...caller, request }, ...call });
+    expect(explanation.decision).toBe("allow");
+    const text = renderExplanationText(explanation, { color: false, printable: (shown) => shown });
+    expect(text).toContain("caller     bot (agent; no roles");
+    expect(text).toContain('context.sourceIp = ip("10.0.0.7")');
+    expect(text).toContain('"mfa":true');
   });
 });
 
