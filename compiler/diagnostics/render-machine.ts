@@ -3,7 +3,7 @@ import { DIAGNOSTIC_CODES } from "./codes.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 
 /** Version of the JSON document: minor = new fields, major = changed meaning. */
-export const DIAGNOSTICS_FORMAT_VERSION = "1.0";
+export const DIAGNOSTICS_FORMAT_VERSION = 1;
 
 /** `{formatVersion, errors, warnings, diagnostics}` and a newline. */
 export function renderJson(diagnostics: readonly Diagnostic[]): string {

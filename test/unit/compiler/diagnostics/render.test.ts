@@ -49,7 +49,7 @@ describe("text", () => {
 
 test("json is one document with a format version", () => {
   const parsed = JSON.parse(renderJson([ERROR, WARNING])) as unknown;
-  expect(parsed).toEqual({ formatVersion: "1.0", errors: 1, warnings: 1, diagnostics: [ERROR, WARNING] });
+  expect(parsed).toEqual({ formatVersion: 1, errors: 1, warnings: 1, diagnostics: [ERROR, WARNING] });
 });
 
 test("github commands escape properties and data", () => {
