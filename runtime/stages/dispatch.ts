@@ -45,7 +45,9 @@ async function send(
     large = bytes;
   };
   const { maxResponseBytes } = exchange.route.entry;
-  const limits = options.deferLarge ? { maxResponseBytes, onLarge } : { maxResponseBytes };
+  // The answer to a subscription names it by an id that only the upstream leg can map back.
+  const defers = options.deferLarge && outbound.callerId === undefined;
+  const limits = defers ? { maxResponseBytes, onLarge } : { maxResponseBytes };
   const { clock, observe, onUpstream } = options;
   const channel = channelOf(exchange);
   const startedMs = clock.monotonicMs();

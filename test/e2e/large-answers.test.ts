@@ -14,14 +14,22 @@ import { rawCall } from "./raw-call.ts";
 const RECORDS = 14_000;
 const POLICY = `
 metadata: { name: transforms, reason: what leaves is transformed }
-scope: { servers: [bulk, wire] }
+scope: { servers: [bulk, slow, wire] }
 transforms:
-  bulk:
+  bulk/bulk:
     detect: [{ path: $.response, detectors: [email] }]
     hash: ["$.response.list[*].name"]
     redact: ["$.response.list[*].iban"]
-  hostile: { detect: [{ path: $.response, detectors: [email, card, key] }] }
+  bulk/hostile: { detect: [{ path: $.response, detectors: [email, card, key] }] }
+  slow/hostile: { detect: [{ path: $.response, detectors: [email, card, key] }] }
   large: { redact: [$.response.secret] }
+`;
+
+const ROUTES = `
+endpoints:
+  - { path: /bulk/mcp, server: bulk }
+  - { path: /slow/mcp, server: slow, deadline: 500ms }
+  - { path: /wire/mcp, server: wire }
 `;
 
 let bulk: BulkServer;
@@ -38,10 +46,14 @@ beforeAll(async () => {
   });
   const servers = [
     await pinLive({ id: "bulk", transport: { type: "streamable-http", url: bulk.url } }),
+    await pinLive({ id: "slow", transport: { type: "streamable-http", url: bulk.url } }),
     await pinLive({ id: "wire", transport: { type: "websocket", url: socket.url } }),
   ];
   world = await startGatewayWorld({
-    workspace: grantingRepository(servers, { "policies/transforms.yaml": POLICY }),
+    workspace: grantingRepository(servers, {
+      "policies/transforms.yaml": POLICY,
+      "routes.yaml": ROUTES,
+    }),
     transports: Object.fromEntries(servers.map(({ target }) => [target.id, target.transport])),
   });
   token = await world.token(DEVELOPER, "bulk");
@@ -104,6 +116,18 @@ it("answers others while a large answer is searched", async () => {
   }
   await large;
   expect(order).toEqual(["small", "small", "small", "large"]);
+});
+
+it("refuses an answer that takes longer than the call may, and goes on", async () => {
+  const slow = await world.token(DEVELOPER, "slow");
+  const refused = await rawCall(world.endpoint("slow"), slow, "hostile", { records: 20_000 });
+  expect(refused.result).toBeUndefined();
+  expect(refused.error?.data?.code).toBe("EXCHANGE_DEADLINE");
+  const small = async (): Promise<boolean> =>
+    (await rawCall(world.endpoint("slow"), slow, "bulk", { records: 1 })).result !== undefined;
+  await expect.poll(small).toBe(true);
+  const { result } = await rawCall(world.endpoint("bulk"), token, "bulk", { records: 2_000 });
+  expect(JSON.stringify(result)).toContain("[redacted email]");
 });
 
 it("redacts a large answer of a legacy server on a shared wire", async () => {

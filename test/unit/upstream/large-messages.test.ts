@@ -28,12 +28,12 @@ interface Setup {
   readonly call: (signal?: AbortSignal, takesLarge?: boolean) => Promise<Called>;
 }
 
-function caller(type: "streamable-http" | "websocket", url: string): Setup {
+function caller(type: "streamable-http" | "websocket", url: string, largeMessages = pool): Setup {
   const recording = new Recording();
   const create = createUpstreamFactory({
     programs: new Map(),
     events: recording.events,
-    largeMessages: pool,
+    largeMessages,
   });
   const upstream = create({ id: "raw", eras: { modern: {} } }, { type, url });
   cleanups.push(upstream.close);
@@ -52,10 +52,10 @@ function caller(type: "streamable-http" | "websocket", url: string): Setup {
   };
 }
 
-async function http(script: Script): Promise<Setup> {
+async function http(script: Script, reader = pool): Promise<Setup> {
   const server = await startRawHttpServer(script);
   cleanups.push(server.close);
-  return caller("streamable-http", server.url);
+  return caller("streamable-http", server.url, reader);
 }
 
 const answer = (id: number | undefined, text = BULK): string =>
@@ -133,6 +133,16 @@ describe("over Streamable HTTP", () => {
     const { call, recording } = await http(script);
     expect(await codeOf(call())).toBe(code);
     expect(recording.violations.length).toBe(code === "UPSTREAM_PROTOCOL" ? 1 : 0);
+  });
+
+  test("one that nobody reads fails the call", async () => {
+    const stopped = createAnswerPool();
+    stopped.dispose();
+    const { call } = await http(
+      asJson((id) => answer(id)),
+      stopped,
+    );
+    expect(await codeOf(call())).toBe("RESULT_BLOCKED");
   });
 
   test("an abort while it is read ends the call at once", async () => {
