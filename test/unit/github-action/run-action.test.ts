@@ -117,6 +117,7 @@ describe("gates", () => {
   });
 
   it("fails where there are more warnings than allowed", async () => {
+    runner.edit("policies/sql-prod.cedar", (text) => text.replace("^\\\\s*SELECT", "SELECT"));
     expect((await runHere(runner, { inputs: { command: "check", "max-warnings": "1" } })).exitCode).toBe(0);
     const result = await runHere(runner, { inputs: { command: "check", "max-warnings": "0" } });
     expect(result.exitCode).toBe(3);
@@ -146,6 +147,7 @@ describe("findings", () => {
     runner.edit("tests/access_test.yaml", (text) =>
       text.replace("name: truth table", `name: "${hostile}"`).replace("      - [external, select]\n", ""),
     );
+    runner.edit("policies/sql-prod.cedar", (text) => text.replace("^\\\\s*SELECT", "SELECT"));
     const result = await runHere(runner, { inputs: { command: "test" } });
     expect(result.exitCode).toBe(4);
     const commands = commandsOf(result.log).map((line) => /^::([\w-]+)/u.exec(line)?.[1]);
