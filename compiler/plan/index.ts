@@ -3,7 +3,8 @@ export { decisionDelta, planChanges } from "./plan-changes.ts";
 export type { PlanOptions } from "./plan-changes.ts";
 export { bundleInput } from "./plan-side.ts";
 export type { PlanInput } from "./plan-side.ts";
-export { checkInvariants, describeEvidence, violated } from "../invariants/index.ts";
+export { checkInvariants } from "./check-invariants.ts";
+export { violated } from "../invariants/render-invariants.ts";
 export type {
   DecisionChange,
   DecisionChangeKind,
