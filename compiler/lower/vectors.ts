@@ -1,4 +1,5 @@
 // Test cells → golden decision vectors: what every gateway must reproduce before it activates the bundle.
+import { canonicalJson } from "#bundle";
 import type { BundleContent, DecisionVector, LeafAction, VectorsSection } from "#bundle";
 import { createCedarPdp, createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
@@ -32,12 +33,42 @@ function cellsOf(suite: TestSuite): readonly Cell[] {
   });
 }
 
+/** Tests of one name may decide different calls; equal cells need be replayed once. */
+function meaningOf({ name, principal, call }: Cell): string {
+  return canonicalJson([name, principal.facts, principal.request, call.action, call.arguments]);
+}
+
+/** Every cell that is decided, under a name of its own. */
+function distinctCells(suites: readonly TestSuite[]): readonly Cell[] {
+  const byMeaning = new Map<string, Cell>();
+  for (const cell of suites.flatMap(cellsOf).filter(isDecided)) {
+    const meaning = meaningOf(cell);
+    if (!byMeaning.has(meaning)) byMeaning.set(meaning, cell);
+  }
+  const uses = new Map<string, number>();
+  return [...byMeaning.values()].map((cell) => {
+    const use = (uses.get(cell.name) ?? 0) + 1;
+    uses.set(cell.name, use);
+    return use === 1 ? cell : { ...cell, name: `${cell.name} (${use})` };
+  });
+}
+
+/** At most `max` cells: the first of every leaf, then the second of every leaf, and so on. */
+function spread(cells: readonly Cell[], max: number): readonly Cell[] {
+  if (cells.length <= max) return cells;
+  const byLeaf = [...Map.groupBy(cells, ({ call }) => call.action).values()];
+  const most = Math.max(...byLeaf.map((list) => list.length));
+  const rounds = Array.from({ length: most }, (_none, round) => byLeaf.flatMap((list) => list[round] ?? []));
+  return rounds.flat().slice(0, max);
+}
+
 /** A cell is a vector only where the decision is the policy's: not where facts or arguments are meant to be refused. */
 function isDecided(cell: Cell): boolean {
   return !cell.call.invalid && cell.principal.missingAttributes.length === 0;
 }
 
-async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector> {
+/** Undefined where the arguments are refused before any policy is asked: that would be no decision of a policy. */
+async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector | undefined> {
   const { name, principal, call } = cell;
   const { facts } = principal;
   const signal = AbortSignal.timeout(CELL_TIMEOUT_MS);
@@ -45,7 +76,8 @@ async function decide(evaluator: Evaluator, cell: Cell): Promise<DecisionVector>
   const { request } = principal;
   const input = { tenant: facts.tenant, action, arguments: args, principal: facts, request, signal };
   const prepared = await evaluator.prepare(input);
-  const decision = prepared.ok ? evaluator.decide(prepared.query) : { effect: "deny" as const, reasons: [] };
+  if (!prepared.ok) return undefined;
+  const decision = evaluator.decide(prepared.query);
   return {
     name,
     action,
@@ -66,25 +98,25 @@ function withActions(content: Evaluable, actions: ReadonlySet<LeafAction>): Eval
   return { registry: { servers }, policies: { ...content.policies, slices } };
 }
 
-/** Decides every cell with the gateway's own evaluator. Rejects where the content cannot be evaluated. */
+/**
+ * Decides the cells with the gateway's own evaluator; where there are more than `MAX_VECTORS`, as many of each leaf as fit.
+ * Rejects where the content cannot be evaluated.
+ */
 export async function buildVectors(
   content: Evaluable,
   suites: readonly TestSuite[],
 ): Promise<VectorsSection> {
-  const unique = new Map(
-    suites
-      .flatMap(cellsOf)
-      .filter(isDecided)
-      .map((cell) => [cell.name, cell]),
-  );
-  const cells = [...unique.values()].slice(0, MAX_VECTORS);
+  const cells = spread(distinctCells(suites), MAX_VECTORS);
   if (cells.length === 0) return { vectors: [] };
   const asked = withActions(content, new Set(cells.map((cell) => cell.call.action)));
   // The reference engine: a gateway replays the vectors on its own, and a difference refuses the bundle.
   const evaluator = await createEvaluator(asked, { createPdp: createCedarPdp });
   try {
     const vectors: DecisionVector[] = [];
-    for (const cell of cells) vectors.push(await decide(evaluator, cell));
+    for (const cell of cells) {
+      const vector = await decide(evaluator, cell);
+      if (vector !== undefined) vectors.push(vector);
+    }
     return { vectors: vectors.sort((a, b) => (a.name < b.name ? -1 : 1)) };
   } finally {
     evaluator.dispose();
