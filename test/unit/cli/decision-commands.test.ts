@@ -107,6 +107,62 @@ describe("aegis test", () => {
   });
 });
 
+describe("invariants", () => {
+  const held =
+    "{ name: no agent moves money, callers: { type: Agent }, targets: { tiers: [restricted] }, expect: denied }";
+  const broken =
+    "{ name: nobody searches, reason: contract 12, targets: { tools: [jira.search] }, expect: denied }";
+  const write = async (...invariants: readonly string[]): Promise<void> => {
+    await mkdir(join(repo, "invariants"), { recursive: true });
+    await writeFile(join(repo, "invariants/all.yaml"), `invariants: [${invariants.join(", ")}]\n`);
+  };
+
+  test("one that holds is told with its evidence: exit 0", async () => {
+    await write(held);
+    const { exitCode, out } = await run("test");
+    const planned = await run("plan", "--base", "main", "--detailed-exitcode");
+    restore();
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/\nInvariants\n {2}✓ no agent moves money \(proved for \d definitions\)\n/u);
+    expect(out).toContain("1 invariant: 0 violated\n");
+    expect(planned).toMatchObject({ exitCode: 0 });
+    expect(planned.out).toContain("✓ no agent moves money");
+  });
+
+  test("a violated one: exit 5 of test and plan, the call, and the policy that lets it through", async () => {
+    await write(held, broken);
+    const text = await run("test", "--filter", "nobody");
+    const json = await run("test", "--format", "json");
+    const junit = await run("test", "--format", "junit");
+    const planned = await run("plan", "--base", "main", "--format", "markdown");
+    await edit("policies/jira.yaml", "in: [Employee]", "in: [Developer]");
+    const failing = await run("test");
+    restore();
+    expect(text.exitCode).toBe(5);
+    expect(text.out).toContain(`  ✗ nobody searches
+    invariants/all.yaml:1:`);
+    expect(text.out).toContain(`      reason:   contract 12
+      caller:   developer
+      call:     tools/call:jira/jira.search {"jql":"project = OPS"}
+      decided:  allowed
+      by:       policies/jira.yaml#/allow/tools/0 (policies/jira.yaml:11:11)
+`);
+    expect(JSON.parse(json.out)).toMatchObject({
+      formatVersion: 1,
+      invariants: [
+        { name: "no agent moves money", status: "proved" },
+        { name: "nobody searches", status: "violated", witnesses: [{ caller: "developer" }, {}, {}] },
+      ],
+    });
+    expect(junit.out).toContain(
+      '<testsuite name="invariants" tests="2" failures="1" errors="0" skipped="0">',
+    );
+    expect(planned.exitCode).toBe(5);
+    expect(planned.out).toContain("- ✗ `nobody searches`");
+    expect(failing.exitCode).toBe(4);
+  });
+});
+
 describe("aegis explain", () => {
   test("a denial is an answer: exit 0, deciding policy with place, every clause", async () => {
     const { exitCode, out } = await run("explain", "--principal", "developer", "--call", "drop");
@@ -115,6 +171,27 @@ describe("aegis explain", () => {
       "because    forbidden by policies/baseline.yaml#/constraints/sql.query/operations (policies/baseline.yaml:6:5)",
     );
     expect(out).toContain('when  true         context.arguments.sql.matches("(?i)^\\\\s*SELECT\\\\s")');
+  });
+
+  test("a request of a server, and how the caller calls", async () => {
+    const params = '{"maxTokens":100,"messages":[]}';
+    const target = ["--server", "jira", "--sampling", params, "--request", '{"sourceIp":"10.0.0.7"}'];
+    const { exitCode, out } = await run("explain", "--principal", "developer", ...target);
+    expect(exitCode).toBe(0);
+    expect(out).toContain("DENY  sampling/createMessage:jira\n");
+    expect(out).toContain("because    no permit applies to it");
+  });
+
+  test.each([
+    [["--server", "jira", "--sampling", "[]"], "--sampling must be a JSON object"],
+    [["--server", "jira", "--task", "got"], "unknown --task"],
+    [["--logging", "debug"], "--logging needs --server"],
+    [["--server", "jira", "--logging", "debug", "--request", '{"sourceIP":"10.0.0.7"}'], "sourceIP"],
+    [["--server", "jira", "--tool", "jira.search", "--root", "file:///"], "give one of --tool"],
+  ])("%j: exit 1", async (argv, message) => {
+    const { exitCode, out, err } = await run("explain", "--principal", "developer", ...argv);
+    expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+    expect(err).toContain(message);
   });
 
   test("a call written out; JSON", async () => {
