@@ -131,6 +131,7 @@ function foldRow(expr: Expr, facts: LeafFacts, booleanPlace: boolean, row: Row):
   const left = fold(leftBefore, facts, true);
   const leftValue = booleanLiteral(left);
   if (leftValue === row.absorbing) return literal(row.absorbing);
+  if (isDecided(left, row)) return left;
   const right = fold(rightBefore, facts, true);
   if (leftValue !== undefined && (booleanPlace || isBoolean(right))) return right;
   const rightValue = booleanLiteral(right);
@@ -138,6 +139,12 @@ function foldRow(expr: Expr, facts: LeafFacts, booleanPlace: boolean, row: Row):
     return left;
   if (left === leftBefore && right === rightBefore) return expr;
   return { [row.operator]: { left, right } };
+}
+
+/** True for `X && false`, which is false or an error: what follows it in the row is never evaluated. */
+function isDecided(expr: Expr, row: Row): boolean {
+  if (open(expr)[0] !== row.operator) return booleanLiteral(expr) === row.absorbing;
+  return isDecided(operand(bodyOf(expr), "right"), row);
 }
 
 function foldIf(expr: Expr, facts: LeafFacts, booleanPlace: boolean): Expr {

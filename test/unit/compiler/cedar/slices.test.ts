@@ -174,6 +174,16 @@ describe("specialisation", () => {
     expect(sliceOf(first, "sql.query").call).toHaveLength(0);
   });
 
+  test("what follows X && false is never evaluated, so that it asks for no fact", () => {
+    const other = 'context.target == "jira.search" && context.arguments.jql.matches("^a")';
+    const { findings, policies } = compile(
+      `forbid (principal, action, resource) when { principal.is_external && (${other}) && 1 + 1 > 1 };`,
+    );
+    expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+    const asking = policies.slices.filter(({ derivations }) => derivations.length > 0);
+    expect(asking.map(({ action }) => action)).toEqual(["tools/call:jira/jira.search"]);
+  });
+
   test("a false condition after one that may error keeps the policy", () => {
     const text =
       'permit (principal, action, resource) when { principal.is_external } unless { context.server == "jira" };';
