@@ -1,6 +1,6 @@
 // Random repositories and requests, decided by the gateway's evaluator on the compiled slices and by cedar-wasm on the
 // unspecialised policies. Shared by the test, the long proof and the planted bugs.
-import type { BundleContent, PrincipalFacts, RequestFacts, TenantId } from "#bundle";
+import type { BundleContent, LeafKind, PrincipalFacts, RequestFacts, TenantId } from "#bundle";
 import { compile, memoryWorkspace } from "#compiler";
 import { loadSqlParser } from "#facts";
 import { methodArguments } from "./asks.ts";
@@ -151,7 +151,7 @@ function randomRequest(dice: Dice, repository: RandomRepository): Asked {
     "ask",
     "method",
   ]);
-  const leaf = dice.pick(leavesOfKind(world.leaves, kinds));
+  const leaf = dice.pick(leavesOfKind(dice, world.leaves, kinds));
   const isHostile = (leaf.kind === "tool" || leaf.kind === "prompt") && dice.chance(0.15);
   return {
     ...{
@@ -167,15 +167,14 @@ function randomRequest(dice: Dice, repository: RandomRepository): Asked {
   };
 }
 
+const ASKS: readonly LeafKind[] = ["sampling", "elicitation", "roots"];
+const IMPLIED: readonly LeafKind[] = ["completion", "logging", "subscription", "task"];
+
 /** Of a server that offers none of them a tool is called. */
-function leavesOfKind(leaves: readonly Leaf[], kinds: string): readonly Leaf[] {
-  const isAsk = ({ kind }: Leaf): boolean => ["sampling", "elicitation", "roots"].includes(kind);
-  const found = leaves.filter((leaf) => {
-    if (kinds === "resource") return isRead(leaf);
-    if (kinds === "ask") return isAsk(leaf);
-    return kinds === "method" ? isMethod(leaf) && !isAsk(leaf) : leaf.kind === kinds;
-  });
-  return found.length > 0 ? found : leaves.filter(({ kind }) => kind === "tool");
+function leavesOfKind(dice: Dice, leaves: readonly Leaf[], drawn: string): readonly Leaf[] {
+  const kind = drawn === "ask" ? dice.pick(ASKS) : drawn === "method" ? dice.pick(IMPLIED) : drawn;
+  const found = leaves.filter((leaf) => (kind === "resource" ? isRead(leaf) : leaf.kind === kind));
+  return found.length > 0 ? found : leaves.filter((leaf) => leaf.kind === "tool");
 }
 
 /** Most keep the constraints, which would deny nearly every call otherwise. */

@@ -205,7 +205,7 @@ const METHOD_GROUPS: Readonly<Record<string, MethodKind>> = {
 function methods(draft: Draft, verb: "allow" | "deny"): readonly Part[] {
   const { dice, servers, grants } = draft;
   const groups = Object.keys(METHOD_GROUPS).slice(0, verb === "allow" ? 3 : undefined);
-  return dice.some(groups, verb === "allow" ? 0.45 : 0.1).map((group): Part => {
+  return dice.some(groups, verb === "allow" ? 0.45 : 0.15).map((group): Part => {
     const kind = METHOD_GROUPS[group] ?? "sampling";
     const name = dice.pick(["*", ...servers.map(({ id }) => id)]);
     const on = name === "*" ? servers.map(({ id }) => id) : [name];
