@@ -71,10 +71,18 @@ const foldedMembers = new WeakMap<ReadonlySet<string>, ReadonlySet<string>>(
   ]),
 );
 
+/**
+ * UTF-16 code units of the longest name that is folded. No character folds to more than one ASCII character for each two
+ * units of its own and none of the known names has more than 64 letters, so longer names are no variants; and
+ * normalising a long run of combining marks takes quadratic time.
+ */
+const MAX_FOLDED_LENGTH = 128;
+
 /** The first member name that is not in `known` but that a case-folding parser would take for one that is. */
 export function variantOf(names: readonly string[], known: ReadonlySet<string>): string | undefined {
   for (const name of names) {
-    if (!known.has(name) && foldedMembers.get(known)?.has(folded(name)) === true) return name;
+    if (name.length > MAX_FOLDED_LENGTH || known.has(name)) continue;
+    if (foldedMembers.get(known)?.has(folded(name)) === true) return name;
   }
   return undefined;
 }

@@ -172,3 +172,17 @@ describe("encodeErrorReply", () => {
     });
   });
 });
+
+describe("member names of combining marks", () => {
+  // Unicode normalisation sorts a run of marks in quadratic time.
+  const bomb = `a${"\u0301".repeat(30_000)}${"\u0316".repeat(30_000)}`;
+
+  it.each([
+    ["a client's", () => client(`{"jsonrpc":"2.0","id":1,"method":"a/b","params":{"name":"x","${bomb}":1}}`)],
+    ["a server's", () => parseServerMessage(`{"jsonrpc":"2.0","id":1,"result":{},"${bomb}":1}`)],
+  ])("cost no more than their length: %s", (_name, read) => {
+    const startMs = performance.now();
+    codeOf(read);
+    expect(performance.now() - startMs).toBeLessThan(500);
+  });
+});
