@@ -1,4 +1,5 @@
 // Looks for poison in one text: characters nobody sees, then what the rules describe in the text as a model reads it.
+import { dropLongMarkRuns } from "#std";
 import { HIDDEN_RULES, LOOK_ALIKES, MAX_SCANNED_CHARS, MAX_TEXT_BYTES, TEXT_RULES } from "./poison-rules.ts";
 import type { PoisonRule, PoisonSeverity } from "./poison-rules.ts";
 
@@ -85,12 +86,14 @@ function hiddenFindings(text: string): TextFinding[] {
 
 /** The text with look-alike letters as Latin ones. */
 export function foldLookAlikes(text: string): string {
-  return [...text.normalize("NFKC")].map((letter) => LOOK_ALIKES.get(letter) ?? letter).join("");
+  return [...dropLongMarkRuns(text).normalize("NFKC")]
+    .map((letter) => LOOK_ALIKES.get(letter) ?? letter)
+    .join("");
 }
 
 /** The text as a model reads it. Words of one foreign script stay as they are: only mixed words are disguises. */
 function asRead(text: string): string {
-  return text
+  return dropLongMarkRuns(text)
     .normalize("NFKC")
     .replace(HIDDEN_CHARACTER, "")
     .replace(WORD, (word) => (/[a-z]/iu.test(word) ? foldLookAlikes(word) : word))

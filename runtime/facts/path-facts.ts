@@ -1,6 +1,8 @@
 // Facts about a file path, by its text alone: nothing is looked up. Only a spelling that POSIX and Windows, and tools
 // that decode or normalise, read alike is judged; everything else is not `ok`.
 
+import { normalizeStreamSafe } from "#std";
+
 /** `R.path()`. What is not `ok` has empty members. */
 export interface PathFacts {
   readonly ok: boolean;
@@ -14,6 +16,8 @@ export interface PathFacts {
 /** Facts about text that is no path. */
 export const UNKNOWN_PATH: PathFacts = { ok: false, normalized: "", isAbsolute: false, extension: "" };
 
+/** UTF-16 code units: PATH_MAX of Linux. */
+const MAX_PATH_LENGTH = 4_096;
 // Controls with NUL, format characters, lone surrogates, line separators; the separator of Windows.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\]/u;
 // An encoded dot, slash, backslash, NUL or percent sign: another layer may decode it.
@@ -25,8 +29,9 @@ const NORMALISING = /\P{ASCII}/gu;
 const SEPARATOR_LIKE: ReadonlySet<string> = new Set([".", "..", "/", "\\", ":", "~"]);
 
 function isJudgeable(text: string): boolean {
-  if (text === "" || UNSAFE.test(text) || ENCODED.test(text) || SPECIAL_START.test(text)) return false;
-  if (text.normalize("NFC") !== text) return false;
+  if (text === "" || text.length > MAX_PATH_LENGTH) return false;
+  if (UNSAFE.test(text) || ENCODED.test(text) || SPECIAL_START.test(text)) return false;
+  if (normalizeStreamSafe(text, "NFC") !== text) return false;
   const foreign = text.match(NORMALISING) ?? [];
   return foreign.every((character) => !SEPARATOR_LIKE.has(character.normalize("NFKC")));
 }
@@ -48,7 +53,7 @@ function resolve(segments: readonly string[]): readonly string[] | undefined {
 }
 
 /**
- * Facts about one path. Not `ok`: empty; `..` above the start; backslash, NUL and other control characters; a leading
+ * Facts about one path. Not `ok`: empty or of more than 4,096 characters; `..` above the start; backslash, NUL and other control characters; a leading
  * `~`, `//`, drive letter or URI scheme; percent-encoded dots and slashes; text that is not NFC, or whose compatibility
  * form has other separators; a name that ends in a dot or space. Symbolic links are not seen. Never throws.
  */

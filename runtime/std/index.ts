@@ -9,3 +9,4 @@ export { closestName } from "./closest-name.ts";
 export type { Result } from "./result.ts";
 export { failure, ok } from "./result.ts";
 export { locateInstalled } from "./installed-package.ts";
+export { dropLongMarkRuns, normalizeStreamSafe } from "./stream-safe.ts";

@@ -1,6 +1,6 @@
 // The values that one message had redacted, and their removal from every other place of it: verbatim, in other case
 // or width, JSON-escaped, percent-encoded, or base64. Other encodings are not recognised.
-import { isJsonObject, isRawNumber } from "#std";
+import { isJsonObject, isRawNumber, normalizeStreamSafe } from "#std";
 import type { JsonValue } from "#std";
 import { parseJsonContainer } from "./json-text.ts";
 import { NeedleSet } from "./needles.ts";
@@ -66,12 +66,9 @@ export class SecretCollector {
   }
 }
 
-function isAscii(text: string): boolean {
-  return !/[\u0080-\uffff]/.test(text);
-}
-
-function fold(text: string): string {
-  return (isAscii(text) ? text : text.normalize("NFKC").replace(ZERO_WIDTH, "")).toLowerCase();
+/** The text without width and case; undefined where it has too many combining marks to be normalised. */
+function fold(text: string): string | undefined {
+  return normalizeStreamSafe(text, "NFKC")?.replace(ZERO_WIDTH, "").toLowerCase();
 }
 
 const SIMPLE_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -132,9 +129,10 @@ export class Scrubber {
 
   constructor(secrets: ReadonlySet<string>, work: Work) {
     const long = [...secrets].filter((secret) => secret.length >= MIN_BASE64_SECRET_LENGTH);
-    const folded = [...secrets].map(fold).filter((secret) => secret.length >= MIN_SECRET_LENGTH);
+    // A secret without a folded form stands only in text that has none either, and such text goes as a whole.
+    const folded = [...secrets].map(fold).filter((secret) => secret !== undefined);
     this.#verbatim = new NeedleSet(secrets);
-    this.#folded = new NeedleSet(new Set(folded));
+    this.#folded = new NeedleSet(new Set(folded.filter((secret) => secret.length >= MIN_SECRET_LENGTH)));
     this.#base64 = new NeedleSet(new Set(long.flatMap(base64Runs)));
     this.#numbers = new Set([...secrets].filter((secret) => /^-?\d/.test(secret)));
     this.#work = work;
@@ -148,7 +146,9 @@ export class Scrubber {
   text(text: string): string {
     if (this.isIdle || text.length < MIN_SECRET_LENGTH) return text;
     const scrubbed = this.#verbatim.replaceIn(text, REDACTED, this.#work);
-    if (this.#folded.occursIn(fold(decoded(scrubbed)), this.#work)) return REDACTED;
+    this.#work.read(scrubbed.length);
+    const folded = fold(decoded(scrubbed));
+    if (folded === undefined || this.#folded.occursIn(folded, this.#work)) return REDACTED;
     if (this.#base64.isEmpty || !/[\w+/-]{8}/.test(scrubbed)) return scrubbed;
     const standard = scrubbed.replaceAll("-", "+").replaceAll("_", "/");
     return this.#base64.occursIn(standard, this.#work) ? REDACTED : scrubbed;
