@@ -7,7 +7,18 @@ export { formatCedar, tryFormatCedar } from "./format.ts";
 export type { FormatOutcome } from "./format.ts";
 export type { SqlArgument } from "./derived-facts.ts";
 export { factName, matchesName, sqlDerivation } from "./derived-methods.ts";
-export { bodyOf, open, operand, pathOf, scopeEntities, visitExprs } from "./est.ts";
+export {
+  bodyOf,
+  childrenOf,
+  entityLiteral,
+  isVar,
+  open,
+  operand,
+  pathOf,
+  scopeEntities,
+  someExpr,
+  visitExprs,
+} from "./est.ts";
 export type { Clause, Expr, PolicyEst } from "./est.ts";
 export { isSymbol } from "./lexer.ts";
 export { entitiesIn, entitySpan, spanOfTokens, targetsIn } from "./name-checks.ts";

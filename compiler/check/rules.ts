@@ -17,6 +17,7 @@ import { secretLiteral } from "./secret-literal.ts";
 import { shadowedPermit } from "./shadowed-permit.ts";
 import { sqlByText } from "./sql-by-text.ts";
 import { suspiciousPin } from "./suspicious-pin.ts";
+import { tenantAttributes } from "./tenant-attributes.ts";
 import { unmappedRole } from "./unmapped-role.ts";
 import { unroutedServer } from "./unrouted-server.ts";
 import { unusedIssuer } from "./unused-issuer.ts";
@@ -31,6 +32,7 @@ export const RULES: readonly CheckRule[] = [
   exposureConflict,
   grantDenied,
   notGranted,
+  tenantAttributes,
   suspiciousPin,
   unroutedServer,
   unusedIssuer,

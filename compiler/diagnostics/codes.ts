@@ -102,6 +102,9 @@ const OWN_CODES = {
   SOURCE_UNSAFE: error("a file is a symbolic link, not a regular file, or has an unsafe name"),
   SQL_ARGUMENT_UNDECLARED: error("the registry does not say which argument of the tool holds SQL"),
   SQL_OPERATION_UNKNOWN: error("constraints.operations names an unknown SQL operation"),
+  TENANT_ATTRIBUTE_ABSENT: error(
+    "a tenant's callers lack an attribute, and a platform policy is laxer without it",
+  ),
   TENANT_ESCAPE: error("a tenant's document reaches for what is not the tenant's"),
   TENANT_INVALID: error("a tenant cannot have this id"),
   TENANT_UNKNOWN: error("a tenant is not declared in aegis.yaml"),

@@ -131,6 +131,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   SQL_ARGUMENT_UNDECLARED:
     "Declare it in the server's document: `sql: { <tool>: { argument: <name>, dialect: postgresql } }`.",
   SQL_OPERATION_UNKNOWN: "Use one of them. Whatever is not listed is denied already.",
+  TENANT_ATTRIBUTE_ABSENT:
+    "Let an issuer of the platform identify the tenant's callers (`tenants: { claim, map }`), or write the policy so that a missing attribute is its strictest case.",
   TENANT_ESCAPE:
     "Keep to what the tenant has: its servers, its own roles, groups and users, endpoints below `/<tenant>/`. Anything else belongs in the platform's documents.",
   TENANT_INVALID: "Use lower-case letters, digits and dashes, and no reserved word.",

@@ -206,6 +206,22 @@ function checkTenants(layers: Layers, layer: Layer, written: WrittenIssuer, sink
   }
 }
 
+/** Platform policies trust these attributes: whoever could map them could claim anything. */
+function checkAttributes(layers: Layers, layer: Layer, written: WrittenIssuer, sink: DiagnosticSink): void {
+  if (layer.tenant === DEFAULT_TENANT) return;
+  const { document, issuer, index } = written;
+  const reserved = new Set(
+    issuersIn(layers.platform).flatMap((item) => Object.keys(item.issuer.attributes ?? {})),
+  );
+  for (const name of Object.keys(issuer.attributes ?? {})) {
+    if (!reserved.has(name)) continue;
+    const at = document.source.atKey("issuers", index, "attributes", name);
+    const help =
+      "map another attribute, or let an issuer of the platform identify these callers (tenants: { claim, map })";
+    sink.report("TENANT_ESCAPE", at, `the attribute ${name} is the platform's`, help);
+  }
+}
+
 function checkEnvironments(
   { document, issuer, index }: WrittenIssuer,
   environments: readonly string[],
@@ -233,6 +249,7 @@ function declaredIssuers(
     checkEnvironments(item, environments, sink);
     checkRoleMap(layer, item, sink);
     checkTenants(layers, layer, item, sink);
+    checkAttributes(layers, layer, item, sink);
     const keys = keysOf(workspace, document, issuer, index, sink);
     if (seen.has(issuer.issuer)) {
       sink.report("DOCUMENT_DUPLICATE", at, `the issuer ${JSON.stringify(issuer.issuer)} is declared twice`);
