@@ -18,8 +18,9 @@ const MAX_ADDRESS_LENGTH = 254;
 const MAX_LOCAL_LENGTH = 64;
 const MAX_DOMAIN_LENGTH = 253;
 // Dot-atom of RFC 5322, 3.2.3 without `%` and `!`, by which relays are told to send on to another host,
-// and without a leading `-`, which a mail program may take for an option.
-const LOCAL = /^(?!-)[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*$/;
+// without a leading `-`, which a mail program may take for an option, and without `=?`, which begins an encoded word of
+// RFC 2047: a program that decodes it finds another address.
+const LOCAL = /^(?!-)(?!.*=\?)[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*$/;
 const WRITTEN_DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u;
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
