@@ -17,5 +17,6 @@ export { UNKNOWN_SQL } from "./sql-walk.ts";
 export type { SqlFacts } from "./sql-walk.ts";
 export { codePoints, textFact } from "./text-facts.ts";
 export type { TextFact, TextFactKind } from "./text-facts.ts";
+export { isDisguisedDotSegment } from "./dot-segments.ts";
 export { UNKNOWN_URL, canonicalHost, readUrl } from "./url-facts.ts";
 export type { UrlFacts } from "./url-facts.ts";

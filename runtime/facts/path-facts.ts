@@ -2,6 +2,7 @@
 // that decode or normalise, read alike is judged; everything else is not `ok`.
 
 import { normalizeStreamSafe } from "#std";
+import { isDisguisedDotSegment } from "./dot-segments.ts";
 
 /** `R.path()`. What is not `ok` has empty members. */
 export interface PathFacts {
@@ -45,6 +46,7 @@ function resolve(segments: readonly string[]): readonly string[] | undefined {
       if (resolved.pop() === undefined) return undefined;
       continue;
     }
+    if (isDisguisedDotSegment(segment)) return undefined;
     // Windows drops dots and spaces at the end of a name.
     if (/[. ]$/.test(segment) || segment.trim() === "") return undefined;
     resolved.push(segment);
@@ -55,7 +57,7 @@ function resolve(segments: readonly string[]): readonly string[] | undefined {
 /**
  * Facts about one path. Not `ok`: empty or of more than 4,096 characters; `..` above the start; backslash, NUL and other control characters; a leading
  * `~`, `//`, drive letter or URI scheme; percent-encoded dots and slashes; text that is not NFC, or whose compatibility
- * form has other separators; a name that ends in a dot or space. Symbolic links are not seen. Never throws.
+ * form has other separators; `..;x`; a name that ends in a dot or space. Symbolic links are not seen. Never throws.
  */
 export function readPath(text: string): PathFacts {
   if (!isJudgeable(text)) return UNKNOWN_PATH;

@@ -1,5 +1,6 @@
 // Facts about a URL. Only a spelling that every parser reads alike is judged: what browsers repair (missing slashes,
 // backslashes, white space) or what hides the host (user information) is not `ok`.
+import { isDisguisedDotSegment } from "./dot-segments.ts";
 import { isPrivateHost } from "./private-address.ts";
 
 /** `R.url()`. What is not `ok` has empty members and counts as private. */
@@ -41,8 +42,15 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
 const UNSAFE = /[\p{C}\p{Z}\\]/u;
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)(.*)$/s;
 const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^:@%[\]]*)(?::([0-9]*))?$/;
-// `..` with an encoded dot: resolved by browsers, kept by others.
-const ENCODED_DOTS = /(?:^|\/)(?:%2e|\.%2e|%2e\.|%2e%2e)(?:\/|$)/i;
+/** RFC 1035, 2.3.4. */
+const MAX_HOST_LENGTH = 253;
+// A label of a name, with the underscore of service names; of an IPv4 address too.
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+
+/** `host` as a URL parser writes it: other characters are separators or options to some program that connects. */
+function isHostName(host: string): boolean {
+  return host.length <= MAX_HOST_LENGTH && host.split(".").every((label) => LABEL.test(label));
+}
 
 /** The host as `UrlFacts.host` has it; undefined where it is none. `written` may be an IPv6 address in brackets. */
 export function canonicalHost(written: string): string | undefined {
@@ -51,8 +59,10 @@ export function canonicalHost(written: string): string | undefined {
   if (match === null || match[2] !== undefined) return undefined;
   const parsed = URL.parse(`http://${written}/`);
   if (parsed === null) return undefined;
-  const host = parsed.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
-  return host === "" || host.split(".").includes("") ? undefined : host;
+  const address = /^\[([0-9a-f:.]+)\]$/.exec(parsed.hostname)?.[1];
+  if (address !== undefined) return address;
+  const host = parsed.hostname.replace(/\.$/, "");
+  return isHostName(host) ? host : undefined;
 }
 
 /** Facts about one URL, absolute and with `//` (RFC 3986, 3.2; WHATWG URL). Never throws. */
@@ -66,7 +76,7 @@ export function readUrl(text: string): UrlFacts {
   if (parsed === null || parsed.protocol !== `${scheme}:`) return UNKNOWN_URL;
   if (parsed.username !== "" || parsed.password !== "") return UNKNOWN_URL;
   const [path = ""] = rest.split(/[?#]/, 1);
-  if (ENCODED_DOTS.test(path)) return UNKNOWN_URL;
+  if (path.split("/").some(isDisguisedDotSegment)) return UNKNOWN_URL;
   if (authority === "") {
     if (scheme !== "file" || path.startsWith("//")) return UNKNOWN_URL;
     return { ok: true, scheme, host: "", port: 0, path: parsed.pathname, isPrivate: true };
