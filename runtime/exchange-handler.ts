@@ -119,7 +119,7 @@ async function refuseEarly(
 ): Promise<void> {
   const id = randomUUID();
   const reply = new ReplyChannel(inbound.reply, () => false);
-  const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress };
+  const body = { id, effect: "deny", code: denial.code, client: inbound.remoteAddress || "unknown" };
   const appended = options.audit.append({ tenant: SYSTEM_TENANT, event: "auth", body });
   const recorded = await settleBefore(appended, AbortSignal.timeout(DENIAL_RECORD_TIMEOUT_MS)).then(
     () => denial.detail,

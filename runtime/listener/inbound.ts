@@ -9,7 +9,7 @@ export interface InboundHttp {
   readonly path: string;
   readonly httpVersion: string;
   readonly headers: HeaderView;
-  /** The client's address; behind trusted proxies the one they name. Empty where the connection has gone. */
+  /** The client's address; behind trusted proxies the one they name. Empty where it is not known. */
   readonly remoteAddress: string;
   /**
    * Reads the whole body, once.

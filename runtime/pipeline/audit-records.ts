@@ -40,7 +40,7 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
         : null,
     bundle: { digest: snapshot.digest, sequence: snapshot.sequence, channel: snapshot.channel },
     era: exchange.era ?? null,
-    client: exchange.inbound.remoteAddress,
+    client: exchange.inbound.remoteAddress || "unknown",
     bytes: exchange.requestBytes ?? 0,
   };
   if (facts.code !== undefined) body["code"] = facts.code;
