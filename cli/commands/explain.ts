@@ -27,7 +27,7 @@ const TARGETS = [
   ...(["completion", "subscribe", "logging", "task"] as const),
 ] as const;
 type Target = (typeof TARGETS)[number];
-type CallShape = Parameters<typeof findCall>[2];
+type CallShape = Parameters<typeof findCall>[1];
 
 interface ExplainOptions extends Readonly<Partial<Record<Target, string>>> {
   readonly principal: string;
@@ -89,7 +89,7 @@ function request(result: CompileResult, content: BundleContent, options: Explain
   const { suites, attributes } = result.model;
   try {
     const caller = findCaller(options.principal, suites, attributes);
-    const call = readCall(result, content, caller.facts.tenant, options);
+    const call = readCall(result, content, options);
     if (options.request === undefined) return { caller, ...call };
     const facts = findRequest(parseObject("--request", options.request), caller.request);
     return { caller: { ...caller, request: facts }, ...call };
@@ -99,12 +99,7 @@ function request(result: CompileResult, content: BundleContent, options: Explain
   }
 }
 
-function readCall(
-  result: CompileResult,
-  content: BundleContent,
-  tenant: string,
-  options: ExplainOptions,
-): FoundCall {
+function readCall(result: CompileResult, content: BundleContent, options: ExplainOptions): FoundCall {
   const [target, ...more] = TARGETS.filter((candidate) => options[candidate] !== undefined);
   if (options.call !== undefined) {
     if (target !== undefined || options.server !== undefined || options.arguments !== undefined) {
@@ -121,7 +116,7 @@ function readCall(
   if (server === undefined) throw new CliError(`--${target} needs --server`);
   const given =
     options.arguments === undefined ? {} : { arguments: parseObject("--arguments", options.arguments) };
-  return findCall(content, tenant, { server, ...targetOf(target, options[target] ?? ""), ...given });
+  return findCall(content, { server, ...targetOf(target, options[target] ?? ""), ...given });
 }
 
 /** What is called, in the words of a test. */

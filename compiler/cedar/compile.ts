@@ -255,7 +255,6 @@ class Compilation {
       for (const server of this.#model.servers.filter(({ id }) => servers?.has(id) !== false)) {
         const reaching = policies.filter((policy) => policy.scoped.servers?.has(server.id) !== false);
         for (const leaf of server.leaves) {
-          if (leaf.tenants?.includes(tenant) === false) continue;
           const facts = withDerivedConstants(leafFacts(server, leaf), decidable);
           this.#compileLeaf(tenant, reaching, derivations, facts);
         }

@@ -1,6 +1,6 @@
 // From what a person types to a caller and a call: names of the tests, names of the registry, JSON.
 import { DEFAULT_TENANT } from "#bundle";
-import type { BundleContent, LeafAction, LeafEntry, PrincipalFacts, PrincipalType, TenantId } from "#bundle";
+import type { BundleContent, LeafAction, PrincipalFacts, PrincipalType } from "#bundle";
 import type { PrincipalAttribute, TestCall, TestPrincipal, TestSuite } from "#compiler";
 import type { Caller } from "#policy-test";
 import { closestName, isJsonObject } from "#std";
@@ -173,9 +173,8 @@ export function parseObject(option: string, text: string): JsonObject {
  * A call as the tests write it, in the registry of a bundle.
  * @throws {AskError} with the nearest name
  */
-export function findCall(content: BundleContent, tenant: TenantId, shape: TestCallShape): FoundCall {
-  const isOwn = ({ tenants }: LeafEntry): boolean => tenants?.includes(tenant) !== false;
-  const leaves = content.registry.servers.map((server) => [server.id, server.leaves.filter(isOwn)] as const);
+export function findCall(content: BundleContent, shape: TestCallShape): FoundCall {
+  const leaves = content.registry.servers.map((server) => [server.id, server.leaves] as const);
   const call = new CallResolver(new Map(leaves)).resolve(shape);
   if (!call.ok) throw new AskError(call.message, call.help);
   return { action: call.action, arguments: call.arguments };

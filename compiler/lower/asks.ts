@@ -1,7 +1,7 @@
 // sampling, elicitation and roots → permits and forbids on the methods by which a server asks something of the client.
 import { leafActionOf, METHODS_OF_KIND } from "#bundle";
 import type { Derivation } from "#bundle";
-import { expandPattern, patternFault, patternRegex } from "#resources";
+import { patternFault, patternRegex } from "#resources";
 import { matchesName } from "../cedar/index.ts";
 import type {
   AskGroup,
@@ -175,7 +175,7 @@ function elicitationRestrictions(shape: ElicitationShape): readonly Restriction[
       : [
           {
             key: "hosts",
-            when: `context.arguments.mode == "url" && !(${hosts.map(hostCondition).join(" || ")})`,
+            when: `context.arguments.mode == "url" && !(context.arguments.urlScheme == "https" && (${hosts.map(hostCondition).join(" || ")}))`,
           },
         ]),
   ];
@@ -195,7 +195,7 @@ function rootsRestrictions(work: PolicyWork, name: string, shape: RootsShape): r
       const at = work.document.source.at("roots", name, "within", index);
       work.sink.report("RESOURCE_PATTERN_INVALID", at, `${JSON.stringify(pattern)}: ${fault}`);
     }
-    const derivation = matching("uri", `(?:${within.map(expandPattern).map(patternRegex).join("|")})`);
+    const derivation = matching("uri", `(?:${within.map((pattern) => patternRegex(pattern)).join("|")})`);
     const when = `!(context.arguments.isCanonical && context._m.${derivation.name})`;
     restrictions.push({ key: "within", when, derivations: [derivation] });
   }

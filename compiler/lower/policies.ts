@@ -11,7 +11,7 @@ import { lowerAsks } from "./asks.ts";
 import { lowerConstraints } from "./constraints.ts";
 import type { NameIndex } from "./names.ts";
 import type { LoweredRegistry, PinnedLeaf } from "./registry.ts";
-import { closeOtherResources, lowerResourcePatterns } from "./resource-patterns.ts";
+import { closeOtherResources, denyBelow, lowerResourcePatterns } from "./resource-patterns.ts";
 import type { ResourceRule } from "./resource-patterns.ts";
 
 /** One policy that a line of a YAML document means; shape of `compileCedar`'s `generated`. */
@@ -123,6 +123,7 @@ function lowerDeny(work: PolicyWork): void {
     for (const { leaf, index, at } of targetsOf(work, "deny", group)) {
       const text = policyText({ effect: "forbid", roles: rolesOf(work), leaves: [leaf] });
       addPolicy(work, ["deny", group, index], text, at);
+      denyBelow(work, leaf, ["deny", group, index, "below"], at);
       noteUse(work, leaf, at, "deny");
     }
   }

@@ -1,5 +1,5 @@
 // Servers and their pins → registry.json.
-import { canonicalJson, DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
+import { canonicalJson, leafActionOf, METHODS_OF_KIND } from "#bundle";
 import type {
   DefinitionEntry,
   LeafAction,
@@ -237,7 +237,7 @@ export function withResourceRules(
   rules: readonly ResourceRule[],
 ): readonly ServerEntry[] {
   return registry.section.servers.map((entry) => {
-    const added = ruleLeaves(entry.id, rules, DEFAULT_TENANT);
+    const added = ruleLeaves(entry.id, rules);
     return added.length === 0 ? entry : { ...entry, leaves: sortedLeaves([...entry.leaves, ...added]) };
   });
 }

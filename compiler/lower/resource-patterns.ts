@@ -1,9 +1,9 @@
 // URI patterns under allow.resources and deny.resources → policies over the URI that is read, and the rules that make
 // URIs reachable that nobody pinned.
-import { leafActionOf, METHODS_OF_KIND } from "#bundle";
-import type { Derivation, LeafAction, LeafEntry, ServerId, TenantId } from "#bundle";
+import { DEFAULT_TENANT, leafActionOf, METHODS_OF_KIND } from "#bundle";
+import type { Derivation, LeafAction, LeafEntry, ServerId } from "#bundle";
 import { compileMatcher } from "#facts";
-import { expandPattern, isUriPattern, patternFault, patternRegex } from "#resources";
+import { expandPattern, isUriPattern, patternFault, patternRegex, templateRegex } from "#resources";
 import { matchesName } from "../cedar/index.ts";
 import type { SourceSpan } from "../diagnostics/index.ts";
 import { uriArguments } from "../json-schema/index.ts";
@@ -12,10 +12,9 @@ import { addPolicy, rolesOf } from "./policies.ts";
 import type { PolicyWork, TargetUse } from "./policies.ts";
 import type { LoweredServer, PinnedLeaf } from "./registry.ts";
 
-/** URIs of one server that an allow line makes reachable for the callers of one tenant. */
+/** URIs of one server that an allow line of the platform makes reachable. */
 export interface ResourceRule {
   readonly server: ServerId;
-  readonly tenant: TenantId;
   /** Expanded. */
   readonly pattern: string;
 }
@@ -42,12 +41,18 @@ function offersResources(server: LoweredServer): boolean {
   );
 }
 
-function serversOf(work: PolicyWork, name: string | undefined): readonly LoweredServer[] {
+/** A denied pattern holds for every server in scope: what offers nothing today may be opened by another line. */
+function serversOf(
+  work: PolicyWork,
+  verb: "allow" | "deny",
+  name: string | undefined,
+): readonly LoweredServer[] {
   const inScope = [...work.registry.servers.values()].filter(
     ({ entry }) => work.servers?.has(entry.id) !== false,
   );
   if (name !== undefined) return inScope.filter(({ entry }) => entry.id === name);
-  return inScope.filter(offersResources).sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1));
+  const meant = verb === "deny" ? inScope : inScope.filter(offersResources);
+  return meant.sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1));
 }
 
 function namedPatterns(work: PolicyWork, verb: "allow" | "deny"): readonly NamedPattern[] {
@@ -60,7 +65,7 @@ function namedPatterns(work: PolicyWork, verb: "allow" | "deny"): readonly Named
       work.sink.report("RESOURCE_PATTERN_INVALID", at, `${JSON.stringify(pattern)}: ${fault}`);
       return [];
     }
-    const servers = serversOf(work, wanted);
+    const servers = serversOf(work, verb, wanted);
     const path = [verb, "resources", index];
     if (servers.length === 0) {
       const help = "name one: <server>/<pattern>, or scope.servers";
@@ -80,9 +85,8 @@ function namedPatterns(work: PolicyWork, verb: "allow" | "deny"): readonly Named
   });
 }
 
-function matching(pattern: string): Derivation {
+function matching(regex: string): Derivation {
   const path = ["arguments", "uri"];
-  const regex = patternRegex(pattern);
   return { kind: "matches", name: matchesName(path, regex), path, pattern: regex };
 }
 
@@ -105,23 +109,49 @@ function resourceText(
  */
 export function lowerResourcePatterns(work: PolicyWork): readonly NamedPattern[] {
   for (const { server, pattern, path, at } of namedPatterns(work, "deny")) {
-    const derivation = matching(pattern);
-    const text = resourceText(work, "forbid", server.entry.id, `when { context._m.${derivation.name} }`);
-    addPolicy(work, path, text, at, [derivation]);
+    denyUris(work, server.entry.id, patternRegex(pattern, "and below"), path, at);
   }
   const allowed = namedPatterns(work, "allow");
   for (const { server, pattern, path, at } of allowed) {
     const { id } = server.entry;
-    // A URI that nobody pinned would become reachable for whomever an enforced policy lets read.
-    if (!work.shadow) work.rules.push({ server: id, tenant: work.tenant, pattern });
+    // A URI that nobody pinned becomes reachable for whomever an enforced policy lets read. What was never approved is
+    // for the platform to open: a tenant grants among what is.
+    if (!work.shadow && work.tenant === DEFAULT_TENANT) work.rules.push({ server: id, pattern });
     const use = work.principals === undefined ? "expose" : "grant";
     noteRule(work, leafActionOf(METHODS_OF_KIND.resource[0], id, pattern), at, use);
     if (use === "expose") continue;
-    const derivation = matching(pattern);
+    const derivation = matching(patternRegex(pattern));
     const text = resourceText(work, "permit", id, `when { context._m.${derivation.name} }`);
     addPolicy(work, path, text, at, [derivation]);
   }
   return allowed;
+}
+
+function denyUris(
+  work: PolicyWork,
+  server: ServerId,
+  regex: string,
+  path: readonly (string | number)[],
+  at: SourceSpan,
+): void {
+  const derivation = matching(regex);
+  const text = resourceText(work, "forbid", server, `when { context._m.${derivation.name} }`);
+  addPolicy(work, path, text, at, [derivation]);
+}
+
+/**
+ * Denies what a denied resource or template means wherever it is met: below it, with a query, and where another
+ * template or a pattern covers the same URI.
+ */
+export function denyBelow(
+  work: PolicyWork,
+  { leaf, server }: PinnedLeaf,
+  path: readonly (string | number)[],
+  at: SourceSpan,
+): void {
+  if (leaf.kind === "resource")
+    denyUris(work, server.entry.id, patternRegex(leaf.name, "and below"), path, at);
+  if (leaf.kind === "resource-template") denyUris(work, server.entry.id, templateRegex(leaf.name), path, at);
 }
 
 function noteRule(work: PolicyWork, action: LeafAction, at: SourceSpan, use: TargetUse["use"]): void {
@@ -146,7 +176,7 @@ export function closeOtherResources(
   for (const [id] of [...servers].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const names = named.filter((leaf) => leaf.server.entry.id === id).map(({ leaf }) => leaf.name);
     const own = patterns.filter(({ server }) => server.entry.id === id).map(({ pattern }) => pattern);
-    const derivations = [...new Set(own)].map(matching);
+    const derivations = [...new Set(own)].map((pattern) => matching(patternRegex(pattern)));
     const open = [
       ...(names.length === 0 ? [] : [`[${names.map(cedarString).join(", ")}].contains(context.target)`]),
       ...derivations.map(({ name }) => `context._m.${name}`),
@@ -182,28 +212,17 @@ function closedOn(
   );
 }
 
-/** The leaves of the rules of one server, in order of action. A rule of the platform holds for every tenant. */
-export function ruleLeaves(
-  server: ServerId,
-  rules: readonly ResourceRule[],
-  platform: TenantId,
-): readonly LeafEntry[] {
-  const tenantsOf = new Map<string, Set<TenantId>>();
-  for (const rule of rules) {
-    if (rule.server !== server) continue;
-    tenantsOf.set(rule.pattern, (tenantsOf.get(rule.pattern) ?? new Set()).add(rule.tenant));
-  }
-  return [...tenantsOf]
-    .map(([pattern, tenants]): LeafEntry => {
-      const shared: Omit<LeafEntry, "tenants"> = {
-        action: leafActionOf(METHODS_OF_KIND["resource-rule"][0], server, pattern),
-        kind: "resource-rule",
-        name: pattern,
-        definitions: [],
-        argumentsProgram: uriArguments(),
-        paramHeaders: [],
-      };
-      return tenants.has(platform) ? shared : { ...shared, tenants: [...tenants].sort() };
-    })
+/** The leaves of the rules of one server, in order of action. */
+export function ruleLeaves(server: ServerId, rules: readonly ResourceRule[]): readonly LeafEntry[] {
+  const patterns = new Set(rules.filter((rule) => rule.server === server).map(({ pattern }) => pattern));
+  return [...patterns]
+    .map((pattern): LeafEntry => ({
+      action: leafActionOf(METHODS_OF_KIND["resource-rule"][0], server, pattern),
+      kind: "resource-rule",
+      name: pattern,
+      definitions: [],
+      argumentsProgram: uriArguments(),
+      paramHeaders: [],
+    }))
     .sort((a, b) => (a.action < b.action ? -1 : 1));
 }

@@ -341,7 +341,7 @@ export function lowerSuites(
   const knownRoles = documents.project?.shape.roles;
   const work: SuiteWork = {
     ...{ layer, tenants, attributesOf },
-    calls: new TestCalls(registry, rules, DEFAULT_TENANT, sink),
+    calls: new TestCalls(registry, rules, sink),
     ...{ attributesAreKnown: isKnown, knownRoles, sink },
   };
   const shared: Fixtures = { principals: new Map(), calls: new Map() };

@@ -11,15 +11,10 @@ export class TestCalls {
   readonly #resolver: CallResolver;
   readonly #sink: DiagnosticSink;
 
-  /** `rules`: those of the layer of the suites and of the platform. */
-  constructor(
-    registry: LoweredRegistry,
-    rules: readonly ResourceRule[],
-    platform: string,
-    sink: DiagnosticSink,
-  ) {
+  /** `rules`: those of the platform. */
+  constructor(registry: LoweredRegistry, rules: readonly ResourceRule[], sink: DiagnosticSink) {
     const leaves = [...registry.servers].map(
-      ([id, { entry }]) => [id, [...entry.leaves, ...ruleLeaves(id, rules, platform)]] as const,
+      ([id, { entry }]) => [id, [...entry.leaves, ...ruleLeaves(id, rules)]] as const,
     );
     this.#resolver = new CallResolver(new Map(leaves));
     this.#sink = sink;

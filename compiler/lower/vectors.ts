@@ -1,8 +1,9 @@
 // Test cells → golden decision vectors: what every gateway must reproduce before it activates the bundle.
 import { canonicalJson } from "#bundle";
-import type { BundleContent, DecisionVector, LeafAction, VectorsSection } from "#bundle";
+import type { BundleContent, DecisionVector, LeafAction, TenantId, VectorsSection } from "#bundle";
 import { createCedarPdp, createEvaluator } from "#pdp";
 import type { Evaluator } from "#pdp";
+import { layerOf } from "../documents/layer.ts";
 import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts";
 
 /** Replayed on every activation; a suite may be larger. */
@@ -13,21 +14,23 @@ type Evaluable = Pick<BundleContent, "registry" | "policies">;
 
 interface Cell {
   readonly name: string;
+  /** Tenant of the layer whose tests ask for the cell. */
+  readonly layer: TenantId;
   readonly principal: TestPrincipal;
   readonly call: TestCall;
 }
 
 function cellsOf(suite: TestSuite): readonly Cell[] {
+  const { tenant: layer } = layerOf(suite.file);
   return suite.tests.flatMap((test) => {
     if (test.skip !== undefined) return [];
     if (test.kind === "transform") {
-      return [{ name: `${suite.file}: ${test.name}`, principal: test.principal, call: test.call }];
+      return [{ name: `${suite.file}: ${test.name}`, layer, principal: test.principal, call: test.call }];
     }
     return test.principals.flatMap((principal) =>
       test.calls.map((call) => ({
         name: `${suite.file}: ${test.name}: ${principal.name} ${call.name}`,
-        principal,
-        call,
+        ...{ layer, principal, call },
       })),
     );
   });
@@ -53,13 +56,24 @@ function distinctCells(suites: readonly TestSuite[]): readonly Cell[] {
   });
 }
 
-/** At most `max` cells: the first of every leaf, then the second of every leaf, and so on. */
+/**
+ * At most `max` cells, shared equally by the layers, so that the tests of one tenant displace none of another: the first
+ * of every leaf of a layer, then the second of every leaf, and so on.
+ */
 function spread(cells: readonly Cell[], max: number): readonly Cell[] {
   if (cells.length <= max) return cells;
-  const byLeaf = [...Map.groupBy(cells, ({ call }) => call.action).values()];
-  const most = Math.max(...byLeaf.map((list) => list.length));
-  const rounds = Array.from({ length: most }, (_none, round) => byLeaf.flatMap((list) => list[round] ?? []));
-  return rounds.flat().slice(0, max);
+  const byLayer = [...Map.groupBy(cells, ({ layer }) => layer).values()];
+  return inTurns(
+    byLayer.map((list) => inTurns([...Map.groupBy(list, ({ call }) => call.action).values()])),
+  ).slice(0, max);
+}
+
+/** The first of every list, then the second of every list, and so on. */
+function inTurns<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const most = lists.reduce((longest, list) => Math.max(longest, list.length), 0);
+  return Array.from({ length: most }, (_none, turn) =>
+    lists.flatMap((list) => list.slice(turn, turn + 1)),
+  ).flat();
 }
 
 /** A cell is a vector only where the decision is the policy's: not where facts or arguments are meant to be refused. */
@@ -99,7 +113,7 @@ function withActions(content: Evaluable, actions: ReadonlySet<LeafAction>): Eval
 }
 
 /**
- * Decides the cells with the gateway's own evaluator; where there are more than `MAX_VECTORS`, as many of each leaf as fit.
+ * Decides the cells with the gateway's own evaluator; where there are more than `MAX_VECTORS`, as many of each layer and leaf as fit.
  * Rejects where the content cannot be evaluated.
  */
 export async function buildVectors(

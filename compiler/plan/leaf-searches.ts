@@ -163,7 +163,7 @@ function indexed(
   const literals = slices.map((slice) => literalsOf(side.content, slice));
   const all = <T>(items: (literal: PolicyLiterals) => readonly T[]): readonly T[] => literals.flatMap(items);
   // Which leaf stands for a URI depends on the others of the server.
-  const others = wide.map((item) => [item.name, item.tenants ?? []]);
+  const others = wide.map((item) => item.name);
   return {
     leaf,
     server: id,

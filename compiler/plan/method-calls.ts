@@ -76,14 +76,16 @@ function joined(
 
 function elicitation(args: JsonObject): JsonObject | undefined {
   if (args["mode"] !== "url") {
-    const fields = joined(args, "fields", "fieldLines", (name) => name.toLowerCase());
+    const fields = joined(args, "fields", "fieldLines", (name) => name.normalize("NFKC").toLowerCase());
     return { ...args, ...fields, url: "", urlScheme: "", urlHost: "" };
   }
   const scheme = textAt(args, "urlScheme", SAMPLE_SCHEME);
   const host = textAt(args, "urlHost", SAMPLE_HOST);
   const isOther = scheme !== SAMPLE_SCHEME || host !== SAMPLE_HOST;
   const url = isOther ? `${scheme}://${host}/` : textAt(args, "url", "");
-  return possible(() => elicitationArguments({ mode: "url", url }));
+  const made = possible(() => elicitationArguments({ mode: "url", url }));
+  // A host that nothing can be read as belongs to no request.
+  return isOther && made?.["urlHost"] === "" ? undefined : made;
 }
 
 function root(args: JsonObject): JsonObject | undefined {

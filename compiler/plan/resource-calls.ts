@@ -1,6 +1,6 @@
 // Resource URIs of a plan, and the leaf that stands for each on either side: rules that change their pattern change
 // which leaf decides.
-import type { BundleContent, LeafAction, LeafEntry, LeafKind, ServerId, TenantId } from "#bundle";
+import type { BundleContent, LeafAction, LeafKind, ServerId } from "#bundle";
 import { createResourceIndex, isUriPattern, patternRegex, uriFault } from "#resources";
 import type { ResourceIndex } from "#resources";
 import type { JsonObject } from "#std";
@@ -47,18 +47,16 @@ export class ResourceLeaves {
   }
 
   /** Undefined for a URI that nothing on the server stands for. */
-  leafOf(server: ServerId, tenant: TenantId, uri: string): LeafAction | undefined {
-    return this.#index(server, tenant).leafOf(uri)?.action;
+  leafOf(server: ServerId, uri: string): LeafAction | undefined {
+    return this.#index(server).leafOf(uri)?.action;
   }
 
-  #index(server: ServerId, tenant: TenantId): ResourceIndex {
-    const key = JSON.stringify([server, tenant]);
-    const known = this.#indexes.get(key);
+  #index(server: ServerId): ResourceIndex {
+    const known = this.#indexes.get(server);
     if (known !== undefined) return known;
     const entry = this.#content.registry.servers.find(({ id }) => id === server);
-    const isOwn = ({ tenants }: LeafEntry): boolean => tenants?.includes(tenant) !== false;
-    const index = createResourceIndex((entry?.leaves ?? []).filter(isOwn));
-    this.#indexes.set(key, index);
+    const index = createResourceIndex(entry?.leaves ?? []);
+    this.#indexes.set(server, index);
     return index;
   }
 }

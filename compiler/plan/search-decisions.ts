@@ -162,8 +162,8 @@ export function* callsOnLeaf(
         yield { facts, request, arguments: args, base: action, head: action };
         continue;
       }
-      const base = resources.base.leafOf(resourcesOf, facts.tenant, uri);
-      const head = resources.head.leafOf(resourcesOf, facts.tenant, uri);
+      const base = resources.base.leafOf(resourcesOf, uri);
+      const head = resources.head.leafOf(resourcesOf, uri);
       if ((head ?? base) === action) yield { facts, request, arguments: args, base, head };
     }
   }

@@ -110,7 +110,7 @@ const leaf = closedObject<LeafEntry>(
     argumentsProgram: schemaProgram,
     paramHeaders: listOf(paramHeader),
   },
-  { tenants: names },
+  {},
 );
 
 const server = closedObject<ServerEntry>(

@@ -82,8 +82,6 @@ export interface LeafEntry {
   /** Program that validates and projects the arguments. */
   readonly argumentsProgram: SchemaProgram;
   readonly paramHeaders: readonly ParamHeader[];
-  /** Of a resource rule: whose callers it exists for; absent = every tenant's. */
-  readonly tenants?: readonly TenantId[];
 }
 
 export interface ServerEntry {

@@ -1,6 +1,7 @@
 // What policies see of a message that is no call of a definition: the parameters of its MCP method, in the shape that
 // the leaf of the method declares. The words of a conversation are no part of it.
 import { AegisError } from "#errors";
+import { readUrl } from "#facts";
 import { isCanonicalUri } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -27,25 +28,41 @@ export function samplingArguments(params: JsonObject | undefined): JsonObject {
   };
 }
 
+/** Members of a form's schema: a flat object (MCP client features, elicitation, requested schema). */
+const FORM_MEMBERS: ReadonlySet<string> = new Set([
+  ...["$schema", "type", "title", "description", "properties", "required", "additionalProperties"],
+]);
+/** UTF-16 code units of a field's name. */
+const MAX_FIELD_NAME = 256;
+
 /**
  * `elicitation/create` (MCP client features, elicitation): `mode` is `form` where it is absent.
- * @throws {AegisError} ARGUMENTS_INVALID
+ * @throws {AegisError} ARGUMENTS_INVALID, also for a form whose fields could hide from their names
  */
 export function elicitationArguments(params: JsonObject | undefined): JsonObject {
   const mode = textOf(params, "mode", "form");
   const url = textOf(params, "url", "");
-  const fields = Object.keys(objectOf(objectOf(params, "requestedSchema"), "properties") ?? {}).sort();
-  const parsed = url === "" ? null : URL.parse(url);
-  if (url !== "" && parsed === null) throw invalid("url");
+  const fields = fieldNames(objectOf(params, "requestedSchema"));
+  const read = readUrl(url);
   return {
     mode,
     fields,
-    // Names in lower case, one on each line, for patterns over all of them.
-    fieldLines: fields.map((name) => name.toLowerCase()).join("\n"),
+    // Names as they look, in lower case, one on each line, for patterns over all of them.
+    fieldLines: fields.map((name) => name.normalize("NFKC").toLowerCase()).join("\n"),
     url,
-    urlScheme: parsed === null ? "" : parsed.protocol.slice(0, -1),
-    urlHost: parsed === null ? "" : parsed.hostname,
+    urlScheme: read.ok ? read.scheme : "",
+    urlHost: read.ok ? read.host : "",
   };
+}
+
+function fieldNames(schema: JsonObject | undefined): readonly string[] {
+  if (schema !== undefined && !Object.keys(schema).every((name) => FORM_MEMBERS.has(name)))
+    throw invalid("requestedSchema");
+  const names = Object.keys(objectOf(schema, "properties") ?? {}).sort();
+  const isPlain = (name: string): boolean =>
+    name !== "" && name.length <= MAX_FIELD_NAME && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name);
+  if (names.length > MAX_LISTED || !names.every(isPlain)) throw invalid("requestedSchema.properties");
+  return names;
 }
 
 /** One root of an answer to `roots/list` (MCP client features, roots). @throws {AegisError} ARGUMENTS_INVALID */

@@ -3,5 +3,5 @@ export { isCanonicalUri, uriFault } from "./canonical-uri.ts";
 export type { UriFault } from "./canonical-uri.ts";
 export { createResourceIndex } from "./resource-index.ts";
 export type { ResourceIndex } from "./resource-index.ts";
-export { expandPattern, isUriPattern, patternFault, patternRegex } from "./uri-pattern.ts";
+export { expandPattern, isUriPattern, patternFault, patternRegex, templateRegex } from "./uri-pattern.ts";
 export type { PatternFault } from "./uri-pattern.ts";

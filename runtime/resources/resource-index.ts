@@ -1,5 +1,6 @@
 // From a resource URI to the leaf that stands for it on one server: the pinned resource, else the pinned template, else
-// the most specific rule. The gateway and policy tests ask the same index.
+// the most specific rule. A rule never stands for another spelling of what is pinned: that would lead around what was
+// decided about it. The gateway and policy tests ask the same index.
 import type { LeafEntry } from "#bundle";
 import { compileMatcher } from "#facts";
 import { bySpecificity, patternRegex } from "./uri-pattern.ts";
@@ -29,9 +30,15 @@ export function createResourceIndex(leaves: readonly LeafEntry[]): ResourceIndex
   const rules = ofKind("resource-rule")
     .toSorted((a, b) => bySpecificity(a.name, b.name))
     .map((leaf): Matching => ({ leaf, matches: compileMatcher(patternRegex(leaf.name)) }));
-  const wide = [...templates, ...rules];
+  const pinned = (uri: string): LeafEntry | undefined =>
+    resources.get(uri) ?? templates.find(({ matches }) => matches(uri))?.leaf;
+  const byRule = (uri: string): LeafEntry | undefined => {
+    const bare = uri.replace(/[?].*$/su, "").replace(/\/+$/u, "");
+    if (bare !== uri && pinned(bare) !== undefined) return undefined;
+    return rules.find(({ matches }) => matches(uri))?.leaf;
+  };
   return {
-    leafOf: (uri) => resources.get(uri) ?? wide.find(({ matches }) => matches(uri))?.leaf,
-    named: (name) => wide.find(({ leaf }) => leaf.name === name)?.leaf,
+    leafOf: (uri) => pinned(uri) ?? byRule(uri),
+    named: (name) => [...templates, ...rules].find(({ leaf }) => leaf.name === name)?.leaf,
   };
 }

@@ -2,7 +2,7 @@
 import { uriFault } from "./canonical-uri.ts";
 import type { UriFault } from "./canonical-uri.ts";
 
-export type PatternFault = UriFault | "wildcard in the scheme or the host";
+export type PatternFault = UriFault | "wildcard in the scheme or the host" | "braces of a template";
 
 /** True where `name` is a pattern rather than a URI or a URI template. */
 export function isUriPattern(name: string): boolean {
@@ -17,6 +17,7 @@ export function expandPattern(pattern: string): string {
 /** Why a pattern can match no canonical URI, or more than it seems to; undefined where it is sound. */
 export function patternFault(pattern: string): PatternFault | undefined {
   const expanded = expandPattern(pattern);
+  if (/[{}]/u.test(expanded)) return "braces of a template";
   // What stands after `//` is a host only where the scheme says so.
   const head = /^(?:(?:https?|wss?|file):\/\/[^/]*|[^:]*:)/u.exec(expanded)?.[0] ?? expanded;
   if (head.includes("*")) return "wildcard in the scheme or the host";
@@ -24,13 +25,26 @@ export function patternFault(pattern: string): PatternFault | undefined {
   return uriFault(expanded.replaceAll(/\*+/gu, "x"));
 }
 
-/** RE2 pattern, anchored at both ends, of the URIs that the pattern matches. */
-export function patternRegex(pattern: string): string {
+/** What lies below a URI, or is asked of it. */
+const BELOW = "(?:[/?;](?s:.*))?";
+
+/**
+ * RE2 pattern, anchored at both ends, of the URIs that the pattern matches. `and below`: and of everything below them,
+ * which is what a denial means.
+ */
+export function patternRegex(pattern: string, reach: "alone" | "and below" = "alone"): string {
   const parts = expandPattern(pattern).split(/(\*\*|\*)/u);
   const body = parts.map((part) =>
     part === "**" ? "(?s:.*)" : part === "*" ? "[^/?#]*" : literalRegex(part),
   );
-  return `\\A${body.join("")}\\z`;
+  return `\\A${body.join("")}${reach === "alone" ? "" : BELOW}\\z`;
+}
+
+/** RE2 pattern of what a URI template can expand to, and of everything below it. */
+export function templateRegex(template: string): string {
+  const parts = template.split(/(\{[^{}]*\})/u);
+  const body = parts.map((part) => (/^\{[^{}]*\}$/u.test(part) ? "[^/?#]+" : literalRegex(part)));
+  return `\\A${body.join("")}${BELOW}\\z`;
 }
 
 /** Characters outside ASCII match themselves and their percent-encoded form: a server may take either. */

@@ -93,10 +93,8 @@ function buildRoutes(
   const routes = new Map<string, Route>();
   for (const entry of environment.routes) {
     const id = onlyServer(entry);
-    const key = JSON.stringify([entry.tenant, id]);
-    const server =
-      servers.get(key) ?? bindServer(findServer(content, id), entry.tenant, channel, options, held);
-    servers.set(key, server);
+    const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
+    servers.set(id, server);
     routes.set(entry.path, { entry, server, verifier });
   }
   return routes;
@@ -117,21 +115,17 @@ function findServer(content: BundleContent, id: string): ServerEntry {
   return server;
 }
 
-/** The server as callers of one tenant see it: without the leaves that another tenant's documents made. */
 function bindServer(
-  whole: ServerEntry,
-  tenant: TenantId,
+  entry: ServerEntry,
   channel: string,
   options: SnapshotOptions,
   held: UpstreamBinding[],
 ): RoutedServer {
-  const transport = whole.transports[channel];
+  const transport = entry.transports[channel];
   if (transport === undefined)
-    throw new TrustError("SNAPSHOT_FAULT", `server ${whole.id} has no transport for ${channel}`);
-  const binding = options.bindings.acquire(whole, transport);
+    throw new TrustError("SNAPSHOT_FAULT", `server ${entry.id} has no transport for ${channel}`);
+  const binding = options.bindings.acquire(entry, transport);
   held.push(binding);
-  const leaves = whole.leaves.filter((leaf) => leaf.tenants?.includes(tenant) !== false);
-  const entry: ServerEntry = { ...whole, leaves };
   return {
     entry,
     binding,

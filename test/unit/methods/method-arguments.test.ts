@@ -58,15 +58,31 @@ describe("elicitation", () => {
 
   it.each([
     ["https://Login.Example.com/x", "https", "login.example.com"],
-    ["https://login.example.com@evil.test/", "https", "evil.test"],
-    ["https://evil.test\\@login.example.com/", "https", "evil.test"],
-    ["javascript:alert(1)", "javascript", ""],
-  ])("reads %s as a browser does", (url, scheme, host) => {
+    ["https://login.example.com@evil.test/", "", ""],
+    ["https://evil.test\\@login.example.com/", "", ""],
+    ["https://evil.com;.example.com/", "", ""],
+    ["javascript:alert(1)", "", ""],
+    ["https://", "", ""],
+  ])("%s leads to a host only where every reader agrees", (url, scheme, host) => {
     expect(elicitationArguments({ mode: "url", url })).toMatchObject({ urlScheme: scheme, urlHost: host });
   });
 
-  it("refuses what is no URL", () => {
-    expect(() => elicitationArguments({ mode: "url", url: "https://" })).toThrow("params.url");
+  it("compares names as they look", () => {
+    const fields = { Ｃard: {}, PIN: {} };
+    expect(elicitationArguments({ requestedSchema: { properties: fields } })).toMatchObject({
+      fieldLines: "pin\ncard",
+    });
+  });
+
+  it.each<[string, JsonObject]>([
+    ["a field without a name", { properties: { "": {} } }],
+    ["a name of two lines", { properties: { "card\nnumber": {} } }],
+    ["an invisible character", { properties: { "pass\u00adword": {} } }],
+    ["an endless name", { properties: { ["x".repeat(257)]: {} } }],
+    ["fields in another branch", { properties: {}, allOf: [{ properties: { password: {} } }] }],
+    ["fields behind a reference", { $ref: "#/$defs/a", $defs: { a: {} } }],
+  ])("refuses %s", (_about, requestedSchema) => {
+    expect(() => elicitationArguments({ requestedSchema })).toThrow("requestedSchema");
   });
 });
 

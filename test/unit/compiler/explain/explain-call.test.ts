@@ -156,7 +156,7 @@ describe("what people type", () => {
   test("leaves by name, with the nearest one where there is none", async () => {
     const content = contentOf(await template);
     const find = (server: string, kind: "tool" | "resource" | "prompt", name: string): string =>
-      findCall(content, "default", { server, [kind]: name }).action;
+      findCall(content, { server, [kind]: name }).action;
     expect(find("jira", "resource", "jira://tickets/{key}")).toBe("resources/read:jira/jira://tickets/{key}");
     expect(find("jira", "prompt", "jira.summarise")).toBe("prompts/get:jira/jira.summarise");
     expect(() => find("jra", "tool", "jira.search")).toThrow('no server is named "jra"');
@@ -165,7 +165,7 @@ describe("what people type", () => {
 
   test("calls of methods as tests write them", async () => {
     const content = contentOf(await template);
-    const find = (shape: object): object => findCall(content, "default", { server: "jira", ...shape });
+    const find = (shape: object): object => findCall(content, { server: "jira", ...shape });
     expect(find({ sampling: { maxTokens: 9, messages: [] } })).toMatchObject({
       action: "sampling/createMessage:jira",
       arguments: { maxTokens: 9, messageCount: 0 },
@@ -216,7 +216,7 @@ describe("what people type", () => {
       result.model.attributes,
     );
     const request = findRequest({ sourceIp: "10.0.0.7", auth: { amr: ["mfa"] } });
-    const call = findCall(contentOf(result), "default", {
+    const call = findCall(contentOf(result), {
       server: "jira",
       tool: "jira.search",
       arguments: { jql: "x" },

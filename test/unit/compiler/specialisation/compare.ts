@@ -126,9 +126,8 @@ function resolved(
   const { tenant } = asked.principal;
   const uri = dice.pick(urisOf(server));
   const entry = content.registry.servers.find(({ id }) => id === server);
-  const visible = (entry?.leaves ?? []).filter((leaf) => leaf.tenants?.includes(tenant) !== false);
-  const index = createResourceIndex(visible);
-  const leaf = resolveUri(repository.world.leaves, repository.rules, { server, tenant, uri });
+  const index = createResourceIndex(entry?.leaves ?? []);
+  const leaf = resolveUri(repository.world.leaves, repository.rules, { server, uri });
   const got = index.leafOf(uri)?.action;
   if (got !== leaf?.action) {
     const what = `${label}: ${uri} of ${tenant} is ${String(got)}, not ${String(leaf?.action)}`;

@@ -135,12 +135,21 @@ function named(draft: Draft, verb: "allow" | "deny", group: Group): Part {
     on.map((server): Line => {
       const index = leaves.length + at;
       const path = on.length > 1 ? [verb, group, index, server] : [verb, group, index];
-      const when = facts.about(["context", "arguments", "uri"], (uri) => uriFits(pattern, uri as string));
+      const when = facts.about(["context", "arguments", "uri"], (uri) =>
+        uriFits(pattern, uri as string, verb === "deny"),
+      );
       const line = { pointer: pointerOf(...path), effect, server, actions: ["resources/read"] } as const;
       return { ...line, feature: `${verb} pattern`, when };
     }),
   );
-  const named = [...ofLeaves, ...ofPatterns];
+  const ofBelow = (verb === "deny" && group === "resources" ? leaves : []).map(
+    ({ server, name }, index): Line => ({
+      ...{ pointer: pointerOf(verb, group, index, "below"), effect, server, actions: ["resources/read"] },
+      ...{ feature: "deny.resources" },
+      when: facts.about(["context", "arguments", "uri"], (uri) => uriFits(name, uri as string, true)),
+    }),
+  );
+  const named = [...ofLeaves, ...ofBelow, ...ofPatterns];
   const rules =
     verb === "allow" ? patterns.flatMap(({ pattern, on }) => on.map((server) => ({ server, pattern }))) : [];
   const yaml = { [group]: names };

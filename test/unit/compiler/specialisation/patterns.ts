@@ -1,5 +1,4 @@
 // URI patterns of random documents, what they match, and which leaf stands for a URI: by the language's document.
-import type { TenantId } from "#bundle";
 import { DEFAULT_TENANT } from "#bundle";
 import type { Draft, ResourceRule } from "./documents.ts";
 import { ruleLeaf } from "./shape.ts";
@@ -31,13 +30,14 @@ export function randomPatterns({ dice, servers }: Draft, verb: "allow" | "deny")
   });
 }
 
-/** `*`: characters of one segment; `**`: any. */
-export function uriFits(pattern: string, uri: string): boolean {
-  const parts = pattern.split(/(\*\*|\*)/u).map((part) => {
+/** `*`: characters of one segment; `**`: any; `{…}` of a template: some of one segment. `below`: what follows too. */
+export function uriFits(pattern: string, uri: string, below = false): boolean {
+  const parts = pattern.split(/(\*\*|\*|\{[^}]*\})/u).map((part) => {
     if (part === "**") return "[^]*";
+    if (part.startsWith("{")) return "[^/?#]+";
     return part === "*" ? "[^/?#]*" : part.replaceAll(/[.?+^$()[\]{}|\\/]/gu, "\\$&");
   });
-  return new RegExp(`^${parts.join("")}$`, "u").test(uri);
+  return new RegExp(`^${parts.join("")}${below ? "(?:[/?;][^]*)?" : ""}$`, "u").test(uri);
 }
 
 /** URIs that somebody may read on a server, each in canonical form. */
@@ -50,7 +50,7 @@ export function urisOf(server: string): readonly string[] {
 export function resolveUri(
   leaves: readonly Leaf[],
   rules: readonly ResourceRule[],
-  { server, tenant, uri }: { readonly server: string; readonly tenant: TenantId; readonly uri: string },
+  { server, uri }: { readonly server: string; readonly uri: string },
 ): Leaf | undefined {
   const offered = leaves.filter((leaf) => leaf.server === server);
   const pinned = offered.find((leaf) => leaf.kind === "resource" && leaf.name === uri);
@@ -60,7 +60,7 @@ export function resolveUri(
       new RegExp(`^${leaf.name.replace("{id}", "[^/?#]+")}$`, "u").test(uri),
   );
   const [rule] = rules
-    .filter((item) => item.server === server && [DEFAULT_TENANT, tenant].includes(item.tenant))
+    .filter((item) => item.server === server && item.tenant === DEFAULT_TENANT)
     .filter(({ pattern }) => uriFits(pattern, uri))
     .map(({ pattern }) => pattern)
     .sort((a, b) => b.indexOf("*") - a.indexOf("*") || b.length - a.length || (a < b ? -1 : 1));

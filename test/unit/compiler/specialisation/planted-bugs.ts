@@ -83,8 +83,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "a pattern in shadow mode makes URIs reachable",
     file: "lower/resource-patterns.ts",
     seed: 20_332_393,
-    from: "if (!work.shadow) work.rules.push(",
-    to: "work.rules.push(",
+    from: "if (!work.shadow && work.tenant === DEFAULT_TENANT) work.rules.push(",
+    to: "if (work.tenant === DEFAULT_TENANT) work.rules.push(",
   },
   {
     name: "a tenant's policies stand in the slices of all",

@@ -47,10 +47,7 @@ export function seenByOthers(content: BundleContent): JsonObject {
     routes: environment.routes.filter(isOther),
     issuers: environment.issuers.filter(isOther),
   }));
-  const servers = content.registry.servers.map((server) => ({
-    ...server,
-    leaves: server.leaves.filter((leaf) => leaf.tenants?.some((tenant) => tenant !== ATTACKER) !== false),
-  }));
+  const { servers } = content.registry;
   const sources = Object.entries(content.sources.policies).filter(([id]) =>
     refs.some((ref) => ref.id === id),
   );
