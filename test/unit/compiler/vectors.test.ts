@@ -1,6 +1,7 @@
 // Golden vectors: every decided cell of the tests, as many as are replayed.
 import { expect, test } from "vitest";
 import { compileEdited } from "./plan/edited-sides.ts";
+import { compileWith } from "./tenants/escape-lab.ts";
 
 const CALLS = `
   a: { server: jira, tool: jira.search, arguments: { jql: "project = OPS" } }
@@ -54,4 +55,24 @@ ${["one", "two", "three"].map((name) => `  - { name: ${name}, matrix: { principa
   expect(actions.get("tools/call:jira/jira.search")?.length).toBeLessThan(1_250);
   expect(vectors.length).toBeLessThanOrEqual(2_000);
   expect(await vectorsOf(suite)).toEqual(vectors);
+});
+
+test("the tests of one tenant displace none of another", async () => {
+  const users = Array.from({ length: 50 }, (_none, index) => `u${index}`);
+  const searches = Array.from({ length: 45 }, (_none, index) => `s${index}`);
+  const suite = `principals:
+${users.map((name) => `  ${name}: { id: ${name} }`).join("\n")}
+calls:
+${searches.map((name) => `  ${name}: { server: jira, tool: jira.search, arguments: { jql: ${name} } }`).join("\n")}
+tests:
+  - { name: flood, matrix: { principals: [${users.join(", ")}], calls: [${searches.join(", ")}] }, allow: [] }
+`;
+  const { content, diagnostics } = await compileWith({ "tenants/acme/tests/flood_test.yaml": suite });
+  expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  const vectors = content?.vectors.vectors ?? [];
+  expect(vectors).toHaveLength(2_000);
+  const others = vectors.filter(({ principal }) => principal.tenant !== "acme");
+  expect(others.map(({ name }) => name)).toEqual(
+    (await compileWith({})).content?.vectors.vectors.map(({ name }) => name),
+  );
 });
