@@ -87,6 +87,15 @@ function foldPath(expr: Expr, facts: LeafFacts): Expr {
   return value === undefined ? expr : constant(value);
 }
 
+/** True for what cannot err: Cedar evaluates every member of a record, also those that nobody reads. */
+function isLiteral(expr: Expr): boolean {
+  const [operator, body] = open(expr);
+  if (operator === "Value") return true;
+  if (operator === "Set") return Array.isArray(body) && (body as readonly Expr[]).every(isLiteral);
+  if (operator !== "Record" || !isJsonObject(body)) return false;
+  return Object.keys(body).every((name) => isLiteral(operand(body, name)));
+}
+
 /** A member of what is no path, such as of the branches that a derived record is written as. */
 function foldMember(expr: Expr, facts: LeafFacts): Expr {
   const folded = mapChildren(expr, (child) => fold(child, facts, false));
@@ -96,7 +105,8 @@ function foldMember(expr: Expr, facts: LeafFacts): Expr {
     typeof attr === "string" &&
     record !== undefined &&
     isJsonObject(record) &&
-    Object.hasOwn(record, attr)
+    Object.hasOwn(record, attr) &&
+    Object.keys(record).every((name) => name === attr || isLiteral(operand(record, name)))
   ) {
     return operand(record, attr);
   }
