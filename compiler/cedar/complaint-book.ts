@@ -49,7 +49,8 @@ export class ComplaintBook {
       if (complaint.code === "CEDAR_NEVER_APPLIES") continue;
       const key = `${policy.id}\n${complaint.code}\n${complaint.key}`;
       const known = this.#entries.get(key);
-      const leaves = (known?.leaves ?? 0) + 1;
+      // Methods are on every server: they would swell every count.
+      const leaves = (known?.leaves ?? 0) + (at.leaf.name === "" ? 0 : 1);
       // A definition says more to an author than a method that has no name.
       const isPlainer = known === undefined || (known.at.leaf.name === "" && at.leaf.name !== "");
       this.#entries.set(key, isPlainer ? { policy, complaint, at, leaves } : { ...known, leaves });

@@ -1,6 +1,6 @@
 // What every command has in common: help, wrong use, formats, colour, exit codes.
 import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT } from "#cli";
@@ -177,7 +177,9 @@ describe("as a process", () => {
     expect([passed.status, passed.stdout]).toEqual([0, ""]);
     expect(passed.stderr).toContain("0 errors, 0 warnings");
     expect(passed.stderr).not.toContain(ESCAPE);
-    expect(aegis(["check", "repo", "--max-warnings", "0"]).status).toBe(3);
+    mkdirSync(desk.path("broken"), { recursive: true });
+    writeFileSync(desk.path("broken/aegis.yaml"), "rules: []\n");
+    expect(aegis(["check", "broken"]).status).toBe(3);
     expect(aegis(["verify", "ch", "--root", "k.json"]).status).toBe(6);
     expect(aegis(["chek"]).status).toBe(1);
     expect(aegis(["--version"]).stdout).toBe("0.1.0\n");

@@ -111,7 +111,10 @@ describe("diff", () => {
     const tool = edited.registry.servers
       .flatMap(({ leaves }) => leaves)
       .find(({ kind, definitions }) => kind === "tool" && definitions.length > 0);
-    for (const entry of (tool?.definitions ?? []) as { digest: string; definition: JsonObject }[]) {
+    for (const entry of (tool?.definitions ?? []) as unknown as {
+      digest: string;
+      definition: JsonObject;
+    }[]) {
       entry.definition = { ...entry.definition, description: "Find\u200b \u001b[31mtickets" };
       entry.digest = definitionDigest(entry.definition);
     }
