@@ -34,6 +34,12 @@ export function argumentTarget(
   at: SourceSpan,
 ): ArgumentTarget | undefined {
   const { type: root, opaque } = describeProjection(leaf.leaf.argumentsProgram);
+  // What the name itself means goes before what its parts would mean, readable or not.
+  if (opaque.some((item) => item.length === 1 && item[0] === written)) {
+    const message = `the argument ${JSON.stringify(written)} has no type that a policy can read`;
+    work.sink.report("ARGUMENT_OPAQUE", at, message);
+    return undefined;
+  }
   const steps = stepsOf(written, new Set(root.attributes.map(({ name }) => name)));
   let type: ProjectedType = root;
   let element: string[] | undefined;
