@@ -9,11 +9,11 @@ import { lineOf, placeOf } from "./policy-place.ts";
 /** Whom a residual is about: everyone, or whoever has one of these entities. */
 type Reach = "everyone" | ReadonlySet<string>;
 
-/** Where a permit is covered, and by which forbid. */
+/** Where a permit is covered for every tenant whose callers it is asked for, and by which forbid. */
 interface Shadow {
-  readonly leaves: Map<LeafAction, PolicyId>;
-  occurrences: number;
-  covered: number;
+  readonly leaves: ReadonlyMap<LeafAction, PolicyId>;
+  /** Definitions that the permit stands on. */
+  readonly occurrences: number;
 }
 
 export const shadowedPermit: CheckRule = {
@@ -22,7 +22,7 @@ export const shadowedPermit: CheckRule = {
     const policies = new Map(context.parsed.map((policy) => [policy.id, policy] as const));
     for (const [id, shadow] of shadowsOf(context.policies)) {
       const policy = policies.get(id);
-      if (policy !== undefined && shadow.covered > 0) report(context, policies, policy, shadow);
+      if (policy !== undefined && shadow.leaves.size > 0) report(context, policies, policy, shadow);
     }
   },
 };
@@ -31,7 +31,7 @@ function report(
   { sink }: CheckContext,
   policies: ReadonlyMap<PolicyId, ParsedPolicy>,
   policy: ParsedPolicy,
-  { leaves, occurrences, covered }: Shadow,
+  { leaves, occurrences }: Shadow,
 ): void {
   const named = [...leaves].flatMap(([action, id]) => {
     const forbid = policies.get(id);
@@ -39,7 +39,7 @@ function report(
   });
   const [first] = named;
   if (first === undefined) return;
-  if (covered === occurrences) {
+  if (leaves.size === occurrences) {
     const message = `this permit never has an effect: ${lineOf(first.forbid)} forbids all that it permits`;
     sink.report("PERMIT_SHADOWED", placeOf(policy), message);
     return;
@@ -69,7 +69,8 @@ function shadowsOf({ residuals, slices }: PolicySection): ReadonlyMap<PolicyId, 
     return reach;
   };
   const effectOf = ({ residual }: SlicePolicy): unknown => residuals[residual]?.["effect"];
-  const shadows = new Map<PolicyId, Shadow>();
+  // One slice for each tenant: the forbid of one leaves what a permit of the platform grants the others.
+  const found = new Map<PolicyId, Map<LeafAction, PolicyId | undefined>>();
   for (const { action, call } of slices) {
     const blankets = call.flatMap((policy) => {
       const reach = effectOf(policy) === "forbid" ? reachOf(policy).blanket : undefined;
@@ -77,19 +78,22 @@ function shadowsOf({ residuals, slices }: PolicySection): ReadonlyMap<PolicyId, 
     });
     for (const policy of call) {
       if (effectOf(policy) !== "permit") continue;
-      const shadow = shadows.get(policy.id) ?? { leaves: new Map(), occurrences: 0, covered: 0 };
-      shadows.set(policy.id, shadow);
-      shadow.occurrences += 1;
-      const forbid = blankets.find(({ reach }) => covers(reach, reachOf(policy).permit));
-      if (forbid === undefined) continue;
-      shadow.covered += 1;
-      shadow.leaves.set(action, forbid.id);
+      const forbid = blankets.find(({ reach }) => isCovered(reachOf(policy).permit, reach));
+      const leaves = found.get(policy.id) ?? new Map<LeafAction, PolicyId | undefined>();
+      found.set(policy.id, leaves);
+      const isFirst = !leaves.has(action);
+      leaves.set(action, isFirst || leaves.get(action) !== undefined ? forbid?.id : undefined);
     }
   }
-  return shadows;
+  return new Map([...found].map(([id, leaves]) => [id, shadowOf(leaves)]));
 }
 
-function covers(forbid: Reach, permit: Reach): boolean {
+function shadowOf(leaves: ReadonlyMap<LeafAction, PolicyId | undefined>): Shadow {
+  const covered = [...leaves].flatMap(([action, id]) => (id === undefined ? [] : [[action, id] as const]));
+  return { leaves: new Map(covered), occurrences: leaves.size };
+}
+
+function isCovered(permit: Reach, forbid: Reach): boolean {
   if (forbid === "everyone") return true;
   return permit !== "everyone" && [...permit].every((entity) => forbid.has(entity));
 }
