@@ -13,7 +13,7 @@ import { mentionsVariable, validateResiduals } from "./validate.ts";
 /** What one policy became on a leaf. */
 export interface LeafResidual {
   readonly call: PolicyEst;
-  /** Reads nothing of the context. */
+  /** Reads nothing of the context but members of the request, whose types are the same everywhere. */
   readonly visibility: PolicyEst | undefined;
   /** What `call` reads of the arguments. */
   readonly reads: ArgumentReads;
@@ -23,6 +23,7 @@ export interface LeafResidual {
 type Reach = "none" | "context" | "action";
 
 const NOTHING_WRONG: readonly Complaint[] = [];
+const NO_READS: ArgumentReads = { values: [], presences: [] };
 
 export class ResidualValidator {
   readonly #digestOf: (residual: PolicyEst) => Digest;
@@ -47,11 +48,11 @@ export class ResidualValidator {
     const shared = new Map<Digest, PolicyEst>();
     const keys = new Map<Digest, string>();
     const known = new Map<ArgumentReads, string>();
-    const enter = (residual: PolicyEst, reads: ArgumentReads | undefined): void => {
+    const enter = (residual: PolicyEst, reads: ArgumentReads): void => {
       const digest = this.#digestOf(residual);
       if (keys.has(digest)) return;
       const reach = this.#reachOf(digest, residual);
-      const types = reach === "context" && reads !== undefined ? typesOf(leaf, reads, known) : leaf.action;
+      const types = reach === "context" ? typesOf(leaf, reads, known) : leaf.action;
       const key = `${digest} ${reach === "none" ? "" : types}`;
       keys.set(digest, key);
       const answer = this.#known.get(key);
@@ -60,7 +61,7 @@ export class ResidualValidator {
     };
     for (const { call, visibility, reads } of residuals) {
       enter(call, reads);
-      if (visibility !== undefined) enter(visibility, undefined);
+      if (visibility !== undefined) enter(visibility, NO_READS);
     }
     for (const [asked, against] of [
       [shared, this.#independentSchema],

@@ -1,6 +1,19 @@
-// Visibility: may some arguments be allowed? Permits are over-approximated and forbids under-approximated, so that what
-// a call could reach is never hidden. Nothing that is left reads an argument, hence none can cause an error.
-import { balanceChains, bodyOf, booleanLiteral, FALSE, isVar, open, operand, someExpr, TRUE } from "./est.ts";
+// Visibility: may some arguments be allowed now? Permits are over-approximated and forbids under-approximated, so that
+// what a call could reach is never hidden. What is left reads the caller, the server and the request itself (when, from
+// where, how authenticated); nothing of it reads an argument, hence none can cause an error.
+import { REQUEST_MEMBERS } from "#pdp";
+import {
+  balanceChains,
+  bodyOf,
+  booleanLiteral,
+  childrenOf,
+  FALSE,
+  isVar,
+  open,
+  operand,
+  pathOf,
+  TRUE,
+} from "./est.ts";
 import type { Clause, Expr, PolicyEst } from "./est.ts";
 
 /** Which way an expression may be wrong: `over` = true too often, `under` = true too rarely. */
@@ -11,6 +24,7 @@ const TOTAL_FUNCTIONS: ReadonlySet<string> = new Set([
   ...["decimal", "ip", "datetime", "duration"],
   ...["lessThan", "lessThanOrEqual", "greaterThan", "greaterThanOrEqual"],
   ...["isIpv4", "isIpv6", "isLoopback", "isMulticast", "isInRange"],
+  ...["toTime", "toMilliseconds", "toSeconds", "toMinutes", "toHours", "toDays"],
 ]);
 
 /**
@@ -38,14 +52,23 @@ function flip(direction: Direction): Direction {
   return direction === "over" ? "under" : "over";
 }
 
-/** True where the value depends on the request, or where evaluating it could fail. */
+/** True where the value depends on the arguments, or where evaluating it could fail. */
 function isUncertain(expr: Expr): boolean {
-  return someExpr(expr, (inner) => {
-    const [operator, body] = open(inner);
-    if (isVar(inner, "context")) return true;
-    if (operator === "+" || operator === "-" || operator === "*" || operator === "neg") return true;
-    return operator !== "Set" && Array.isArray(body) && !TOTAL_FUNCTIONS.has(operator);
-  });
+  if (readsRequest(expr)) return false;
+  const [operator, body] = open(expr);
+  if (isVar(expr, "context")) return true;
+  if (operator === "+" || operator === "-" || operator === "*" || operator === "neg") return true;
+  if (operator !== "Set" && Array.isArray(body) && !TOTAL_FUNCTIONS.has(operator)) return true;
+  return childrenOf(expr).some(isUncertain);
+}
+
+/** `context.auth.mfa` and `context has sourceIp`: known without the arguments. */
+function readsRequest(expr: Expr): boolean {
+  const [operator] = open(expr);
+  const { attr } = bodyOf(expr);
+  const isPresence = operator === "has" && isVar(operand(bodyOf(expr), "left"), "context");
+  const [root, member] = isPresence ? ["context", attr] : (pathOf(expr) ?? []);
+  return root === "context" && REQUEST_MEMBERS.some((name) => name === member);
 }
 
 function approximate(expr: Expr, direction: Direction): Expr {

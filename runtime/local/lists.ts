@@ -1,9 +1,10 @@
 // Lists are served from the pins, never from live text, and show a caller only what some call of theirs could reach.
 import { createHash } from "node:crypto";
-import type { Era } from "#bundle";
+import type { Era, RequestFacts } from "#bundle";
 import { AegisError } from "#errors";
 import type { JsonObject, JsonValue } from "#std";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { ListName, ListedItem } from "../snapshot/snapshot.ts";
 
 /** Items on one page. Long lists are cut so that no answer grows without bound. */
@@ -21,7 +22,8 @@ export function answerList(exchange: Recorded): Answer {
   const { method, era, route, message } = exchange;
   const name = LIST_OF_METHOD.get(method.method);
   if (name === undefined) throw new AegisError("METHOD_UNKNOWN", `${method.method} is not a list`);
-  const visible = route.server.lists[era][name].filter((item) => isVisible(exchange, item));
+  const request = requestFactsOf(exchange);
+  const visible = route.server.lists[era][name].filter((item) => isVisible(exchange, request, item));
   const cursor = message.kind === "request" ? message.params?.["cursor"] : undefined;
   const start = cursor === undefined ? 0 : readCursor(cursor, exchange, name);
   const page = visible.slice(start, start + PAGE_ITEMS);
@@ -31,10 +33,10 @@ export function answerList(exchange: Recorded): Answer {
   return { kind: "result", result: withEraFields(result, era) };
 }
 
-function isVisible(exchange: Recorded, item: ListedItem): boolean {
+function isVisible(exchange: Recorded, request: RequestFacts, item: ListedItem): boolean {
   const { principal, route, snapshot } = exchange;
   if (principal.missingAttributes.length > 0) return false;
-  return snapshot.evaluator.visible(route.entry.tenant, item.leaf.action, principal.facts);
+  return snapshot.evaluator.visible(route.entry.tenant, item.leaf.action, principal.facts, request);
 }
 
 function withEraFields(result: JsonObject, era: Era): JsonObject {

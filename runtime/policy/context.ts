@@ -1,8 +1,10 @@
 // The Cedar context of a decision. Arguments stand in it only as projected through the approved schema.
 import { primitiveOf } from "#bundle";
-import type { LeafEntry, Primitive, ServerId } from "#bundle";
+import type { LeafEntry, Primitive, RequestFacts, ServerId } from "#bundle";
 import type { DerivedFacts } from "#facts";
 import type { JsonObject } from "#std";
+import { REQUEST_MEMBERS, requestContext } from "./request-context.ts";
+import type { RequestMember } from "./request-context.ts";
 
 /** A context whose derived facts are still to be computed. */
 export interface BareContext extends JsonObject {
@@ -38,8 +40,20 @@ export function buildContext(bare: BareContext, request: JsonObject, facts: Deri
 
 /**
  * The context of a visibility decision: the real target with a witness for everything a call would supply, because the
- * strict validator wants a complete request. Visibility policies do not read the witness.
+ * strict validator wants a complete request. Visibility policies do not read the witness; where they read the request,
+ * `requestVisibility` puts it in.
  */
 export function visibilityContext(leaf: LeafEntry, server: ServerId, witness: JsonObject): JsonObject {
   return { ...witness, primitive: primitiveOf(leaf.kind), target: leaf.name, server };
+}
+
+/** The context of a visibility decision that reads the request; `members`: those that the schema has. */
+export function requestVisibility(
+  witness: JsonObject,
+  members: readonly RequestMember[],
+  request: RequestFacts,
+): JsonObject {
+  // A member that this request lacks must not be that of the witness.
+  const rest = Object.entries(witness).filter(([name]) => !REQUEST_MEMBERS.some((member) => member === name));
+  return { ...Object.fromEntries(rest), ...requestContext(members, request) };
 }

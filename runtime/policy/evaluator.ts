@@ -18,7 +18,7 @@ import { compileProgram, validateAndProject } from "#schema";
 import type { CompiledProgram } from "#schema";
 import type { JsonObject } from "#std";
 import type { createCedarPdp } from "./cedar-engine.ts";
-import { bareContext, buildContext, visibilityContext } from "./context.ts";
+import { bareContext, buildContext, requestVisibility, visibilityContext } from "./context.ts";
 import type { BareContext } from "./context.ts";
 import { createInterpretedPdp } from "./interpreted-engine.ts";
 import { engineFault } from "./decisions.ts";
@@ -52,8 +52,13 @@ export interface Evaluator {
   /** Validates and projects the arguments and derives facts. Never throws or rejects; async only for long SQL. */
   readonly prepare: (call: CallInput) => PreparedCall | Promise<PreparedCall>;
   readonly decide: (query: DecisionQuery) => Decision;
-  /** True where some arguments could be allowed: an over-approximation, for lists. */
-  readonly visible: (tenant: TenantId, action: LeafAction, principal: PrincipalFacts) => boolean;
+  /** True where a call of this request could be allowed with some arguments: an over-approximation, for lists. */
+  readonly visible: (
+    tenant: TenantId,
+    action: LeafAction,
+    principal: PrincipalFacts,
+    request: RequestFacts,
+  ) => boolean;
   /** Releases the engine and the SQL worker; every later decision is a denial. */
   readonly dispose: () => void;
 }
@@ -83,6 +88,8 @@ interface CompiledSlice {
   /** Present where policies in shadow mode read more than the enforced ones. */
   readonly shadow: ShadowSlice | undefined;
   readonly visibility: JsonObject | undefined;
+  /** What is visible depends on the request itself. */
+  readonly seesRequest: boolean;
 }
 
 /** What makes the context of a shadow decision. */
@@ -149,7 +156,13 @@ function evaluator(
       if (slices.get(sliceKey(query.tenant, query.action))?.hasShadow !== true) return decision;
       return { ...decision, shadow: decideShadow(pdp, query) };
     },
-    visible: (tenant, action, principal) => visibility.visible(tenant, action, principal),
+    visible: (tenant, action, principal, request) => {
+      try {
+        return visibility.visible(tenant, action, principal, request);
+      } catch {
+        return false;
+      }
+    },
     dispose: () => {
       visibility.dispose();
       pdp.dispose();
@@ -159,8 +172,8 @@ function evaluator(
 }
 
 /**
- * What a caller may see depends only on the caller, and lists ask it of every leaf: answers are kept for as long as
- * the caller's facts are, which is the life of a verified token at most.
+ * What a caller may see mostly depends only on the caller, and lists ask it of every leaf: such answers are kept for as
+ * long as the caller's facts are, which is the life of a verified token at most.
  */
 class Visibility {
   readonly #leaves: ReadonlyMap<LeafAction, CompiledLeaf>;
@@ -178,15 +191,22 @@ class Visibility {
     this.#pdp = pdp;
   }
 
-  visible(tenant: TenantId, action: LeafAction, principal: PrincipalFacts): boolean {
+  visible(tenant: TenantId, action: LeafAction, principal: PrincipalFacts, request: RequestFacts): boolean {
     const key = sliceKey(tenant, action);
     const leaf = this.#leaves.get(action);
-    const context = this.#slices.get(key)?.visibility;
-    if (leaf === undefined || context === undefined) return false;
+    const slice = this.#slices.get(key);
+    if (leaf === undefined || slice?.visibility === undefined) return false;
+    const { server } = leaf;
+    if (slice.seesRequest) {
+      const context = requestVisibility(slice.visibility, slice.request, request);
+      const query = { mode: "visibility", tenant, action, server, principal, context } as const;
+      return this.#pdp.decide(query).effect === "allow";
+    }
+    const context = slice.visibility;
     const known = this.#known.get(principal) ?? new Map<string, boolean>();
     const before = known.get(key);
     if (before !== undefined) return before;
-    const query = { mode: "visibility", tenant, action, server: leaf.server, principal, context } as const;
+    const query = { mode: "visibility", tenant, action, server, principal, context } as const;
     const decision = this.#pdp.decide(query);
     const answer = decision.effect === "allow";
     if (decision.errors.length > 0) return answer;
@@ -312,6 +332,7 @@ async function compileSlices(
 ): Promise<ReadonlyMap<string, CompiledSlice>> {
   const matchers = new Map<string, Matcher>();
   const slices = new Map<string, CompiledSlice>();
+  const readers = contextReaders(content.policies);
   for (const slice of content.policies.slices) {
     const { tenant, action, schema, shadow, shadowFacts, derivations, argumentsProgram } = slice;
     const leaf = leaves.get(action);
@@ -345,10 +366,19 @@ async function compileSlices(
               matchers,
             }),
       visibility,
+      seesRequest: slice.visibility.some(({ residual }) => readers.has(residual)),
     });
     await turn.pause();
   }
   return slices;
+}
+
+/** Residuals that read the context, which for visibility is the request itself. A literal has its quotes escaped. */
+function contextReaders({ residuals, slices }: BundleContent["policies"]): ReadonlySet<string> {
+  const asked = new Set(slices.flatMap(({ visibility }) => visibility.map(({ residual }) => residual)));
+  return new Set(
+    [...asked].filter((digest) => JSON.stringify(residuals[digest])?.includes('"Var":"context"')),
+  );
 }
 
 function membersOf(

@@ -4,6 +4,7 @@ import type { PolicyId } from "#bundle";
 import type { Decision, ShadowDecision } from "#pdp";
 import type { JsonObject } from "#std";
 import type { Permitted, Projected } from "../pipeline/exchange.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Denial } from "../pipeline/verdict.ts";
@@ -35,7 +36,12 @@ export function createAuthorizeStage(
         });
       }
       if (target.mode === "visibility") {
-        const visible = snapshot.evaluator.visible(route.entry.tenant, target.action, principal.facts);
+        const visible = snapshot.evaluator.visible(
+          route.entry.tenant,
+          target.action,
+          principal.facts,
+          requestFactsOf(exchange),
+        );
         if (!visible) return deny({ code: "POLICY_DENIED", detail: "not visible", reason: NO_PERMIT });
         const { refusal, shadow } = judgeMethod(exchange, onShadow);
         if (refusal !== undefined) return deny(refusal);
@@ -109,13 +115,15 @@ function shadowResult(decision: Decision, shadow: ShadowDecision): ShadowResult 
 const NO_PERMIT = "no policy permits this call";
 
 /** A caller whom no policy lets use anything of a server must not open a session or start a process of it either. */
-function seesAnyLeaf({ principal, snapshot, route }: Projected): boolean {
+function seesAnyLeaf(exchange: Projected): boolean {
+  const { principal, snapshot, route } = exchange;
+  const request = requestFactsOf(exchange);
   return (
     principal.missingAttributes.length === 0 &&
     route.server.entry.leaves.some(
       (leaf) =>
         !isMethodKind(leaf.kind) &&
-        snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts),
+        snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts, request),
     )
   );
 }

@@ -162,22 +162,24 @@ describe("evaluator", () => {
 
   it("shows a tool to those who could call it with some arguments", async () => {
     const evaluator = await make(seed);
-    expect(evaluator.visible("default", ACTION, user())).toBe(true);
-    expect(evaluator.visible("default", ACTION, user({ roles: ["Guest"] }))).toBe(false);
-    expect(evaluator.visible("default", ACTION, user({ attributes: { is_external: true } }))).toBe(false);
-    expect(evaluator.visible("acme", ACTION, user({ tenant: "acme" }))).toBe(false);
-    expect(evaluator.visible("default", "tools/call:none/none", user())).toBe(false);
+    expect(evaluator.visible("default", ACTION, user(), UNKNOWN_REQUEST)).toBe(true);
+    expect(evaluator.visible("default", ACTION, user({ roles: ["Guest"] }), UNKNOWN_REQUEST)).toBe(false);
+    expect(
+      evaluator.visible("default", ACTION, user({ attributes: { is_external: true } }), UNKNOWN_REQUEST),
+    ).toBe(false);
+    expect(evaluator.visible("acme", ACTION, user({ tenant: "acme" }), UNKNOWN_REQUEST)).toBe(false);
+    expect(evaluator.visible("default", "tools/call:none/none", user(), UNKNOWN_REQUEST)).toBe(false);
   });
 
   it("keeps what a caller may see for as long as the caller's facts, and no longer than the release", async () => {
     const evaluator = await make(seed);
     const principal = user();
-    expect(evaluator.visible("default", ACTION, principal)).toBe(true);
-    expect(evaluator.visible("default", ACTION, principal)).toBe(true);
-    expect(evaluator.visible("acme", ACTION, principal)).toBe(false);
-    expect(evaluator.visible("default", ACTION, { ...principal, roles: [] })).toBe(false);
+    expect(evaluator.visible("default", ACTION, principal, UNKNOWN_REQUEST)).toBe(true);
+    expect(evaluator.visible("default", ACTION, principal, UNKNOWN_REQUEST)).toBe(true);
+    expect(evaluator.visible("acme", ACTION, principal, UNKNOWN_REQUEST)).toBe(false);
+    expect(evaluator.visible("default", ACTION, { ...principal, roles: [] }, UNKNOWN_REQUEST)).toBe(false);
     evaluator.dispose();
-    expect(evaluator.visible("default", ACTION, principal)).toBe(false);
+    expect(evaluator.visible("default", ACTION, principal, UNKNOWN_REQUEST)).toBe(false);
   });
 
   it("names an unknown action, and denies everything once disposed", async () => {
@@ -198,7 +200,7 @@ describe("evaluator", () => {
     expect(evaluator.decide(prepared.query).effect).toBe("allow");
     evaluator.dispose();
     expect(evaluator.decide(prepared.query)).toMatchObject({ effect: "deny" });
-    expect(evaluator.visible("default", ACTION, user())).toBe(false);
+    expect(evaluator.visible("default", ACTION, user(), UNKNOWN_REQUEST)).toBe(false);
   });
 
   it("prepares synchronously for short arguments and judges long SQL in the worker", async () => {

@@ -253,7 +253,7 @@ async function compareOne(sides: Sides, asked: Asked, label: string): Promise<vo
   report.compared += 1;
   if (isRefused(repository, asked)) {
     report.denied += 1;
-    if (decision.effect !== "deny" || evaluator.visible(principal.tenant, leaf.action, principal))
+    if (decision.effect !== "deny" || evaluator.visible(principal.tenant, leaf.action, principal, request))
       report.differences.push(
         `${label}: does not deny ${leaf.action} to ${principal.tenant} ${principal.id}`,
       );
@@ -275,7 +275,7 @@ async function compareOne(sides: Sides, asked: Asked, label: string): Promise<vo
     );
   };
   note("decides", outline(decision), expected);
-  if (decision.effect === "allow" && !evaluator.visible(principal.tenant, leaf.action, principal)) {
+  if (decision.effect === "allow" && !evaluator.visible(principal.tenant, leaf.action, principal, request)) {
     report.differences.push(`${label}: hides what it allows`);
   }
   if (decision.shadow === undefined) return;
