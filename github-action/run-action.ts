@@ -2,6 +2,8 @@
 import { appendFile } from "node:fs/promises";
 import { COMPILER_VERSION, compile, renderSarif, renderText } from "#compiler";
 import type { CompileResult, Diagnostic } from "#compiler";
+import { checkInvariants, violated } from "#plan";
+import type { InvariantResult } from "#plan";
 import { renderTestText, runSuites } from "#policy-test";
 import type { SuiteReport } from "#policy-test";
 import { ActionError } from "./action-error.ts";
@@ -101,7 +103,9 @@ async function runTests(
   head: CompileResult,
   log: (text: string) => void,
 ): Promise<StepReport> {
-  const report = await runSuites(head);
+  const suites = await runSuites(head);
+  const invariants = await checkInvariants(head, head.model.invariants);
+  const report = invariants.length === 0 ? suites : { ...suites, invariants };
   log(logBlock("aegis test", renderTestText(report, { color: false })));
   const none = report.passed + report.failed + report.skipped === 0;
   return {
@@ -110,13 +114,25 @@ async function runTests(
         ? [{ level: "warning", title: "Aegis test", message: "the repository has no tests" } as const]
         : []),
       ...testAnnotations(report, inputs.pathPrefix),
+      ...violated(invariants).map((invariant) => invariantAnnotation(invariant, inputs.pathPrefix)),
     ],
     sections: [testSection(report)],
     outputs: new Map([
       ["tests-passed", String(report.passed)],
       ["tests-failed", String(report.failed)],
     ]),
-    exitCode: report.failed > 0 ? EXIT.testsFailed : EXIT.ok,
+    exitCode: report.failed > 0 ? EXIT.testsFailed : violated(invariants).length > 0 ? EXIT.gate : EXIT.ok,
+  };
+}
+
+function invariantAnnotation({ name, reason, at, violations }: InvariantResult, prefix: string): Annotation {
+  return {
+    level: "error",
+    title: "INVARIANT_VIOLATED",
+    message: `${name}: ${violations} calls break it${reason === undefined ? "" : ` (${reason})`}`,
+    file: prefix + at.file,
+    line: at.line,
+    column: at.column,
   };
 }
 

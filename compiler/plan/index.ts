@@ -4,6 +4,7 @@ export type { PlanOptions } from "./plan-changes.ts";
 export { bundleInput } from "./plan-side.ts";
 export type { PlanInput } from "./plan-side.ts";
 export { checkInvariants } from "./check-invariants.ts";
+export type { InvariantResult } from "../model/invariant.ts";
 export { violated } from "../invariants/render-invariants.ts";
 export type {
   DecisionChange,

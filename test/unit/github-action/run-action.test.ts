@@ -1,5 +1,5 @@
 // What a run says and how it ends, for each event, input and fault.
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commandsOf, createRunner, runHere } from "./action-fixture.ts";
@@ -172,6 +172,19 @@ describe("inputs", () => {
     expect(result.annotations).toHaveLength(1);
     expect(result.annotations[0]).toContain(message);
     expect(result.outputs.size).toBe(0);
+  });
+
+  it("fails where an invariant is broken, at the line that states it", async () => {
+    mkdirSync(join(runner.project, "invariants"));
+    runner.edit(
+      "invariants/money.yaml",
+      () =>
+        "invariants:\n  - name: nobody searches\n    targets: { tools: [jira.search] }\n    expect: denied\n",
+    );
+    const result = await runHere(runner, { inputs: { command: "test" } });
+    expect(result.exitCode).toBe(5);
+    expect(commandsOf(result.log).join("\n")).toContain("INVARIANT_VIOLATED");
+    expect(result.log).toContain("invariants/money.yaml");
   });
 
   it("needs none of the runner's files", async () => {
