@@ -2,6 +2,7 @@
 // folds, `X && false` must not, because `X` may error and an error denies.
 import { annotationsOf, methodOfAction, primitiveOf } from "#bundle";
 import type { LeafEntry, ServerEntry } from "#bundle";
+import { canonicalSpelling } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import {
@@ -39,7 +40,9 @@ export function leafFacts(server: ServerEntry, leaf: LeafEntry): LeafFacts {
       ([name, value]) => [pathKey(["context", "annotations", name]), value as boolean] as const,
     ),
     // The one URI of a pinned resource; a template or rule covers many.
-    ...(leaf.kind === "resource" ? [[pathKey(["context", "arguments", "uri"]), leaf.name] as const] : []),
+    ...(leaf.kind === "resource"
+      ? [[pathKey(["context", "arguments", "uri"]), canonicalSpelling(leaf.name)] as const]
+      : []),
   ]);
   return { leaf, server, constants, derived: new Map() };
 }

@@ -10,7 +10,7 @@ import {
   rootArguments,
   samplingArguments,
 } from "#methods";
-import { createResourceIndex, uriFault } from "#resources";
+import { canonicalSpelling, createResourceIndex } from "#resources";
 import type { ResourceIndex } from "#resources";
 import type { JsonObject } from "#std";
 import type { TestCallShape } from "../documents/shapes.ts";
@@ -112,7 +112,7 @@ export class CallResolver {
     if (template !== undefined) {
       return { ok: true, action: template.action, target: resource, arguments: written ?? {} };
     }
-    const fault = uriFault(resource);
+    const fault = index.faultOf(resource);
     if (fault !== undefined) {
       const help = "the gateway refuses such a URI before any policy is asked";
       return failed(
@@ -123,7 +123,8 @@ export class CallResolver {
     }
     const leaf = index.leafOf(resource);
     if (leaf === undefined) return this.#unknown("resource", server, resource);
-    return { ok: true, action: leaf.action, target: resource, arguments: { uri: resource, ...written } };
+    const uri = canonicalSpelling(resource);
+    return { ok: true, action: leaf.action, target: resource, arguments: { uri, ...written } };
   }
 
   #indexOf(server: ServerId): ResourceIndex {

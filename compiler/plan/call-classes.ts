@@ -4,6 +4,7 @@ import { canonicalJson } from "#bundle";
 import type { Derivation, LeafAction, LeafEntry, SchemaNode, SchemaProgram, ServerId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { canonicalSpelling } from "#resources";
 import { validateAndProject } from "#schema";
 import { factSamples } from "./fact-samples.ts";
 import { coherentCall, methodStarts } from "./method-calls.ts";
@@ -73,7 +74,7 @@ function unique(items: readonly JsonObject[]): readonly JsonObject[] {
 function schemaStarts({ leaf, neighbours }: LeafSide): readonly JsonObject[] {
   switch (leaf.kind) {
     case "resource":
-      return [{ uri: leaf.name }];
+      return [{ uri: canonicalSpelling(leaf.name) }];
     case "resource-template":
     case "resource-rule":
       return uriSamples([leaf.name, ...neighbours]).map((uri) => ({ uri }));

@@ -1,5 +1,5 @@
 // Door #resources: which leaf stands for a resource URI.
-export { isCanonicalUri, uriFault } from "./canonical-uri.ts";
+export { canonicalSpelling, isCanonicalUri, uriFault } from "./canonical-uri.ts";
 export type { UriFault } from "./canonical-uri.ts";
 export { createResourceIndex } from "./resource-index.ts";
 export type { ResourceIndex } from "./resource-index.ts";

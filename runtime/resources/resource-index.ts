@@ -3,11 +3,18 @@
 // decided about it. The gateway and policy tests ask the same index.
 import type { LeafEntry } from "#bundle";
 import { compileMatcher } from "#facts";
+import { canonicalSpelling, uriFault } from "./canonical-uri.ts";
+import type { UriFault } from "./canonical-uri.ts";
 import { bySpecificity, patternRegex } from "./uri-pattern.ts";
 import { templateMatcher } from "./uri-template.ts";
 
 export interface ResourceIndex {
-  /** Undefined for a URI that nothing on the server stands for. The URI must be canonical: see `uriFault`. */
+  /**
+   * Why a URI is refused, as `uriFault`. A pinned name may differ from canonical form as `canonicalSpelling` allows:
+   * servers list and compare what they were written with.
+   */
+  readonly faultOf: (uri: string) => UriFault | undefined;
+  /** Undefined for a URI that nothing on the server stands for. The URI must have no fault: see `faultOf`. */
   readonly leafOf: (uri: string) => LeafEntry | undefined;
   /** The pinned template or rule of this name. */
   readonly named: (name: string) => LeafEntry | undefined;
@@ -22,10 +29,11 @@ interface Matching {
 export function createResourceIndex(leaves: readonly LeafEntry[]): ResourceIndex {
   const ofKind = (kind: LeafEntry["kind"]): readonly LeafEntry[] =>
     leaves.filter((leaf) => leaf.kind === kind);
-  const resources = new Map(ofKind("resource").map((leaf) => [leaf.name, leaf]));
+  const names = new Set(ofKind("resource").map(({ name }) => name));
+  const resources = new Map(ofKind("resource").map((leaf) => [canonicalSpelling(leaf.name), leaf]));
   const templates = ofKind("resource-template").map((leaf): Matching => ({
     leaf,
-    matches: templateMatcher(leaf.name),
+    matches: templateMatcher(canonicalSpelling(leaf.name)),
   }));
   const rules = ofKind("resource-rule")
     .toSorted((a, b) => bySpecificity(a.name, b.name))
@@ -38,7 +46,11 @@ export function createResourceIndex(leaves: readonly LeafEntry[]): ResourceIndex
     return rules.find(({ matches }) => matches(uri))?.leaf;
   };
   return {
-    leafOf: (uri) => pinned(uri) ?? byRule(uri),
+    faultOf: (uri) => uriFault(names.has(uri) ? canonicalSpelling(uri) : uri),
+    leafOf: (written) => {
+      const uri = canonicalSpelling(written);
+      return pinned(uri) ?? byRule(uri);
+    },
     named: (name) => [...templates, ...rules].find(({ leaf }) => leaf.name === name)?.leaf,
   };
 }

@@ -1,5 +1,5 @@
 // Patterns over resource URIs: `*` stands for characters of one path segment, `**` for any. Both need at least none.
-import { uriFault } from "./canonical-uri.ts";
+import { canonicalSpelling, uriFault } from "./canonical-uri.ts";
 import type { UriFault } from "./canonical-uri.ts";
 
 export type PatternFault = UriFault | "wildcard in the scheme or the host" | "braces of a template";
@@ -22,7 +22,7 @@ export function patternFault(pattern: string): PatternFault | undefined {
   const head = /^(?:(?:https?|wss?|file):\/\/[^/]*|[^:]*:)/u.exec(expanded)?.[0] ?? expanded;
   if (head.includes("*")) return "wildcard in the scheme or the host";
   // A letter in place of each wildcard makes a URI that the pattern matches.
-  return uriFault(expanded.replaceAll(/\*+/gu, "x"));
+  return uriFault(canonicalSpelling(expanded.replaceAll(/\*+/gu, "x")));
 }
 
 /** What lies below a URI, or is asked of it. */
@@ -47,16 +47,9 @@ export function templateRegex(template: string): string {
   return `\\A${body.join("")}${BELOW}\\z`;
 }
 
-/** Characters outside ASCII match themselves and their percent-encoded form: a server may take either. */
+/** Policies see URIs in canonical form, whichever form the author wrote. */
 function literalRegex(text: string): string {
-  return [...text]
-    .map((character) => {
-      if (/[A-Za-z0-9/_~-]/u.test(character)) return character;
-      if ((character.codePointAt(0) ?? 0) < 0x80) return `\\${character}`;
-      const encoded = encodeURIComponent(character);
-      return `(?:${character}|${encoded})`;
-    })
-    .join("");
+  return canonicalSpelling(text).replaceAll(/[^A-Za-z0-9/_~%-]/gu, "\\$&");
 }
 
 /** Orders patterns so that the most specific of those that match a URI comes first: by length of the literal beginning. */

@@ -3,7 +3,7 @@
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import { lookupMethod } from "#mcp";
-import { uriFault } from "#resources";
+import { canonicalSpelling } from "#resources";
 import type { JsonObject } from "#std";
 import type { ChannelKey, UpstreamEvents } from "#upstream";
 import { answerServerRequest, governNotification } from "../pipeline/server-messages.ts";
@@ -76,12 +76,13 @@ function maySee(
 
 /** Whether the session's caller could read the resource now; a decision that cannot be made at once is a no. */
 function mayRead(session: LegacySession, snapshot: Snapshot, route: Route, uri: string): boolean {
-  const leaf = uriFault(uri) === undefined ? route.server.resources.leafOf(uri) : undefined;
+  const { resources } = route.server;
+  const leaf = resources.faultOf(uri) === undefined ? resources.leafOf(uri) : undefined;
   if (leaf === undefined) return false;
   const prepared = snapshot.evaluator.prepare({
     tenant: route.entry.tenant,
     action: leaf.action,
-    arguments: { uri },
+    arguments: { uri: canonicalSpelling(uri) },
     principal: session.principal,
     request: { ...session.request, nowMs: Date.now() },
     signal: AbortSignal.abort(),

@@ -2,7 +2,7 @@
 import type { LeafEntry } from "#bundle";
 import { AegisError } from "#errors";
 import { completionArguments, loggingArguments } from "#methods";
-import { uriFault } from "#resources";
+import { canonicalSpelling } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { Admitted, MethodGate, Target, Targeted } from "../pipeline/exchange.ts";
@@ -25,10 +25,12 @@ function resolveTarget(exchange: Admitted): Target {
       return leafTarget(server, promptLeaf(server, params?.["name"]), argumentsOf(params));
     case "resource": {
       const uri = requiredString(params, "uri");
-      const read = leafTarget(server, resourceLeaf(server, uri), { uri });
+      // A pinned name may be spelled otherwise; policies see one spelling.
+      const args = { uri: canonicalSpelling(uri) };
+      const read = leafTarget(server, resourceLeaf(server, uri), args);
       // Unsubscribing takes nothing that subscribing did not give.
       if (method !== "resources/subscribe") return read;
-      return { ...read, gate: gateOf(server, method, { uri }) };
+      return { ...read, gate: gateOf(server, method, args) };
     }
     case "completion": {
       const leaf = completionLeaf(server, params);
@@ -77,7 +79,7 @@ function promptLeaf(server: RoutedServer, name: JsonValue | undefined): LeafEntr
 }
 
 function resourceLeaf(server: RoutedServer, uri: string): LeafEntry {
-  const fault = uriFault(uri);
+  const fault = server.resources.faultOf(uri);
   if (fault !== undefined)
     throw new AegisError("TARGET_UNKNOWN", `the resource URI is not in canonical form: ${fault}`);
   const leaf = server.resources.leafOf(uri);

@@ -6,6 +6,7 @@ import { describe, expect, it, test } from "vitest";
 import { parse } from "yaml";
 import { compileMatcher } from "#facts";
 import {
+  canonicalSpelling,
   createResourceIndex,
   expandPattern,
   isCanonicalUri,
@@ -67,7 +68,11 @@ describe("patterns", () => {
     ["file:///a/**", "file:///a/b/c?d", true],
     ["/a/*.md", "file:///a/x.md", true],
     ["/a/*.md", "file:///a/xmd", false],
-    ["/a/é*", "file:///a/é1", true],
+    ["/a/%C3%A9*", "file:///a/%C3%A91", true],
+    ["/a/team+hr/**", "file:///a/team+hr/x", true],
+    ["/a/team%2Bhr/**", "file:///a/team+hr/x", true],
+    ["/a/%2A*", "file:///a/*b", true],
+    ["/a/%2A*", "file:///a/b", false],
     ["/a/é*", "file:///a/%C3%A91", true],
     ["jira://*/x", "jira://a/x", true],
   ])("%s on %s: %s", (pattern, uri, expected) => {
@@ -86,8 +91,9 @@ describe("patterns", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme", maxLength: 20 }), (text) => {
         const pattern = `file:///${text.replaceAll("*", "")}`;
-        expect(matches(pattern, expandPattern(pattern))).toBe(true);
-        expect(matches(pattern, `${pattern}x`)).toBe(false);
+        const uri = canonicalSpelling(expandPattern(pattern));
+        expect(matches(pattern, uri)).toBe(true);
+        expect(matches(pattern, `${uri}x`)).toBe(false);
       }),
       { numRuns: 500, seed: 7 },
     );
@@ -106,6 +112,20 @@ describe("index", () => {
     leaf("resource-rule", "file:///a/**"),
     leaf("resource-rule", "file:///a/b/*"),
   ]);
+
+  it("takes a pinned name in its own spelling and in the canonical one, and no other", () => {
+    const pinned = createResourceIndex([
+      leaf("resource", "file:///é%2Bx"),
+      leaf("resource-rule", "file:///**"),
+    ]);
+    for (const uri of ["file:///é%2Bx", "file:///%C3%A9+x"]) {
+      expect(pinned.faultOf(uri)).toBeUndefined();
+      expect(pinned.leafOf(uri)?.name).toBe("file:///é%2Bx");
+    }
+    for (const uri of ["file:///é+x", "file:///%C3%A9%2Bx", "file:///é"])
+      expect(pinned.faultOf(uri)).toBeDefined();
+    expect(createResourceIndex([leaf("resource", "file:///a/../b")]).faultOf("file:///a/../b")).toBeDefined();
+  });
 
   it.each([
     ["file:///a/x", "file:///a/x"],
