@@ -49,7 +49,7 @@ export interface OtherTools {
   readonly names: readonly string[];
 }
 
-/** Findings of one definition; a poisoned text usually breaks several rules, and more of them tell nothing new. */
+/** Findings of one definition, the worst first; a poisoned text usually breaks several rules, and more of them tell nothing new. */
 const MAX_FINDINGS = 12;
 const MAX_DEPTH = 128;
 const ID_DIGITS = 12;
@@ -181,29 +181,73 @@ class Scanner {
   }
 }
 
+/** What is found in one definition; the worst of it is shown, in order of place, and how much more there is. */
+class SubjectFindings {
+  readonly #always: PlacedFinding[] = [];
+  readonly #high: PlacedFinding[] = [];
+  readonly #low: PlacedFinding[] = [];
+  #place = 0;
+  #limited = 0;
+
+  add(finding: PinFinding): void {
+    const placed = { finding, place: this.#place++ };
+    // What was accepted leaves its place to what was not.
+    if (finding.severity === "hidden" || finding.isAccepted) {
+      this.#always.push(placed);
+      return;
+    }
+    this.#limited += 1;
+    const list = finding.severity === "high" ? this.#high : this.#low;
+    if (list.length < MAX_FINDINGS) list.push(placed);
+  }
+
+  shown(): readonly PinFinding[] {
+    const hidden = this.#always.filter(({ finding }) => !finding.isAccepted).length;
+    const room = Math.max(0, MAX_FINDINGS - hidden);
+    const limited = [...this.#high, ...this.#low].slice(0, room);
+    const cut = this.#limited - limited.length;
+    const all = [...this.#always, ...limited].sort((a, b) => a.place - b.place).map(({ finding }) => finding);
+    if (cut === 0) return all;
+    const last = all.findLastIndex(({ isAccepted }) => !isAccepted);
+    return all.map((finding, index) => {
+      if (index !== last) return finding;
+      return {
+        ...finding,
+        message: `${finding.message}; ${String(cut)} more in ${finding.subject} not shown`,
+      };
+    });
+  }
+}
+
+interface PlacedFinding {
+  readonly finding: PinFinding;
+  /** Order in which the texts stand. */
+  readonly place: number;
+}
+
 /**
  * Every suspicious text of a pin, announcements first.
  * @param others tools of the other servers of the repository.
  */
 export function scanPins(pins: ScannedPins, others: readonly OtherTools[] = []): readonly PinFinding[] {
   const scanner = new Scanner(pins, others);
-  const findings: PinFinding[] = [];
+  const subjects: SubjectFindings[] = [];
   const accepted = new Set((pins.acceptedSuspicious ?? []).map(acceptanceKey));
   const reporter = (subject: string): Report => {
-    let amount = 0;
     const seen = new Set<string>();
+    const findings = new SubjectFindings();
+    subjects.push(findings);
     return (pointer, text, [rule, severity, finds, excerpt], other = "") => {
       // As JSON: a lone surrogate has no UTF-8 form of its own.
       const digest = sha256Hex(JSON.stringify([text, other]));
       const key = acceptanceKey({ subject, rule, pointer, digest });
-      const isAccepted = accepted.has(key);
-      // Both eras of a server mostly say the same. What was accepted leaves its place to what was not.
-      if (seen.has(key) || (amount >= MAX_FINDINGS && severity !== "hidden" && !isAccepted)) return;
+      // Both eras of a server mostly say the same.
+      if (seen.has(key)) return;
       seen.add(key);
-      if (!isAccepted) amount += 1;
       const id = sha256Hex(`${pins.server}\0${key}`).slice(0, ID_DIGITS);
       const message = `${pointer} ${finds}`;
-      findings.push({ id, rule, severity, subject, pointer, message, excerpt, digest, isAccepted });
+      const isAccepted = accepted.has(key);
+      findings.add({ id, rule, severity, subject, pointer, message, excerpt, digest, isAccepted });
     };
   };
   for (const [era, entry] of Object.entries(pins.eras))
@@ -216,5 +260,5 @@ export function scanPins(pins: ScannedPins, others: readonly OtherTools[] = []):
     if (kind === "tool") scanner.lookAlike(name, report);
     scanner.walk("", definition, report);
   }
-  return findings;
+  return subjects.flatMap((findings) => findings.shown());
 }
