@@ -164,6 +164,7 @@ function redactionOf({ root, keepsProse, onlyDetects }: CompiledDirection, walk:
     payload: (value) => walk.payload(value, root),
     prose,
     blob: (base64) => (onlyDetects ? searchedBlob(base64, prose) : ""),
+    media: (base64) => (onlyDetects ? base64 : ""),
     errorData: (data) => (onlyDetects ? new Payload(walk.payload(data, root), true) : undefined),
   };
 }

@@ -44,6 +44,29 @@ export const PROTOCOL_NAMES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
+/** Members that the protocol defines at one position, besides those that are transformed there. */
+interface Position {
+  readonly scalars: ReadonlySet<string>;
+  readonly structures: ReadonlySet<string>;
+}
+
+function position(scalars: string, structures: string): Position {
+  return { scalars: new Set(scalars.split(" ")), structures: new Set(structures.split(" ")) };
+}
+
+const IN_RESULT = position(
+  "action cacheScope description isError nextCursor requestState resultType role ttlMs",
+  "completion",
+);
+const IN_BLOCK = position(
+  "description id isError lastModified mimeType name role size title type uri",
+  "annotations icons",
+);
+const IN_PARAMS = position(
+  "cursor id level logger method mimeType priority progress progressToken requestId total type uri",
+  "annotations icons",
+);
+
 const PROTOCOL_WORDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["type", new Set(["text", "image", "audio", "resource", "resource_link", "tool_use", "tool_result"])],
   ["role", new Set(["user", "assistant"])],
@@ -66,6 +89,8 @@ export interface RedactPayload {
   readonly prose: (text: string) => Marked;
   /** Bytes of a document, in base64. */
   readonly blob: (base64: string) => Marked;
+  /** An image or sound, in base64. */
+  readonly media: (base64: string) => Marked;
   /** The data of an error; undefined where it may not pass. */
   readonly errorData: (data: JsonValue) => Marked | undefined;
 }
@@ -93,9 +118,12 @@ function markBlock(value: JsonValue, redact: RedactPayload): Marked {
   return mapMembers(value, (key, member) => {
     if (key === "text") return markText(member, redact);
     if (key === "blob") return typeof member === "string" ? redact.blob(member) : "";
+    if (key === "data") return typeof member === "string" ? redact.media(member) : "";
     if (key === "resource") return markBlock(member, redact);
     if (key === "content") return mapItems(member, (item) => markBlock(item, redact));
-    return key === "structuredContent" ? new Payload(redact.payload(member)) : markOther(key, member, redact);
+    return key === "structuredContent"
+      ? new Payload(redact.payload(member))
+      : markOther(key, member, redact, IN_BLOCK);
   });
 }
 
@@ -113,15 +141,15 @@ export function markResult(result: JsonObject, redact: RedactPayload): MarkedObj
       case "inputRequests":
         return isJsonObject(value) ? mapMembers(value, (_, request) => markRequest(request, redact)) : value;
       default:
-        return markOther(key, value, redact);
+        return markOther(key, value, redact, IN_RESULT);
     }
   });
 }
 
-/** A member that the protocol does not define, and `_meta` whose members it does not, may carry the payload again. */
-function markOther(key: string, value: JsonValue, redact: RedactPayload): Marked {
-  if (PROTOCOL_NAMES.has(key) && key !== "_meta") return value;
-  if (typeof value === "string") return markText(value, redact);
+/** A member that the protocol does not define here, and `_meta` whose members it does not, may carry the payload again. */
+function markOther(key: string, value: JsonValue, redact: RedactPayload, at: Position): Marked {
+  if (at.structures.has(key)) return value;
+  if (typeof value === "string") return at.scalars.has(key) ? value : markText(value, redact);
   return Array.isArray(value) || isJsonObject(value) ? new Payload(redact.payload(value), true) : value;
 }
 
@@ -145,7 +173,7 @@ export function markParams(params: JsonObject, redact: RedactPayload): MarkedObj
       case "content":
         return mapItems(value, (item) => markBlock(item, redact));
       default:
-        return markOther(key, value, redact);
+        return markOther(key, value, redact, IN_PARAMS);
     }
   });
 }

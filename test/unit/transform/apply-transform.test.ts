@@ -201,11 +201,11 @@ describe("errors and other messages", () => {
       jsonrpc: "2.0",
       id: "bob@example.com",
       method: "notifications/progress",
-      params: { progressToken: "bob@example.com", title: "to bob@example.com" },
+      params: { progressToken: "bob@example.com", logger: "to bob@example.com" },
     };
     expect(scrubMessage(compiled, message, ["bob@example.com"])).toEqual({
       ...message,
-      params: { progressToken: "bob@example.com", title: "to [redacted]" },
+      params: { progressToken: "bob@example.com", logger: "to [redacted]" },
     });
   });
 
