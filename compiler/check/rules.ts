@@ -1,4 +1,5 @@
 // The ordered table of checks.
+import { agentsUndeclared } from "./agents-undeclared.ts";
 import { alwaysTrue } from "./always-true.ts";
 import { constraintRange } from "./constraint-range.ts";
 import type { CheckRule, TextRule } from "./context.ts";
@@ -36,6 +37,7 @@ export const RULES: readonly CheckRule[] = [
   suspiciousPin,
   unroutedServer,
   unusedIssuer,
+  agentsUndeclared,
   expectedReasons,
   missingTest,
   alwaysTrue,

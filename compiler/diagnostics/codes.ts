@@ -21,6 +21,7 @@ function warning(summary: string): DiagnosticCodeEntry {
 }
 
 const OWN_CODES = {
+  AGENTS_UNDECLARED: warning("a policy tells agents from users, and an issuer does not say who is an agent"),
   ARGUMENT_CONSTRAINT_IMPOSSIBLE: error(
     "an argument constraint that no value of the pinned schema satisfies",
   ),

@@ -3,6 +3,8 @@
 import type { DIAGNOSTIC_CODES } from "./codes.ts";
 
 export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> = {
+  AGENTS_UNDECLARED:
+    "Set `agents: { claim, values }` of the issuer: `idtyp: app` for Entra ID, `gty: client-credentials` for Auth0.",
   ARGUMENT_CONSTRAINT_IMPOSSIBLE:
     "Compare the rule with the pinned schema, which has changed or was misread.",
   ARGUMENT_CONSTRAINT_INVALID:
