@@ -193,6 +193,17 @@ function checkPinFiles(documents: Documents, ids: readonly string[], sink: Diagn
   }
 }
 
+/** An address of a server that does not exist would leave the real one at its own address. */
+function checkUpstreams(documents: Documents, ids: readonly string[], sink: DiagnosticSink): void {
+  for (const { source, shape } of documents.environments) {
+    for (const id of Object.keys(shape.upstreams ?? {})) {
+      if (ids.includes(id)) continue;
+      const message = `no server is named ${JSON.stringify(id)}`;
+      sink.report("SERVER_UNKNOWN", source.atKey("upstreams", id), message, didYouMean(id, ids));
+    }
+  }
+}
+
 function lowerServer(
   document: Parsed<ServerShape>,
   pins: PinFile | undefined,
@@ -273,6 +284,7 @@ export function lowerRegistry(
     for (const item of lowered.leaves) leaves.set(item.leaf.action, { server: lowered.server, ...item });
   }
   checkPinFiles(documents, [...servers.keys()], sink);
+  checkUpstreams(documents, [...servers.keys()], sink);
   const entries = [...servers.values()].map((item) => item.entry).sort((a, b) => (a.id < b.id ? -1 : 1));
   return { section: { servers: entries }, servers, leaves };
 }
