@@ -111,8 +111,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: "the URI of a template folds to the template",
     file: "cedar/fold.ts",
     seed: 20_371_988,
-    from: '...(leaf.kind === "resource" ?',
-    to: '...(leaf.kind.startsWith("resource") ?',
+    from: '...(leaf.kind === "resource"',
+    to: '...(leaf.kind.startsWith("resource")',
   },
   {
     name: "a constraint breaks where its argument is absent",
