@@ -156,5 +156,11 @@ describe("methods that follow from a permit", () => {
     );
     expect(await complete()).toBe("POLICY_DENIED");
     expect(await subscribe()).toBe("POLICY_DENIED");
+    // What a forbid of the request denies whatever the arguments, it denies to a completion of it.
+    const targets = '[Action::"resources/read", Action::"prompts/get"]';
+    await world.release(
+      repository(`forbid (principal, action in ${targets}, resource) unless { context.auth.mfa };`),
+    );
+    expect(await complete()).toBe("POLICY_DENIED");
   });
 });
