@@ -8,6 +8,7 @@ import { duplicatePolicy } from "./duplicate-policy.ts";
 import { exposureConflict } from "./exposure-conflict.ts";
 import { grantDenied } from "./grant-denied.ts";
 import { hiddenCharacters } from "./hidden-characters.ts";
+import { impossibleValue } from "./impossible-value.ts";
 import { missingTest } from "./missing-test.ts";
 import { mixedCase } from "./mixed-case.ts";
 import { notGranted } from "./not-granted.ts";
@@ -44,6 +45,7 @@ export const RULES: readonly CheckRule[] = [
   constraintRange,
   duplicateId,
   duplicatePolicy,
+  impossibleValue,
   mixedCase,
   permitEverything,
   policyFanOut,

@@ -34,6 +34,7 @@ const OWN_CODES = {
   ARGUMENT_UNKNOWN: error("the pinned schema has no such argument"),
   ATTRIBUTE_CONFLICT: error("two issuers map one attribute to different types"),
   BUNDLE_REFUSED: error("a gateway would refuse the bundle"),
+  CEDAR_VALUE_IMPOSSIBLE: error("a policy compares with a value that can never be there"),
   CONDITION_ALWAYS_TRUE: warning("a condition of a policy excludes nothing"),
   CONSTRAINT_WITHOUT_PERMIT: warning("a constrained target is granted to nobody"),
   DOCUMENT_DUPLICATE: error("two documents declare the same name"),

@@ -58,6 +58,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CEDAR_UNKNOWN_FUNCTION: "Use Cedar's own functions, or the methods of docs/policy-language.md#methods.",
   CEDAR_UNKNOWN_MODE: 'Write `@mode("shadow")`, or leave the annotation out.',
   CEDAR_UNKNOWN_TARGET: "Correct the name, or pin the server that has it.",
+  CEDAR_VALUE_IMPOSSIBLE: "Write a value that the pinned schema lists, or pin the server anew.",
   CONDITION_ALWAYS_TRUE: "Write the condition that was meant, or leave the clause out.",
   CONSTRAINT_WITHOUT_PERMIT: "Add a permit. A constraint never grants.",
   DOCUMENT_DUPLICATE: "Rename or remove one.",
