@@ -20,7 +20,7 @@ export function reportFault(fault: unknown, io: CliIo): ExitCode {
   }
   if (fault instanceof ReleaseToolError) {
     io.err(`${label}[${fault.code}]: ${fault.detail}\n`);
-    return fault.code === "CHANNEL_CONFLICT" ? EXIT.trust : EXIT.error;
+    return fault.isTrustFailure ? EXIT.trust : EXIT.error;
   }
   const { code, path } = fault as { code?: string; path?: string };
   if (typeof code === "string" && typeof path === "string") {

@@ -12,6 +12,7 @@ import {
 import type { Digest, Ratchet, ReleaseStatement, TrustedRoot } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
 import type { JsonValue } from "#std";
+import { alreadySigned, requireAuthorized, signedByAll } from "./authorized.ts";
 import { openChannelDirectory } from "./channel-directory.ts";
 import type { ChannelDirectory } from "./channel-directory.ts";
 import { ReleaseToolError } from "./release-error.ts";
@@ -45,7 +46,7 @@ export interface ReleaseOutcome {
 
 /**
  * Releases a bundle. Throws ReleaseToolError CHANNEL_CONFLICT (a concurrent release came first),
- * RELEASE_INPUT_INVALID, CHANNEL_INVALID; TrustError where the bundle or the statement would be refused by a gateway.
+ * RELEASE_INPUT_INVALID, CHANNEL_INVALID, KEY_NOT_AUTHORIZED; TrustError where the bundle or the statement would be refused by a gateway.
  */
 export async function releaseBundle(
   target: ReleaseTarget,
@@ -75,7 +76,8 @@ export async function rollbackTo(
 
 /**
  * Adds signatures to the statement that waits and publishes it once the threshold is met. With `digest` only a statement
- * of that bundle: whoever may write into the channel chooses what waits there. Throws CHANNEL_CONFLICT for another.
+ * of that bundle: whoever may write into the channel chooses what waits there. Throws CHANNEL_CONFLICT for another,
+ * KEY_NOT_AUTHORIZED, and KEY_ALREADY_SIGNED where no signature would be new.
  */
 export async function cosignRelease(target: ReleaseTarget, digest?: Digest): Promise<ReleaseOutcome> {
   const channel = openChannelDirectory(target.directory);
@@ -90,6 +92,14 @@ export async function cosignRelease(target: ReleaseTarget, digest?: Digest): Pro
     if (digest !== undefined && statement.digest !== digest) {
       throw new ReleaseToolError("CHANNEL_CONFLICT", `the statement that waits is of ${statement.digest}`);
     }
+    requireReleaseKeys(target, current);
+    const { document } = current.root;
+    // One that verifies by now, under a lower threshold, is published by whoever comes back.
+    if (
+      (await signedByAll("aegis-release", pending, target.signers, document, RELEASE_CODES)) &&
+      !(await isAccepted(target, current, pending))
+    )
+      throw alreadySigned(target.signers);
     const signed = await cosignDocument("aegis-release", pending, target.signers, RELEASE_CODES);
     return publish(channel, target, current, statement, signed);
   });
@@ -114,6 +124,7 @@ async function releaseLocked(
     throw new ReleaseToolError("RELEASE_INPUT_INVALID", `the bundle has no environment ${target.channel}`);
   }
   const current = await readCurrent(channel, target);
+  requireReleaseKeys(target, current);
   const statement = decodeStatement({
     formatVersion: 1,
     channel: target.channel,
@@ -206,6 +217,10 @@ async function vouchesFor(
     if (isTrustError(error)) return false;
     throw error;
   }
+}
+
+function requireReleaseKeys(target: ReleaseTarget, { root }: Current): void {
+  requireAuthorized(target.signers, root.document.roles.release.keyids, "releases");
 }
 
 function nextSequence(current: Current): number {

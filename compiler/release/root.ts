@@ -12,6 +12,7 @@ import {
 import type { RootDocument, TrustedKey, TrustedRoot, TrustedRole } from "#bundle";
 import { isTrustError } from "#errors";
 import type { JsonValue } from "#std";
+import { alreadySigned, requireAuthorized, signedByAll } from "./authorized.ts";
 import { ReleaseToolError } from "./release-error.ts";
 import { cosignDocument, signDocument } from "./sign.ts";
 import type { Signer } from "./sign.ts";
@@ -65,21 +66,34 @@ export async function initRoot(init: RootInit, signers: readonly Signer[]): Prom
   return draftRoot(undefined, await signRoot(document, signers));
 }
 
-/** Root version N+1. Sign it with keys of the old and of the new root, now or later through `cosignRoot`. */
+/**
+ * Root version N+1. Sign it with keys of the old and of the new root, now or later through `cosignRoot`. Throws
+ * ReleaseToolError KEY_NOT_AUTHORIZED for any other key.
+ */
 export async function rotateRoot(
   current: TrustedRoot,
   change: RootChange,
   signers: readonly Signer[],
 ): Promise<RootDraft> {
-  return draftRoot(current, await signRoot(changedRoot(current.document, change), signers));
+  const document = changedRoot(current.document, change);
+  requireAuthorized(signers, rootKeyIds(document, current), "this root");
+  return draftRoot(current, await signRoot(document, signers));
 }
 
-/** Adds signatures to a root that lacks some. `current` is absent for version 1. */
+/**
+ * Adds signatures to a root that lacks some. `current` is absent for version 1. Throws ReleaseToolError
+ * KEY_NOT_AUTHORIZED, and KEY_ALREADY_SIGNED where no signature would be new.
+ */
 export async function cosignRoot(
   current: TrustedRoot | undefined,
   bytes: Uint8Array,
   signers: readonly Signer[],
 ): Promise<RootDraft> {
+  const before = await draftRoot(current, bytes);
+  requireAuthorized(signers, rootKeyIds(before.document, current), "this root");
+  const keys = { ...current?.document.keys, ...before.document.keys };
+  if (!before.complete && (await signedByAll("aegis-root", bytes, signers, { keys }, ROOT_CODES)))
+    throw alreadySigned(signers);
   return draftRoot(current, await cosignDocument("aegis-root", bytes, signers, ROOT_CODES));
 }
 
@@ -92,6 +106,11 @@ export function isDraftOf(current: TrustedRoot, change: RootChange, draft: Uint8
   const found = decodeRoot(parseSignedDocument(draft, ROOT_CODES));
   const expiresAt = change.expiresAtMs === undefined ? wanted.expiresAt : found.expiresAt;
   return canonicalJson({ ...wanted, expiresAt }) === canonicalJson(found);
+}
+
+/** Keys whose signature counts: those of the root role before the change and after it. */
+function rootKeyIds(document: RootDocument, current: TrustedRoot | undefined): readonly string[] {
+  return [...new Set([...(current?.document.roles.root.keyids ?? []), ...document.roles.root.keyids])].sort();
 }
 
 async function signRoot(document: RootDocument, signers: readonly Signer[]): Promise<Uint8Array> {

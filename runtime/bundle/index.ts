@@ -71,6 +71,7 @@ export {
   documentPayload,
   parseSignedDocument,
   protectedHeader,
+  requireThreshold,
 } from "./signed-document.ts";
 export type {
   DocumentCodes,

@@ -133,6 +133,11 @@ describe("root", () => {
         "json",
       );
     expect(json((await rotate("k.json")).out)).toMatchObject({ version: 2, complete: false });
+    const draft = read("two-2.json");
+    await expect(rotate("k.json")).rejects.toThrow("KEY_ALREADY_SIGNED");
+    await desk.ok("keys", "new", "k3.json");
+    await expect(rotate("k3.json")).rejects.toThrow("may not sign this root");
+    expect(read("two-2.json")).toBe(draft);
     expect(json((await rotate("k2.json")).out)).toMatchObject({ version: 2, epoch: 1, complete: true });
   });
 
@@ -293,8 +298,18 @@ describe("release", () => {
     const other = await desk.run("release", "--key", "k2.json", "--digest", "0".repeat(64), ...base);
     expect(other).toMatchObject({ code: 6, out: "", err: expect.stringContaining("CHANNEL_CONFLICT") });
     // The same key twice is one signature.
-    const twice = await desk.ok("release", "--key", "k.json", ...base);
-    expect(twice.err).toContain("not published");
+    const pending = read("ch2/pending.json");
+    const twice = await desk.run("release", "--key", "k.json", ...base);
+    expect(twice).toMatchObject({ code: 6, out: "", err: expect.stringContaining("KEY_ALREADY_SIGNED") });
+    // A key that has no release role.
+    await desk.ok("keys", "new", "k3.json");
+    const stranger = await desk.run("release", "--key", "k3.json", ...base);
+    expect(stranger).toMatchObject({
+      code: 6,
+      out: "",
+      err: expect.stringContaining("may not sign releases"),
+    });
+    expect(read("ch2/pending.json")).toBe(pending);
     const second = await desk.ok(
       ...["release", "--key", "k2.json", "--digest", digest, ...base, "--format", "json"],
     );
@@ -307,7 +322,7 @@ describe("release", () => {
       "a key the root does not know",
       ["release", "p.aegis", "--key", "foreign.json"],
       6,
-      "RELEASE_SIGNATURE_INVALID",
+      "KEY_NOT_AUTHORIZED",
     ],
     ["a key others can read", ["release", "p.aegis", "--key", "loose.json"], 1, "chmod 600"],
     ["a public key without a signer", ["release", "p.aegis", "--key", "k.pub.json"], 1, "--signer"],

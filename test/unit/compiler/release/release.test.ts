@@ -175,7 +175,8 @@ describe("release", () => {
   it("waits for the signatures it lacks", async () => {
     expect(await releaseBundle(target(["release-1"]), terms, a.bytes)).toMatchObject({ published: false });
     await expect(current()).rejects.toThrow("ENOENT");
-    expect(await cosignRelease(target(["release-1"]))).toMatchObject({ published: false });
+    await expect(cosignRelease(target(["release-1"]))).rejects.toMatchObject({ code: "KEY_ALREADY_SIGNED" });
+    await expect(cosignRelease(target(["root-1"]))).rejects.toMatchObject({ code: "KEY_NOT_AUTHORIZED" });
     expect(await cosignRelease(target(["release-3"]))).toMatchObject({
       published: true,
       statement: { sequence: 1 },
@@ -196,7 +197,7 @@ describe("release", () => {
 
   it("refuses keys of the wrong role, other channels, bundles without the environment, what is no bundle", async () => {
     await expect(releaseBundle(target(["root-1", "root-2"]), terms, a.bytes)).rejects.toMatchObject({
-      code: "RELEASE_SIGNATURE_INVALID",
+      code: "KEY_NOT_AUTHORIZED",
     });
     await expect(releaseBundle({ ...target(), channel: "nosuch" }, terms, a.bytes)).rejects.toMatchObject({
       code: "RELEASE_INPUT_INVALID",
@@ -226,7 +227,9 @@ describe("release", () => {
     const both = [lab.keys["root-1"], lab.keys["root-2"]];
     const second = await rotateRoot(lab.root, { removeKeys: [lab.keys["release-1"].keyId] }, both);
     await openChannelDirectory(directory).addRoot({ document: second.document, bytes: second.bytes });
-    await expect(releaseBundle(target(), terms, b.bytes)).resolves.toMatchObject({ published: false });
+    await expect(releaseBundle(target(), terms, b.bytes)).rejects.toMatchObject({
+      code: "KEY_NOT_AUTHORIZED",
+    });
     expect(await releaseBundle(target(["release-2", "release-3"]), terms, b.bytes)).toMatchObject({
       published: true,
       statement: { sequence: 2, epoch: 0 },
