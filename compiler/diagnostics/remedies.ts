@@ -148,7 +148,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   TRANSFORM_CONFLICT: "Delete one of them.",
   TRANSFORM_PATH_IMPOSSIBLE: "Take the suggestion.",
   TRANSFORM_PATH_INVALID: "Name each path.",
-  TRANSFORM_PATH_UNDECLARED: "Nothing, if the path is right. Test it.",
+  TRANSFORM_PATH_UNDECLARED: "Write the member that was meant; nothing, if the path is right. Test it.",
   TRANSFORM_ROOT_UNKNOWN: "`$.response.assignee.email`.",
   TRANSFORM_SCHEMA_UNUSABLE: "On the server's side. Test the transform.",
   TRANSPORT_INVALID: "A program is a logical name; `programs` of gateway.json says what it runs.",

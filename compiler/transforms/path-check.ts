@@ -113,8 +113,22 @@ export class PathCheck {
     const shown = formatPath([...before, segment]);
     const offset = Math.min(formatPath(before).length, this.#path.length - 1);
     const help = suggest(segment, before, names);
-    this.report("TRANSFORM_PATH_UNDECLARED", offset, `the approved schema does not describe ${shown}`, help);
+    const message = `the approved schema does not describe ${shown}`;
+    // A misspelt path leaves in what it was to take out, and nothing else would say so.
+    const severity = isMisspelt(segment, names) ? "error" : "warning";
+    this.report("TRANSFORM_PATH_UNDECLARED", offset, message, help, severity);
   }
+}
+
+/** Names so short that one other letter makes another name. */
+const MAX_SHORT_NAME = 2;
+
+/** True where a described member is meant. `line2` beside `line1` is another one. */
+function isMisspelt(segment: PathSegment, names: readonly string[]): boolean {
+  if (segment.kind !== "name" || segment.name.length <= MAX_SHORT_NAME) return false;
+  const near = closestName(segment.name, names);
+  const withoutDigits = (name: string): string => name.replaceAll(/\d/gu, "");
+  return near !== undefined && withoutDigits(near) !== withoutDigits(segment.name);
 }
 
 function suggest(
