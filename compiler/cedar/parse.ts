@@ -30,7 +30,7 @@ export interface CedarSource {
 export interface GeneratedPolicy {
   readonly id: PolicyId;
   readonly text: string;
-  readonly source: SourcePosition;
+  readonly source: CedarSpan;
   readonly reason?: string;
   readonly tenant: TenantId;
   /** The document is in shadow mode. */
@@ -99,7 +99,7 @@ export function parseGenerated(
   generated: GeneratedPolicy & { readonly derivations: readonly Derivation[] },
 ): ParseOutcome {
   const { id, tenant, source, derivations } = generated;
-  const lines: SpanFinder = { span: () => ({ file: source.file, line: source.line, column: source.column }) };
+  const lines: SpanFinder = { span: () => source };
   const texts = splitPolicies(generated.text);
   const [text] = texts;
   if (text === undefined || texts.length > 1) {

@@ -4,9 +4,8 @@ import type { ParsedPolicy } from "../cedar/index.ts";
 import type { SourceSpan } from "../diagnostics/index.ts";
 
 export function placeOf(policy: ParsedPolicy): SourceSpan {
-  const { file, line, column } = policy.source;
   const { effectToken } = policy.text;
-  return policy.authored ? spanOfTokens(policy, effectToken, effectToken) : { file, line, column };
+  return spanOfTokens(policy, effectToken, effectToken);
 }
 
 /** `policies/a.cedar:3` */
