@@ -28,7 +28,7 @@ transforms:
 const ROUTES = `
 endpoints:
   - { path: /bulk/mcp, server: bulk }
-  - { path: /slow/mcp, server: slow, deadline: 500ms }
+  - { path: /slow/mcp, server: slow, deadline: 80ms }
   - { path: /wire/mcp, server: wire }
 `;
 
@@ -125,7 +125,7 @@ it("refuses an answer that takes longer than the call may, and goes on", async (
   expect(refused.error?.data?.code).toBe("EXCHANGE_DEADLINE");
   const small = async (): Promise<boolean> =>
     (await rawCall(world.endpoint("slow"), slow, "bulk", { records: 1 })).result !== undefined;
-  await expect.poll(small).toBe(true);
+  await expect.poll(small, { timeout: 20_000 }).toBe(true);
   const { result } = await rawCall(world.endpoint("bulk"), token, "bulk", { records: 2_000 });
   expect(JSON.stringify(result)).toContain("[redacted email]");
 });
