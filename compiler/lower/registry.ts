@@ -221,11 +221,14 @@ function lowerServer(
     sink.report("DURATION_INVALID", source.at("pinMaxAge"), "expected a duration of at most a day, e.g. 60s");
   }
   const leaves = pins === undefined ? [] : leavesOf(pins, sink);
-  checkSqlArguments(
-    document,
-    leaves.map((item) => item.leaf),
-    sink,
-  );
+  // Before the first `aegis pin` there is nothing that `sql` could name, and PIN_MISSING says so.
+  if (pins !== undefined) {
+    checkSqlArguments(
+      document,
+      leaves.map((item) => item.leaf),
+      sink,
+    );
+  }
   const entry: ServerEntry = {
     id: shape.metadata.name,
     tier: shape.tier ?? "",
