@@ -23,7 +23,7 @@ export interface LeafResidual {
 type Reach = "none" | "context" | "action";
 
 const NOTHING_WRONG: readonly Complaint[] = [];
-const NO_READS: ArgumentReads = { values: [], presences: [] };
+const NO_READS: ArgumentReads = { values: [], presences: [], elements: [] };
 
 export class ResidualValidator {
   readonly #digestOf: (residual: PolicyEst) => Digest;

@@ -13,4 +13,4 @@ export type {
   ProjectionDescription,
 } from "./describe-projection.ts";
 export { pruneProjection } from "./prune-projection.ts";
-export type { ArgumentReads } from "./prune-projection.ts";
+export type { ArgumentReads, ElementRead } from "./prune-projection.ts";

@@ -10,16 +10,28 @@ export interface ArgumentReads {
   readonly values: readonly (readonly string[])[];
   /** Attributes that `has` asks for. */
   readonly presences: readonly (readonly string[])[];
+  /** Arrays of which only the number of elements is read, or of each element what stands at `member`. */
+  readonly elements: readonly ElementRead[];
 }
 
-type ReadTree = { whole: boolean; readonly members: Map<string, ReadTree> };
+/** `member` is absent where nothing of an element is read, and empty where all of it is. */
+export interface ElementRead {
+  readonly path: readonly string[];
+  readonly member?: readonly string[];
+}
 
-function readTree({ values, presences }: ArgumentReads): ReadTree {
-  const root: ReadTree = { whole: false, members: new Map() };
-  const reach = (path: readonly string[]): ReadTree => {
-    let tree = root;
+type ReadTree = { whole: boolean; readonly members: Map<string, ReadTree>; elements?: ReadTree };
+
+function emptyTree(): ReadTree {
+  return { whole: false, members: new Map() };
+}
+
+function readTree({ values, presences, elements }: ArgumentReads): ReadTree {
+  const root = emptyTree();
+  const reach = (path: readonly string[], from = root): ReadTree => {
+    let tree = from;
     for (const name of path) {
-      const next = tree.members.get(name) ?? { whole: false, members: new Map<string, ReadTree>() };
+      const next = tree.members.get(name) ?? emptyTree();
       tree.members.set(name, next);
       tree = next;
     }
@@ -27,6 +39,11 @@ function readTree({ values, presences }: ArgumentReads): ReadTree {
   };
   for (const path of presences) reach(path);
   for (const path of values) reach(path).whole = true;
+  for (const { path, member } of elements) {
+    const list = reach(path);
+    list.elements ??= emptyTree();
+    if (member !== undefined) reach(member, list.elements).whole = true;
+  }
   return root;
 }
 
@@ -114,14 +131,18 @@ class Pruning {
   #narrow(index: number, tree: ReadTree, isRoot: boolean): number {
     const resolved = resolveProjection(this.#program, index);
     if (resolved === undefined) return this.#copy(index, false);
-    if (tree.whole || (resolved.projection !== "Record" && !isRoot)) return this.#copy(index, true);
+    const elements = resolved.projection === "Set" ? tree.elements : undefined;
+    const isNarrowed = resolved.projection === "Record" || elements !== undefined || isRoot;
+    if (tree.whole || !isNarrowed) return this.#copy(index, true);
     const node = this.#program.nodes[index] as SchemaNode;
     const { properties = {}, ...rest } = withoutProjection(node);
     const moved = withLinks(rest, (next) => this.#copy(next, false));
     if (node.nullable === true) moved.nullable = true;
     const follows = node.projectionOf !== undefined;
     if (follows) moved.projectionOf = this.#narrow(node.projectionOf, tree, isRoot);
-    else moved.projection = "Record";
+    else moved.projection = elements === undefined ? "Record" : "Set";
+    if (!follows && elements !== undefined && node.items !== undefined)
+      moved.items = this.#narrow(node.items, elements, false);
     if (node.properties !== undefined) {
       moved.properties = mapValues(properties, (name, next) => {
         const member = follows ? undefined : tree.members.get(name);

@@ -90,13 +90,16 @@ export class PinReaders {
   }
 
   #readsOf(est: PolicyEst, derivations: BundleContent["policies"]["slices"][number]["derivations"]): Reads {
-    const { values, presences } = this.#table.readsOf(est);
+    const { values, presences, elements } = this.#table.readsOf(est);
+    const counted = elements.map(({ path }) => path);
     const text = JSON.stringify(est);
     const derived = derivations
       .filter(({ name, path }) => path[0] === "arguments" && text.includes(JSON.stringify(name)))
       .map(({ path }) => path.slice(1));
     return [
-      ...new Map([...values, ...presences, ...derived].map((path) => [path.join("\0"), path])).values(),
+      ...new Map(
+        [...values, ...presences, ...counted, ...derived].map((path) => [path.join("\0"), path]),
+      ).values(),
     ];
   }
 

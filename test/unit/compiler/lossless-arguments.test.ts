@@ -33,6 +33,14 @@ const TOOL: JsonObject = {
         properties: { lat: { type: "number" }, label: { type: "string" } },
         required: ["lat"],
       },
+      items: {
+        type: "array",
+        items: {
+          type: "object",
+          properties: { qty: { type: "integer" }, price: { type: "number" }, sku: { type: "string" } },
+          required: ["qty", "price"],
+        },
+      },
     },
   },
 };
@@ -135,6 +143,42 @@ describe("a number that the context cannot carry", () => {
   });
 });
 
+describe("elements of an array, of which a constraint reads", () => {
+  const constrained = (rules: string): string =>
+    [
+      "metadata: { name: geo, owner: maps, reason: bounds }",
+      "scope: { servers: [geo] }",
+      "constraints:",
+      "  places.find:",
+      `    arguments: { ${rules} }`,
+      "",
+    ].join("\n");
+  const items = (...list: readonly string[]): string => `{"items":[${list.join(",")}]}`;
+  const PRICE = '{"qty":1,"price":1.12345}';
+  const SKU = '{"qty":1,"price":1.12345,"sku":"a-1"}';
+  const cases: readonly (readonly [rules: string, text: string, outcome: string])[] = [
+    ["items: { minItems: 1 }", items(PRICE), "allow"],
+    ["items: { minItems: 2 }", items(PRICE), "deny"],
+    // Equal elements stay apart although nothing of them is visible.
+    ["items: { minItems: 2 }", items(PRICE, PRICE), "allow"],
+    ["items: { maxItems: 1 }", items(PRICE, PRICE), "deny"],
+    ['items: { minItems: 1 }, "items[].qty": { max: 5 }', items(PRICE), "allow"],
+    ['items: { minItems: 1 }, "items[].qty": { max: 5 }', items('{"qty":6,"price":1.12345}'), "deny"],
+    ['"items[].qty": { max: 5 }', items(PRICE, '{"qty":9223372036854775808,"price":1}'), REFUSED],
+    ['"items[].sku": { pattern: "^a" }', items(PRICE, SKU), "allow"],
+    ['"items[].sku": { pattern: "^b" }', items(PRICE, SKU), "deny"],
+    ['"items[].sku": { pattern: "^a" }, "items[].qty": { min: 2 }', items(SKU), "deny"],
+  ];
+  test.each(cases)("{ %s } %s: %s", async (rules, text, outcome) => {
+    expect(await decide("", text, constrained(rules))).toBe(outcome);
+  });
+
+  test("a policy that reads the array reads its elements whole", async () => {
+    const condition = "context.arguments has items && context.arguments.items == context.arguments.items";
+    expect(await decide(condition, items(PRICE), constrained("items: { minItems: 1 }"))).toBe(REFUSED);
+  });
+});
+
 test("a policy that reads an argument the tool does not have is still an error", async () => {
   const { diagnostics } = await compiled("context.arguments has lat && context.arguments.lat > 5");
   expect(diagnostics.filter((item) => item.severity === "error").map((item) => item.code)).toEqual([
@@ -142,7 +186,7 @@ test("a policy that reads an argument the tool does not have is still an error",
   ]);
   const misspelt = await compiled('context.arguments.nmae == "x"');
   expect(misspelt.diagnostics.filter((item) => item.severity === "error")).toMatchObject([
-    { code: "CEDAR_UNKNOWN_ATTRIBUTE", help: expect.stringContaining("id, lat, name, near") as string },
+    { code: "CEDAR_UNKNOWN_ATTRIBUTE", help: expect.stringContaining("name") as string },
   ]);
 });
 

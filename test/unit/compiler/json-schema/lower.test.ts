@@ -123,7 +123,7 @@ describe("pruneProjection", () => {
     of: SchemaProgram,
     values: readonly (readonly string[])[],
     presences: readonly (readonly string[])[] = [],
-  ): SchemaProgram => pruneProjection(of, { values, presences });
+  ): SchemaProgram => pruneProjection(of, { values, presences, elements: [] });
 
   it("denies what cannot be represented only where it is read", () => {
     expect(validateAndProject(program, value)).toMatchObject({ code: "ARGUMENTS_NOT_REPRESENTABLE" });
