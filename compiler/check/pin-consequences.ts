@@ -1,5 +1,5 @@
-// A pin file that cannot be read makes every name it holds unknown. Only the file itself is reported then: its
-// consequences say nothing that its author could act on.
+// A pin file that cannot be read makes every name it holds unknown, and a server document that is left out its server as
+// well. Only the file itself is reported then: its consequences say nothing that its author could act on.
 import type { Diagnostic } from "../diagnostics/index.ts";
 import type { Documents } from "../documents/load.ts";
 
@@ -16,10 +16,15 @@ const CONSEQUENCES: ReadonlySet<string> = new Set([
   "ARGUMENT_UNKNOWN",
   "CEDAR_NEVER_APPLIES",
   "CEDAR_UNKNOWN_ACTION",
-  "CEDAR_UNKNOWN_ENTITY",
   "CEDAR_UNKNOWN_TARGET",
   "NAME_UNKNOWN",
   "PIN_MISSING",
+]);
+/** Findings on the name of a server. */
+const ABOUT_SERVERS: ReadonlySet<string> = new Set([
+  "CEDAR_UNKNOWN_ENTITY",
+  "PIN_SERVER_UNKNOWN",
+  "SERVER_UNKNOWN",
 ]);
 
 /** Servers that the names in a file are looked up on, by file; a file that is not there may mean any. */
@@ -32,23 +37,32 @@ function scopesOf({ policies, servers }: Documents): ReadonlyMap<string, readonl
 }
 
 /**
- * The diagnostics without those that only an unreadable pin file causes. Order is kept. What a document says about
+ * The diagnostics without those that only an unreadable pin file or server document causes. Order is kept. What a document says about
  * other servers alone is no consequence.
  */
 export function withoutPinConsequences(
   diagnostics: readonly Diagnostic[],
   documents: Documents,
 ): readonly Diagnostic[] {
-  const broken = new Set<string>();
+  const undeclared = new Set(documents.faultyServers);
+  const broken = new Set<string>(undeclared);
   for (const { code, file } of diagnostics) {
     const server = PIN_FILE.exec(file)?.[1];
     if (server !== undefined && UNREADABLE.has(code)) broken.add(server);
   }
   if (broken.size === 0) return diagnostics;
   const scopes = scopesOf(documents);
-  return diagnostics.filter(({ code, file }) => {
+  return diagnostics.filter(({ code, file, message }) => {
+    if (ABOUT_SERVERS.has(code)) return !isAboutServer(message, undeclared);
+    // A label or tier may be one of the server that was left out.
+    if (code === "SCOPE_EMPTY") return undeclared.size === 0;
     if (!CONSEQUENCES.has(code)) return true;
     const scope = scopes.get(file);
     return scope !== undefined && !scope.some((server) => broken.has(server));
   });
+}
+
+function isAboutServer(message: string, servers: ReadonlySet<string>): boolean {
+  const name = /^(?:no server is named|the server) ("(?:[^"\\]|\\.)*")/u.exec(message)?.[1];
+  return name !== undefined && servers.has(JSON.parse(name) as string);
 }

@@ -28,6 +28,8 @@ export interface Documents {
   readonly policies: readonly Parsed<DocumentShapes["Policy"]>[];
   readonly cedar: readonly CedarSource[];
   readonly servers: readonly Parsed<DocumentShapes["Server"]>[];
+  /** Names of the servers whose documents were left out, as far as the file or `metadata.name` tells. */
+  readonly faultyServers: readonly string[];
   readonly pins: readonly PinFile[];
   readonly routes: readonly Parsed<DocumentShapes["Routes"]>[];
   readonly environments: readonly Parsed<DocumentShapes["Environment"]>[];
@@ -93,6 +95,7 @@ interface Loading {
   readonly byKind: Map<DocumentKind, Parsed<unknown>[]>;
   readonly cedar: CedarSource[];
   readonly pins: PinFile[];
+  readonly faultyServers: string[];
   /** Documents that were not YAML so far. */
   faulty: number;
 }
@@ -117,7 +120,10 @@ function loadFile(loading: Loading, path: string): void {
     return;
   }
   const text = readText(workspace, path, MAX_AUTHORED_BYTES, sink);
-  if (text === undefined) return;
+  if (text === undefined) {
+    if (role === "Server") loading.faultyServers.push(...namesOfServer(path, undefined));
+    return;
+  }
   loading.texts.set(path, text);
   if (role === "Cedar") {
     loading.cedar.push({ file: path, text });
@@ -134,10 +140,22 @@ function loadFile(loading: Loading, path: string): void {
   const source = parseYaml(path, text, sink);
   if (source === undefined) loading.faulty += 1;
   const shape = source === undefined ? undefined : validateDocument(source, role, sink);
-  if (source === undefined || shape === undefined) return;
+  if (source === undefined || shape === undefined) {
+    if (role === "Server") loading.faultyServers.push(...namesOfServer(path, source));
+    return;
+  }
   const list = loading.byKind.get(role) ?? [];
   list.push({ source, shape });
   loading.byKind.set(role, list);
+}
+
+/** What a server document that is left out may have declared: what its file is named, and what it says. */
+function namesOfServer(path: string, source: YamlSource | undefined): readonly string[] {
+  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.ya?ml$/u, "");
+  const value: unknown = source?.value;
+  const { metadata } = (value ?? {}) as { readonly metadata?: unknown };
+  const { name } = (metadata ?? {}) as { readonly name?: unknown };
+  return typeof name === "string" && name !== file ? [file, name] : [file];
 }
 
 /** Reads everything; findings go to `sink`, and a document with a finding of its own is left out. */
@@ -149,6 +167,7 @@ export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Docum
     byKind: new Map(),
     cedar: [],
     pins: [],
+    faultyServers: [],
     faulty: 0,
   };
   for (const path of workspace.list()) loadFile(loading, path);
@@ -167,6 +186,7 @@ export function loadDocuments(workspace: Workspace, sink: DiagnosticSink): Docum
     policies: ofKind("Policy"),
     cedar: loading.cedar,
     servers: ofKind("Server"),
+    faultyServers: loading.faultyServers,
     pins: loading.pins,
     routes: ofKind("Routes"),
     environments: ofKind("Environment"),

@@ -44,7 +44,7 @@ export class NameIndex {
 
   /**
    * The definition that `name` means: a bare name that exists once within `servers`, or `server/name`.
-   * Undefined after reporting NAME_UNKNOWN or NAME_AMBIGUOUS.
+   * Undefined after reporting NAME_UNKNOWN or NAME_AMBIGUOUS; an empty scope was reported as a whole.
    */
   resolve(
     group: TargetGroup,
@@ -53,6 +53,7 @@ export class NameIndex {
     at: SourceSpan,
     sink: DiagnosticSink,
   ): PinnedLeaf | undefined {
+    if (servers?.size === 0) return undefined;
     const inScope = (leaf: PinnedLeaf): boolean => servers === undefined || servers.has(leaf.server.entry.id);
     const all = [...new Set(this.#byName.get(`${group} ${name}`) ?? [])];
     const found = all.filter(inScope);

@@ -202,9 +202,25 @@ export function scopeServers(
   );
   if (inScope.length === 0 && (labels !== undefined || tiers !== undefined)) {
     const message = "no server has these labels and tiers";
-    sink?.report("SCOPE_EMPTY", document.source.atKey("scope"), message);
+    const help = misspeltScope(document, registry);
+    sink?.report("SCOPE_EMPTY", document.source.atKey("scope"), message, help);
   }
   return new Set(inScope.map(({ entry }) => entry.id));
+}
+
+/** The first label or tier of the scope that no server has, with the one that may be meant. */
+function misspeltScope(
+  { shape: { scope = {} } }: Parsed<PolicyShape>,
+  { servers }: LoweredRegistry,
+): string | undefined {
+  const entries = [...servers.values()].map(({ entry }) => entry);
+  const labels = new Set(entries.flatMap((entry) => entry.labels));
+  const tiers = new Set(entries.map(({ tier }) => tier).filter((tier) => tier !== ""));
+  const hints = [
+    ...(scope.labels ?? []).map((name) => (labels.has(name) ? undefined : didYouMean(name, [...labels]))),
+    ...(scope.tiers ?? []).map((name) => (tiers.has(name) ? undefined : didYouMean(name, [...tiers]))),
+  ];
+  return hints.find((hint) => hint !== undefined);
 }
 
 /** `Developer` and `Role::"Developer"` both name the role. */

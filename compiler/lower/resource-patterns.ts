@@ -67,6 +67,7 @@ function namedPatterns(work: PolicyWork, verb: "allow" | "deny"): readonly Named
     }
     const servers = serversOf(work, verb, wanted);
     const path = [verb, "resources", index];
+    if (work.servers?.size === 0) return [];
     if (servers.length === 0) {
       const help = "name one: <server>/<pattern>, or scope.servers";
       work.sink.report("NAME_UNKNOWN", at, "no server in the scope of this document offers resources", help);
