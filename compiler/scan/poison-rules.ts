@@ -184,11 +184,23 @@ export const TEXT_RULES: readonly PoisonRule[] = [
     except: /:\/\/(?:user(?:name)?|<[^>]*>|\[[^\]]*\]|x+|admin):(?:pass(?:word)?|<[^>]*>|x+|\*+|token)@/u,
   },
   {
-    id: "url-risky",
+    id: "url-metadata",
     severity: "high",
-    finds: "has an address of a cloud's metadata service, or a script URL",
+    finds: "has an address of a cloud's metadata service",
     pattern:
-      /\b169\.254\.169\.254\b|\bmetadata\.google\.internal\b|\b100\.100\.100\.200\b|\bfd00:ec2::254\b|\bjavascript:|\bvbscript:|\bdata:text\/(?:html|javascript)|\bfile:\/\/\/(?:etc|root|proc)\b/u,
+      /\b169\.254\.169\.254\b|\bmetadata\.google\.internal\b|\b100\.100\.100\.200\b|\bfd00:ec2::254\b/u,
+  },
+  {
+    id: "url-script",
+    severity: "high",
+    finds: "has a URL that runs as a script",
+    pattern: /\bjavascript:|\bvbscript:|\bdata:text\/(?:html|javascript)/u,
+  },
+  {
+    id: "url-local-file",
+    severity: "high",
+    finds: "has a URL of a system file of the machine that reads it",
+    pattern: /\bfile:\/\/\/(?:etc|root|proc)\b/u,
   },
   {
     id: "secret-literal",
