@@ -20,6 +20,7 @@ import { shadowedPermit } from "./shadowed-permit.ts";
 import { sqlByText } from "./sql-by-text.ts";
 import { suspiciousPin } from "./suspicious-pin.ts";
 import { tenantAttributes } from "./tenant-attributes.ts";
+import { tenantCondition } from "./tenant-condition.ts";
 import { unmappedRole } from "./unmapped-role.ts";
 import { unroutedServer } from "./unrouted-server.ts";
 import { unusedIssuer } from "./unused-issuer.ts";
@@ -35,6 +36,7 @@ export const RULES: readonly CheckRule[] = [
   grantDenied,
   notGranted,
   tenantAttributes,
+  tenantCondition,
   suspiciousPin,
   unroutedServer,
   unusedIssuer,

@@ -160,7 +160,7 @@ function lifting(expr: Expr, sign: Sign, tenant: TenantId): string | undefined {
 }
 
 /** What `principal in Tenant::"…"` and what is made of it is for callers of the tenant; undefined = not known. */
-function truthFor(expr: Expr, tenant: TenantId): boolean | undefined {
+export function truthFor(expr: Expr, tenant: TenantId): boolean | undefined {
   const [operator] = open(expr);
   const body = bodyOf(expr);
   if (operator === "in" && isVar(operand(body, "left"), "principal")) {
