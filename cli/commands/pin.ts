@@ -15,6 +15,7 @@ import {
   showCodePoints,
 } from "#registry";
 import type { OtherTools, PinContent, PinFinding, PinTarget } from "#registry";
+import { closestName } from "#std";
 import { loadPrograms } from "../dev/programs.ts";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
@@ -40,6 +41,9 @@ interface PinOptions {
   readonly allowEmpty?: boolean;
   readonly format: string;
 }
+
+const PROGRAMS_HELP =
+  "--programs <gateway.json> names the file whose `programs` say what each stdio server runs";
 
 const MAX_TIMEOUT_S = 3_600;
 /** Slack beyond the time of all servers, for stopping the last ones. */
@@ -109,7 +113,9 @@ async function pin(
     const outcome = live.get(id);
     if (outcome?.ok !== true) {
       const error = outcome?.error ?? "was not reached";
-      outcomes.push({ server: id, error, status: "failed", definitions: {}, changes: [], findings: [] });
+      const help = error.includes("no executable is configured") ? { help: PROGRAMS_HELP } : {};
+      const nothing = { definitions: {}, changes: [], findings: [] };
+      outcomes.push({ server: id, error, ...help, status: "failed", ...nothing });
     } else outcomes.push(await settle({ root, options, committed, readers, others }, outcome.value));
   }
   write(outcomes, options, host);
@@ -162,8 +168,10 @@ function chooseServers(
   }
   const unknown = names.filter((name) => !servers.some((server) => server.id === name));
   if (unknown.length > 0) {
+    const ids = servers.map((server) => server.id);
+    const meant = closestName(unknown[0] ?? "", ids);
     throw new CliError(`no server ${unknown.join(", ")} in registry/servers`, {
-      help: `known: ${servers.map((server) => server.id).join(", ")}`,
+      help: meant === undefined ? `known: ${ids.join(", ")}` : `did you mean ${meant}?`,
     });
   }
   const chosen = servers.filter((server) => names.length === 0 || names.includes(server.id));
@@ -235,7 +243,11 @@ async function settle(settling: Settling, live: PinContent): Promise<ServerOutco
   const findings = scanned.filter(({ isAccepted }) => !isAccepted);
   const definitions: Record<string, number> = {};
   for (const { kind } of live.entries) definitions[kind] = (definitions[kind] ?? 0) + 1;
-  const base = { server: live.server, definitions, changes, findings: isCheck && !differs ? [] : findings };
+  const base = {
+    server: live.server,
+    ...(before === undefined && !isUnreadable ? { isFirst: true as const } : {}),
+    ...{ definitions, changes, findings: isCheck && !differs ? [] : findings },
+  };
   if (isCheck) {
     if (isUnreadable)
       return {

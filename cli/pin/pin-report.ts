@@ -14,6 +14,8 @@ export interface ServerOutcome {
   /** What stands in the way; nothing was written then. */
   readonly error?: string;
   readonly help?: string;
+  /** The server had no pins before. */
+  readonly isFirst?: true;
   readonly status: "as pinned" | "pinned" | "differs" | "refused" | "failed";
   readonly definitions: Readonly<Record<string, number>>;
   readonly changes: readonly ReportedChange[];
@@ -62,13 +64,35 @@ function changeText(change: ReportedChange, color: boolean): string {
     change.leaf === undefined ? "server" : `${change.leaf.kind} ${showCodePoints(change.leaf.name)}`;
   const eras = change.eras.length === 1 ? `, ${change.eras[0] ?? ""} only` : "";
   const impact = paint(color, STYLES[change.impact], impactText(change));
-  const lines = [`  ${MARKS[change.what]} ${leaf}  ${impact}${eras}`, wrap(change.message, "      ")];
+  // What was added to a definition is a change of that definition.
+  const isWhole = change.leaf === undefined || change.aspect === "leaf";
+  const mark = isWhole ? MARKS[change.what] : MARKS.changed;
+  const lines = [`  ${mark} ${leaf}  ${impact}${eras}`, wrap(change.message, "      ")];
   if (change.readBy.length > 0) {
     const more = change.readBy.length - MAX_READERS;
     const readers = change.readBy.slice(0, MAX_READERS).map(readerText);
     lines.push(wrap(`read by ${readers.join(", ")}${more > 0 ? ` and ${String(more)} more` : ""}`, "      "));
   }
   return `${lines.join("\n")}\n`;
+}
+
+function changesText(changes: readonly ReportedChange[], color: boolean): string {
+  const lines = changes.slice(0, MAX_CHANGES).map((change) => changeText(change, color));
+  const more = changes.length - MAX_CHANGES;
+  if (more > 0) lines.push(`  … and ${plural(more, "more change")}; --format json shows all\n`);
+  return lines.join("");
+}
+
+/** A first pin has nothing to be compared with: one line for each definition. */
+function firstPinText(changes: readonly ReportedChange[], color: boolean): string {
+  const leaves = changes.flatMap(({ leaf }) =>
+    leaf === undefined ? [] : [`  + ${leaf.kind} ${showCodePoints(leaf.name)}`],
+  );
+  const distinct = [...new Set(leaves)];
+  const lines = distinct.slice(0, MAX_CHANGES).map((line) => `${paint(color, "yellow", line)}\n`);
+  const more = distinct.length - MAX_CHANGES;
+  if (more > 0) lines.push(`  … and ${plural(more, "more definition")}; --format json shows all\n`);
+  return lines.join("");
 }
 
 function findingText(finding: PinFinding, color: boolean): string {
@@ -106,9 +130,9 @@ export function renderPinText(
     const style = outcome.error !== undefined ? "red" : outcome.status === "as pinned" ? "green" : "yellow";
     const lines = [`${paint(color, style, outcome.server)}: ${statusText(outcome)}\n`];
     if (outcome.help !== undefined) lines.push(`${wrap(`help: ${outcome.help}`, "      ")}\n`);
-    lines.push(...outcome.changes.slice(0, MAX_CHANGES).map((change) => changeText(change, color)));
-    const more = outcome.changes.length - MAX_CHANGES;
-    if (more > 0) lines.push(`  … and ${plural(more, "more change")}; --format json shows all\n`);
+    lines.push(
+      outcome.isFirst === true ? firstPinText(outcome.changes, color) : changesText(outcome.changes, color),
+    );
     lines.push(...outcome.findings.map((finding) => findingText(finding, color)));
     return lines.join("");
   });

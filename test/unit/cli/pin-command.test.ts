@@ -96,6 +96,7 @@ describe("pin", () => {
 
   it.each([
     [["nothere"], "no server nothere in registry/servers"],
+    [["jirra"], "did you mean jira?"],
     [["--environment", "moon"], 'no environment "moon"'],
   ])("%j exits 1", async (more, message) => {
     const { code, err } = await pin(...more);
@@ -104,8 +105,9 @@ describe("pin", () => {
   });
 
   it("exits 1 for a stdio server without a program to run", async () => {
-    const { code, err } = await desk.run("pin", "repo", "finance-restricted");
+    const { code, out, err } = await desk.run("pin", "repo", "finance-restricted");
     expect(code).toBe(1);
+    expect(out).toContain("help: --programs <gateway.json>");
     expect(err).toContain("finance-restricted");
   });
 });

@@ -143,7 +143,10 @@ it("drift as text, JSON and Markdown", async () => {
     tools: [{ name: "find", description: "Finds.", inputSchema: { type: "object" as const, properties } }],
   });
   await declare("drifting", startSseServer(tool({ kind: { enum: ["a"] } })), "sse");
-  expect((await pin("drifting")).code).toBe(0);
+  const first = await pin("drifting");
+  expect(first.code).toBe(0);
+  // There is nothing to weigh it against: a line for each definition.
+  expect(first.out.split("\n").slice(1)).toEqual(["  + tool find", ""]);
   await declare("drifting", startSseServer(tool({ kind: { enum: ["a", "b"] } })), "sse");
   const text = await pin("drifting", "--check");
   expect(text.code).toBe(7);
@@ -159,6 +162,11 @@ it("drift as text, JSON and Markdown", async () => {
       },
     ],
   });
+  await declare("drifting", startSseServer(tool({ kind: { enum: ["a"] }, bcc: { type: "string" } })), "sse");
+  const parameter = await pin("drifting", "--check");
+  expect(parameter.out).toContain("  ~ tool find  widens, legacy only\n      bcc");
+  expect(parameter.out).not.toContain("+ tool find");
+  await declare("drifting", startSseServer(tool({ kind: { enum: ["a", "b"] } })), "sse");
   const markdown = await pin("drifting", "--check", "--format", "markdown");
   expect(markdown.out).toContain('| tool find | kind: enum widened by "b" | widens |');
 });
