@@ -67,7 +67,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   DOCUMENT_UNRECOGNISED:
     "Policies lie in `policies/`, servers in `registry/servers/`, and test suites end in `_test.yaml`.",
   DOCUMENT_UNTESTED: "Add a call to a suite in `tests/`.",
-  DURATION_INVALID: "`1m`.",
+  DURATION_INVALID:
+    "Write a whole number and its unit: `30s`, `5m`, `12h` (for records days: `90d`); a size as `512KB` or `16MB`.",
   ENVIRONMENT_UNKNOWN: "Rename it, or add the environment to aegis.yaml.",
   ENVIRONMENT_WITHOUT_ROUTES: "Add endpoints to routes.yaml or `routes/<environment>.yaml`.",
   EVALUATOR_UNSUPPORTED: "Write `cedar`, or leave the key out.",
@@ -130,7 +131,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   SOURCE_HIDDEN_CHARACTER: "Remove it, or write it as an escape in a double-quoted string.",
   SOURCE_LIMIT: "Split the file or the repository.",
   SOURCE_MIXED_SCRIPT: "Write the word in one script.",
-  SOURCE_UNSAFE: "Replace the link by the file; rename it.",
+  SOURCE_UNSAFE: "Make it a regular file with a plain name that the compiler may read, or remove it.",
   SQL_ARGUMENT_UNDECLARED:
     "Declare it in the server's document: `sql: { <tool>: { argument: <name>, dialect: postgresql } }`.",
   SQL_OPERATION_UNKNOWN: "Use one of them. Whatever is not listed is denied already.",
@@ -144,7 +145,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   TEST_PRINCIPAL_INVALID: "Map the claim in identity.yaml, or correct the fixture.",
   TEXT_CASE_NEVER_EQUAL: "Write the text in lower case.",
   TRANSFORM_BREAKS_SCHEMA:
-    "Transform another value, or use a verb that leaves an allowed one, such as `replace`.",
+    "Use a verb that leaves a value the schema allows: `redact` for text, `replace` with a value of its type.",
   TRANSFORM_CONFLICT: "Delete one of them.",
   TRANSFORM_PATH_IMPOSSIBLE: "Take the suggestion.",
   TRANSFORM_PATH_INVALID: "Name each path.",

@@ -60,9 +60,11 @@ function publicNamesOf(program: SchemaProgram | undefined): readonly string[] {
 
 type Direction = LoweredOperation["direction"];
 
+const FITTING = "Use `redact` where text is allowed, or `replace` with a value of the type.";
+
 const CONSEQUENCE: Readonly<Record<Direction, string>> = {
-  request: "The gateway will refuse the call, as what it would send is not what was approved.",
-  response: "A client that validates results will refuse the transformed one.",
+  request: `The gateway will refuse the call, as what it would send is not what was approved. ${FITTING}`,
+  response: `A client that validates results will refuse the transformed one. ${FITTING}`,
 };
 
 /**
