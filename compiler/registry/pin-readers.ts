@@ -8,7 +8,7 @@ import type { PolicyEst } from "../cedar/est.ts";
 import type { PinChange } from "./diff-pins.ts";
 
 export interface PinReader {
-  /** Policy id, or `transforms request`. */
+  /** Policy id; of a transform too: its file and its place there. */
   readonly rule: string;
   /** Arguments that it reads, `a.b`; empty where it decides about the definition as a whole. */
   readonly arguments: readonly string[];
@@ -108,12 +108,12 @@ export class PinReaders {
     for (const entry of this.#content.transforms.transforms) {
       if (entry.action !== action) continue;
       const sides = [
-        ["request", entry.request, change.aspect === "schema"],
-        ["response", entry.response, change.aspect === "output"],
+        [entry.request, change.aspect === "schema"],
+        [entry.response, change.aspect === "output"],
       ] as const;
-      for (const [side, operations, isTouched] of sides) {
+      for (const [operations, isTouched] of sides) {
         if (operations.length === 0 || (!isTouched && change.aspect !== "leaf")) continue;
-        readers.push({ rule: `transforms ${side} (${entry.tenant})`, arguments: [] });
+        for (const { policy } of operations) readers.push({ rule: policy, arguments: [] });
       }
     }
     return readers;

@@ -109,6 +109,22 @@ test("the policies that read a changed argument are named, and no others", async
   expect(readersOf("unread")).toEqual([]);
 });
 
+test("a transform is named by its file and its place there", async () => {
+  const dir = join(ROOT, "policy-repo-template");
+  const { content: bundle } = await compile({ dir });
+  const entry = bundle?.transforms.transforms[0];
+  if (bundle === undefined || entry === undefined) throw new Error("the template transforms nothing");
+  const server = /:([^/]+)\//u.exec(entry.action)?.[1] ?? "";
+  const pins = readPins(readFileSync(join(dir, `registry/pins/${server}.json`), "utf8"));
+  const readers = new PinReaders(bundle);
+  const rules = diffPins(pins, { ...pins, entries: [] })
+    .flatMap((change) => readers.readersOf(server, change))
+    .map(({ rule }) => rule);
+  const lines = [...entry.request, ...entry.response].map(({ policy }) => policy);
+  expect(rules).toEqual(expect.arrayContaining(lines));
+  expect(lines[0]).toMatch(/^policies\/.+\.yaml#\/transforms\//u);
+});
+
 test("the policies that read a changed annotation are named as the compiler reads them, and no others", async () => {
   const root = join(ROOT, "policy-repo-template");
   const files = new Map<string, string>();
