@@ -110,7 +110,9 @@ function boundMisfits(
   if (to !== undefined && to < least)
     found.push(impossible(high, `the pinned schema asks for at least ${least}`));
   else if (to !== undefined && to >= most) found.push(vacuous(high, `at most ${most}`));
-  return found;
+  // One end of a written range that the other end narrows is there to be read.
+  const isHalf = from !== undefined && to !== undefined && found.length === 1;
+  return isHalf ? found.filter(({ code }) => code !== "ARGUMENT_CONSTRAINT_VACUOUS") : found;
 }
 
 function impossible(key: Misfit["key"], why: string): Misfit {
