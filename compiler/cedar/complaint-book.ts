@@ -2,7 +2,7 @@
 // place, however many leaves it shows on.
 import type { AttributeMapping, LeafAction, LeafEntry, PolicyId, ServerEntry } from "#bundle";
 import { isJsonObject } from "#std";
-import type { JsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
 import { finding } from "./finding.ts";
 import type { CedarFinding, CedarSpan } from "./finding.ts";
 import { explainAttribute } from "./messages.ts";
@@ -126,16 +126,23 @@ export class ComplaintBook {
       return complaint;
     const explained = explainAttribute(complaint, {
       principal: at.attributes.map((mapping) => mapping.attribute),
-      arguments: argumentNames(leaf),
+      arguments: argumentNames(leaf, path.slice(1, -1)),
       leaf: name,
     });
     return { code: complaint.code, ...explained };
   }
 }
 
-function argumentNames(leaf: LeafEntry): readonly string[] {
-  const attributes = argumentsType(leaf.argumentsProgram)["attributes"];
-  return attributes !== undefined && isJsonObject(attributes) ? Object.keys(attributes).sort() : [];
+/** Names of the members of the argument at `path`; of the arguments where it is empty. */
+function argumentNames(leaf: LeafEntry, path: readonly string[]): readonly string[] {
+  let type: JsonValue | undefined = argumentsType(leaf.argumentsProgram);
+  for (const name of path) type = attributesOf(type)[name];
+  return Object.keys(attributesOf(type)).sort();
+}
+
+function attributesOf(type: JsonValue | undefined): JsonObject {
+  const attributes = type !== undefined && isJsonObject(type) ? type["attributes"] : undefined;
+  return attributes !== undefined && isJsonObject(attributes) ? attributes : {};
 }
 
 function headOf(policy: ParsedPolicy): CedarSpan {

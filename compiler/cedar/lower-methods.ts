@@ -100,11 +100,16 @@ interface BadCall {
   readonly help: string;
 }
 
+/** Letters of a method from which its beginning alone tells which one is meant: `.match`. */
+const MIN_BEGINNING = 3;
+
 function unknownMethod(token: Token): BadCall | undefined {
   const { value: name } = token;
   if (CEDAR_METHODS.includes(name)) return undefined;
   const known = [...DERIVED_METHODS.keys(), ...CEDAR_METHODS];
-  const near = closestName(name, known);
+  const near =
+    closestName(name, known) ??
+    known.find((method) => name.length >= MIN_BEGINNING && method.startsWith(name));
   const help = near === undefined ? `Methods: ${known.join(", ")}.` : `Did you mean \`.${near}\`?`;
   return {
     ok: false,

@@ -126,8 +126,19 @@ export function explainAttribute(
   const elsewhere = isPrincipal ? "" : " Where other targets are meant, test `context.target` first.";
   return {
     message: `\`${written}\` does not exist${inContext ? ` for ${known.leaf}` : ""}`,
-    help: near === undefined ? `${owner}: ${listed}.${elsewhere}` : `Did you mean \`${near}\`?`,
+    help:
+      near === undefined
+        ? `${owner}: ${listed}.${elsewhere}`
+        : `Did you mean \`${nested(attribute, near)}\`?`,
   };
+}
+
+/** A member of an argument with the path to it; a name of its own otherwise. */
+function nested(attribute: string, near: string): string {
+  const path = attribute.split(".");
+  return path[0] === "arguments" && path.length > 2
+    ? `context.${[...path.slice(0, -1), near].join(".")}`
+    : near;
 }
 
 function plain(complaint: Complaint): { readonly message: string; readonly help?: string } {

@@ -109,9 +109,13 @@ function reportOne(source: YamlSource, error: ErrorObject, sink: DiagnosticSink)
       invalid(`${describe(path)} must be one of ${list(allowed)}`, help);
       return;
     }
-    case "const":
-      invalid(`${describe(path)} must be ${JSON.stringify(params["allowedValue"])}`);
+    case "const": {
+      const { allowedValue: allowed } = params;
+      const areTexts = typeof error.data === "string" && typeof allowed === "string";
+      const help = areTexts ? didYouMean(error.data as string, [allowed]) : undefined;
+      invalid(`${describe(path)} must be ${JSON.stringify(allowed)}`, help);
       return;
+    }
     case "type":
       invalid(`${describe(path)} must be ${[params["type"]].flat().join(" or ")}`);
       return;

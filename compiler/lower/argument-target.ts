@@ -1,7 +1,7 @@
 // What a name under `constraints.<tool>.arguments` means: an argument, a member of one (`address.city`), or all
 // elements of an array (`recipients[]`, `items[].price`).
+import { closestName } from "#std";
 import type { SourceSpan } from "../diagnostics/index.ts";
-import { didYouMean } from "../documents/yaml-source.ts";
 import { describeProjection } from "../json-schema/index.ts";
 import type { ProjectedType } from "../json-schema/index.ts";
 import { cedarString } from "./cedar-text.ts";
@@ -44,7 +44,7 @@ export function argumentTarget(
   let type: ProjectedType = root;
   let element: string[] | undefined;
   const path: string[] = [];
-  for (const { name, elements } of steps) {
+  for (const [index, { name, elements }] of steps.entries()) {
     const attributes: readonly { readonly name: string; readonly type: ProjectedType }[] =
       type.kind === "Record" ? type.attributes : [];
     const attribute = attributes.find((candidate) => candidate.name === name);
@@ -58,7 +58,7 @@ export function argumentTarget(
       } else {
         const message = `${leaf.leaf.name} has no argument ${JSON.stringify(written)}`;
         const candidates = [...attributes.map((candidate) => candidate.name), ...known];
-        work.sink.report("ARGUMENT_UNKNOWN", at, message, helpFor(name, candidates, type));
+        work.sink.report("ARGUMENT_UNKNOWN", at, message, helpFor(steps, index, candidates, type));
       }
       return undefined;
     }
@@ -84,9 +84,17 @@ export function argumentTarget(
   return { type, guard: guardOf(path), value: valueOf(path), path: ["arguments", ...path], element };
 }
 
-function helpFor(name: string, candidates: readonly string[], type: ProjectedType): string | undefined {
+/** The suggestion has the whole path, as it is to be written. */
+function helpFor(
+  steps: readonly Step[],
+  index: number,
+  candidates: readonly string[],
+  type: ProjectedType,
+): string | undefined {
   if (type.kind === "Set") return "Write [] after the array to constrain its elements.";
-  return didYouMean(name, candidates);
+  const before = steps.slice(0, index).map(({ name, elements }) => `${name}${elements ? "[]" : ""}.`);
+  const name = closestName(steps[index]?.name ?? "", candidates);
+  return name === undefined ? undefined : `did you mean ${JSON.stringify(before.join("") + name)}?`;
 }
 
 /** A top-level argument whose own name has dots or brackets goes before what they would mean. */
