@@ -86,9 +86,9 @@ export function registerExplain(program: Command, host: CommandHost): void {
 }
 
 function request(result: CompileResult, content: BundleContent, options: ExplainOptions): ExplainRequest {
-  const { suites, attributes } = result.model;
+  const { suites, attributes, roles } = result.model;
   try {
-    const caller = findCaller(options.principal, suites, attributes);
+    const caller = findCaller(options.principal, suites, attributes, roles);
     const call = readCall(result, content, options);
     if (options.request === undefined) return { caller, ...call };
     const facts = findRequest(parseObject("--request", options.request), caller.request);

@@ -77,6 +77,7 @@ export function findCaller(
   text: string,
   suites: readonly TestSuite[],
   attributes: readonly PrincipalAttribute[],
+  declaredRoles?: readonly string[],
 ): Caller {
   if (!text.trimStart().startsWith("{")) {
     return named(principalsOf(suites), text, "principal", ({ facts }) => facts);
@@ -96,7 +97,7 @@ export function findCaller(
     type: principalType(given["type"] ?? "User"),
     id,
     tenant,
-    roles: names("roles", given["roles"] ?? []),
+    roles: declared(names("roles", given["roles"] ?? []), tenant, declaredRoles),
     groups: names("groups", given["groups"] ?? []),
     attributes: values,
   };
@@ -114,6 +115,19 @@ function principalType(value: JsonValue): PrincipalType {
 function names(member: string, value: JsonValue): readonly string[] {
   if (isStrings(value)) return [...new Set(value)].sort();
   throw new AskError(`--principal: ${member} must be an array of strings`);
+}
+
+/** A role that no document declares grants nothing: the answer would be about a typing error. A tenant has its own. */
+function declared(
+  roles: readonly string[],
+  tenant: string,
+  known: readonly string[] | undefined,
+): readonly string[] {
+  const unknown =
+    tenant === DEFAULT_TENANT ? roles.find((role) => known?.includes(role) === false) : undefined;
+  if (unknown === undefined || known === undefined) return roles;
+  const message = `--principal: no role is named ${JSON.stringify(unknown)}`;
+  throw new AskError(message, suggestion(unknown, known, "role"));
 }
 
 function isStrings(value: JsonValue): value is readonly string[] {

@@ -139,11 +139,12 @@ describe("what people type", () => {
     ['{"role":[]}', 'unknown member "role"', 'did you mean "roles"?'],
     ['{"attrs":{"is_externl":true}}', 'attribute "is_externl"', 'did you mean "is_external"?'],
     ['{"attrs":{"is_external":"yes"}}', "is_external must be of type Bool", undefined],
+    ['{"roles":["Developr"]}', 'no role is named "Developr"', 'did you mean "Developer"?'],
     ['{"roles":"Developer"}', "roles must be an array of strings", undefined],
     ["{id", "--principal is not JSON: Expected property name", undefined],
   ])("--principal %s", async (text, message, help) => {
-    const { suites, attributes } = (await template).model;
-    const ask = (): unknown => findCaller(text, suites, attributes);
+    const { suites, attributes, roles } = (await template).model;
+    const ask = (): unknown => findCaller(text, suites, attributes, roles);
     expect(ask).toThrow(AskError);
     expect(ask).toThrow(message);
     try {
