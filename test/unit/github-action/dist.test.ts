@@ -75,7 +75,9 @@ describe("the committed bundle on a runner", () => {
   it("checks, tests and plans a pull request", () => {
     const base = runner.git("rev-parse", "main");
     runner.edit("policies/baseline.yaml", (text) => text.replace("[SELECT]", "[SELECT, DELETE]"));
-    runner.edit("policies/sql-prod.cedar", (text) => text.replace("SELECT\\\\s", "(SELECT|DELETE)\\\\s"));
+    runner.edit("policies/sql-prod.cedar", (text) =>
+      text.replace("^\\\\s*SELECT\\\\s", "(SELECT|DELETE)\\\\s"),
+    );
     const head = runner.commit("allow DELETE");
     const result = run({
       eventName: "pull_request",
@@ -84,7 +86,7 @@ describe("the committed bundle on a runner", () => {
     });
     expect(result.exitCode).toBe(0);
     expect(result.annotations[0]).toMatch(
-      /^::warning file=policies-of-acme\/policies\/sql-prod\.cedar,line=11,.*col=33,.*title=CEDAR_REGEX_SQL::a regular/u,
+      /^::warning file=policies-of-acme\/policies\/sql-prod\.cedar,line=11,.*col=33,.*title=CEDAR_REGEX_UNANCHORED::/u,
     );
     expect(Object.fromEntries(result.outputs)).toMatchObject({
       "tests-passed": "2",

@@ -78,9 +78,9 @@ function policiesFor(tool: ToolCase): Readonly<Record<string, string>> {
   const reads = readable.map(({ name, type }) => {
     const value = `context.arguments[${JSON.stringify(name)}]`;
     const test = {
-      String: ' == "forbidden"',
-      Long: " == 77",
-      Bool: " == false",
+      String: ' like "*forbidden*"',
+      Long: " > 1000000",
+      Bool: "",
       Decimal: '.lessThan(decimal("-9.0"))',
     };
     if (type.kind === "Set") return `context.arguments has ${JSON.stringify(name)} && ${value}.isEmpty()`;
