@@ -14,7 +14,7 @@ import type {
 const MAX_VALUE_LENGTH = 160;
 
 export function isDecision(change: PlanChange): change is DecisionChange {
-  return change.evidence === "matrix";
+  return change.evidence !== "structural";
 }
 
 /** `+` newly allowed or added, `-` newly denied or removed, `~` changed. */

@@ -110,6 +110,6 @@ export async function decisionDelta(
 ): Promise<readonly DecisionChange[]> {
   const plan = await planChanges(base, head, { ...options, identicalLeaves: "skip" });
   return plan.changes.filter(
-    (change) => change.evidence === "matrix" && change.kind !== "reasons-changed",
+    (change) => change.evidence !== "structural" && change.kind !== "reasons-changed",
   ) as readonly DecisionChange[];
 }

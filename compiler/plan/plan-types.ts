@@ -18,14 +18,29 @@ export interface PlanWitness {
   readonly request?: RequestFacts;
   /** The facts of `request` that are read, e.g. `{"auth.mfa": "false"}`; `absent` where there is none. */
   readonly read?: Readonly<Record<string, string>>;
+  /** The record that was replayed; present where the evidence is `replay`. */
+  readonly recorded?: RecordedWitness;
 }
+
+/** One record of the audit log. `arguments` of its witness are those that the record kept. */
+export interface RecordedWitness {
+  /** Decision id. */
+  readonly id: string;
+  /** RFC 3339. */
+  readonly at: string;
+  /** Facts that the record does not hold and neither side needed, e.g. `arguments.sql`. */
+  readonly withheld: readonly string[];
+}
+
+/** `matrix`: calls made up from both versions. `replay`: calls of an audit log. `symbolic`: found by a solver. */
+export type DecisionEvidence = "matrix" | "replay" | "symbolic";
 
 export type DecisionChangeKind = "newly-allowed" | "newly-denied" | "reasons-changed";
 
 /** One caller and one leaf: at most one row of each kind. */
 export interface DecisionChange {
   readonly kind: DecisionChangeKind;
-  readonly evidence: "matrix";
+  readonly evidence: DecisionEvidence;
   /** Class of callers: a principal of the tests, or one made up of a role and attributes. */
   readonly principal: string;
   readonly action: LeafAction;
@@ -101,6 +116,71 @@ export interface PlanSearch {
   readonly truncated: boolean;
 }
 
+/** What replaying recorded decisions on both sides came to. */
+export interface PlanReplay {
+  /** Decision records that were read. */
+  readonly records: number;
+  /** Of them, decided alike by both sides. */
+  readonly unchanged: number;
+  readonly changed: number;
+  /** A side reads a fact that the record does not hold: never guessed. */
+  readonly indeterminate: number;
+  /** Refused before any policy, or about a definition that neither side has. */
+  readonly skipped: number;
+  /** The facts that were missing, most frequent first. */
+  readonly missingFacts: readonly { readonly fact: string; readonly records: number }[];
+  /** RFC 3339 times of the first and last record; absent where there are none. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** What a solver says of "no new permits". */
+export interface PlanSymbolic {
+  /** Pairs of principal type and leaf that differ and were asked. */
+  readonly asked: number;
+  /** Proved, within the supported fragment: nothing is newly allowed. */
+  readonly proved: number;
+  /** Newly allowed, with a witness that both sides decide as stated. */
+  readonly found: number;
+  readonly notAnalysed: readonly { readonly action: LeafAction; readonly reason: string }[];
+}
+
+/** One gate of aegis.yaml. */
+export interface GateResult {
+  readonly name: string;
+  readonly result: "passed" | "violated" | "warning";
+  readonly message: string;
+  /** Indexes in `changes` of the rows it speaks of. */
+  readonly rows: readonly number[];
+}
+
+/** Where a policy that decides some row is written. */
+export interface PlanSource {
+  readonly policy: PolicyId;
+  readonly side: "base" | "head";
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** What the author states. */
+  readonly reason?: string;
+  /** The lines of the policy, at most 40; absent where the base is a bundle. */
+  readonly excerpt?: string;
+}
+
+/**
+ * Every caller and leaf that was searched. `cells` has one letter for each principal, in order: `d` denied whatever was
+ * tried, `a` allowed whatever was tried, `s` some of it allowed, all on both sides alike; `A` newly allowed, `D` newly
+ * denied, `B` both, `r` only other reasons; `.` not searched.
+ */
+export interface PlanMatrix {
+  readonly principals: readonly string[];
+  readonly leaves: readonly {
+    readonly action: LeafAction;
+    readonly server: string;
+    readonly cells: string;
+  }[];
+}
+
 export interface Plan {
   readonly base: PlanBase;
   readonly head: { readonly digest: Digest };
@@ -108,6 +188,15 @@ export interface Plan {
   readonly summary: PlanSummary;
   /** Decisions first, then transforms, then the rest; sorted, so that equal input gives an equal plan. */
   readonly changes: readonly PlanChange[];
+  readonly matrix?: PlanMatrix;
+  /** Places of the policies that rows name. */
+  readonly sources?: readonly PlanSource[];
+  /** Present where audit logs were replayed. */
+  readonly replay?: PlanReplay;
+  /** Present where a solver was asked. */
+  readonly symbolic?: PlanSymbolic;
+  /** Present where aegis.yaml has gates. */
+  readonly gates?: readonly GateResult[];
   /** What must hold of the head whatever changes; present where the head has invariants. */
   readonly invariants?: readonly InvariantResult[];
 }

@@ -67,7 +67,7 @@ describe("edits of the template", () => {
     expect(visibleRows(plan)).toEqual(rows);
     expect(plan.summary.reasonsChanged).toBe(reasonsChanged);
 
-    const decisions = plan.changes.filter((change) => change.evidence === "matrix");
+    const decisions = plan.changes.filter((change) => change.evidence !== "structural");
     expect(await witnessEffects(before.bundle.content, plan)).toEqual(
       decisions.map((row) => row.before.effect),
     );
