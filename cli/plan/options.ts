@@ -1,0 +1,33 @@
+// The options of aegis plan, as commander hands them over, and what they mean.
+import type { Command } from "commander";
+import { CliError } from "../output/cli-error.ts";
+import { EXIT } from "../output/exit-codes.ts";
+
+const FORMATS = ["text", "json", "markdown"] as const;
+
+/** A form in which a plan is written. */
+export type PlanFormat = (typeof FORMATS)[number];
+
+/** Options of `aegis plan`. */
+export interface PlanCommandOptions {
+  readonly base: string;
+  readonly format: string;
+  readonly out?: string;
+  readonly detailedExitcode?: true;
+}
+
+/** Declares the options of `aegis plan`. */
+export function planOptions(command: Command): Command {
+  return command
+    .requiredOption("--base <ref|file|channel>", "Git reference, .aegis file, or channel directory")
+    .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
+    .option("--out <file>", "write the plan to a file as well; a .json file gets JSON, whatever the format")
+    .option("--detailed-exitcode", `exit ${EXIT.changes} where there are changes`);
+}
+
+/** Throws CliError for an unknown format. */
+export function parseFormat(text: string): PlanFormat {
+  const format = FORMATS.find((candidate) => candidate === text);
+  if (format !== undefined) return format;
+  throw new CliError(`unknown format ${JSON.stringify(text)}`, { help: `one of ${FORMATS.join(", ")}` });
+}
