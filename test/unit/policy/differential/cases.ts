@@ -24,11 +24,20 @@ export interface Round {
   readonly sets: readonly PolicySet[];
 }
 
-export const SETS_PER_ROUND = 20;
-export const REQUESTS_PER_SET = 10;
+/** How large the policy sets of a round are, and how many entities its requests bring. */
+interface Crowd {
+  readonly sets: number;
+  readonly mostPolicies: number;
+  readonly absentEntities: number;
+}
+
 /** Decisions compared in one round. */
-export const CASES_PER_ROUND = SETS_PER_ROUND * REQUESTS_PER_SET;
-const MOST_POLICIES = 12;
+export const CASES_PER_ROUND = 200;
+/** cedar-wasm takes its time for every entity: most rounds are sparse, so that more policies are asked in the same time. */
+const CROWDED: Crowd = { sets: 20, mostPolicies: 12, absentEntities: 0.5 };
+const SPARSE: Crowd = { sets: 20, mostPolicies: 4, absentEntities: 0.93 };
+/** One round in this many is crowded. */
+const CROWDED_EVERY = 6;
 const DEPTH = 4;
 /** Policies that ask one operator one question: what it says is not lost in what surrounds it. */
 const PROBES = 0.7;
@@ -36,21 +45,21 @@ const PROBES = 0.7;
 const SETS_WITH_FORBIDS = 0.25;
 /** Probability, for each request, that its values are spoiled; a spoiled request is refused by both engines. */
 const SPOILED_REQUESTS = 0.08;
-/** cedar-wasm takes its time for every entity. */
-const ABSENT_ENTITIES = 0.5;
 
 export function randomRound(seed: number): Round {
   const random = new Random(seed);
   const model = randomModel(random);
   const maker = new ExpressionMaker(random, model);
-  const sets = random.list(SETS_PER_ROUND, (): PolicySet => {
-    const count = 1 + random.below(MOST_POLICIES);
+  const crowd = seed % CROWDED_EVERY === 0 ? CROWDED : SPARSE;
+  const sets = random.list(crowd.sets, (): PolicySet => {
+    const count = 1 + random.below(crowd.mostPolicies);
     const effects = random.chance(SETS_WITH_FORBIDS) ? ["permit", "permit", "forbid"] : ["permit"];
     const policies = Array.from(
       { length: count },
       (_, index) => [`p${String(index)}`, randomPolicy(random, maker, random.pick(effects))] as const,
     );
-    return { policies, requests: random.list(REQUESTS_PER_SET, () => randomRequest(random, model)) };
+    const requests = random.list(CASES_PER_ROUND / crowd.sets, () => randomRequest(random, model, crowd));
+    return { policies, requests };
   });
   return { seed, schema: model.json, sets };
 }
@@ -99,7 +108,7 @@ function randomActionScope(random: Random): JsonObject {
   ]);
 }
 
-function randomRequest(random: Random, model: Model): Request {
+function randomRequest(random: Random, model: Model, crowd: Crowd): Request {
   const spoil = random.chance(SPOILED_REQUESTS) ? 0.1 : 0;
   const principal = random.chance(spoil / 4)
     ? randomUid(random, ["Role"])
@@ -108,7 +117,7 @@ function randomRequest(random: Random, model: Model): Request {
     principal,
     resource: { type: "Server", id: random.chance(0.05) ? "ghost" : "s1" },
     context: randomRecord(random, model.context, spoil),
-    entities: randomEntities(random, model, principal, spoil),
+    entities: randomEntities(random, model, { principal, spoil, absent: crowd.absentEntities }),
   };
 }
 
@@ -116,14 +125,13 @@ function randomRequest(random: Random, model: Model): Request {
 function randomEntities(
   random: Random,
   model: Model,
-  principal: Request["principal"],
-  spoil: number,
+  { principal, spoil, absent }: { principal: Request["principal"]; spoil: number; absent: number },
 ): readonly GivenEntity[] {
   const entities: GivenEntity[] = [];
   for (const [type, { attributes, tags, parents }] of model.entities) {
     const ids = (ENTITY_IDS[type] ?? []).filter((id) => id !== "ghost");
     for (const [index, id] of ids.entries()) {
-      if (random.chance(id === principal.id ? 0.1 : ABSENT_ENTITIES)) continue;
+      if (random.chance(id === principal.id ? 0.1 : absent)) continue;
       const above = parents.flatMap((parent) => {
         const known = (ENTITY_IDS[parent] ?? []).filter((own) => own !== "ghost");
         return (parent === type ? known.slice(index + 1) : known)

@@ -154,6 +154,11 @@ export class ExpressionMaker {
         return { [random.pick(["<", "<=", ">", ">="])]: { left, right: leaf(other) } };
       }
       case 9: {
+        if (random.chance(0.1)) {
+          // Doubles have a zero of either sign.
+          const product: JsonObject = { "*": { left: literal(0), right: literal(random.pick(LONGS)) } };
+          return { [random.pick(["==", "!=", ">="])]: { left: product, right: literal(0) } };
+        }
         const sum: JsonObject = {
           [random.pick(["+", "-", "*"])]: { left: this.#edge(), right: this.#edge() },
         };
