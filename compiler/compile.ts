@@ -3,7 +3,7 @@ import { DEFAULT_TENANT, encodeBundleFile } from "#bundle";
 import type { AttributeMapping, BundleContent, BundleManifest, Digest, TenantId } from "#bundle";
 import { isTrustError } from "#errors";
 import { compileCedar } from "./cedar/index.ts";
-import type { CedarOutput } from "./cedar/index.ts";
+import type { CedarOutput, ParsedPolicy } from "./cedar/index.ts";
 import type { CheckContext } from "./check/context.ts";
 import { RULES, TEXT_RULES } from "./check/rules.ts";
 import { DiagnosticSink, startOf } from "./diagnostics/index.ts";
@@ -50,6 +50,8 @@ export interface ProjectModel {
   readonly roles: readonly string[] | undefined;
   readonly suites: readonly TestSuite[];
   readonly invariants: readonly Invariant[];
+  /** Every policy that parsed, written or generated, as it is before it is specialised for a leaf. */
+  readonly policies: readonly ParsedPolicy[];
   /** Text of a source file, for code frames. */
   readonly textOf: (file: string) => string | undefined;
 }
@@ -188,6 +190,7 @@ function emptyModel(): ProjectModel {
     roles: undefined,
     suites: [],
     invariants: [],
+    policies: [],
     textOf: () => undefined,
   };
 }
@@ -244,6 +247,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     roles: documents.project?.shape.roles,
     suites: lowered.suites,
     invariants: lowered.invariants,
+    policies: lowered.cedar.parsed,
     textOf: (file) => documents.texts.get(file),
   };
   const emitted = sink.hasErrors ? { content: undefined, bundle: undefined } : await emit(lowered, sink);

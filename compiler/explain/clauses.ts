@@ -3,8 +3,9 @@ import type { Derivation } from "#bundle";
 import type { CedarInstance } from "#pdp";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
-import { ALL, bodyOf, open, operand, pathOf } from "../cedar/est.ts";
+import { ALL } from "../cedar/est.ts";
 import type { Clause, Expr, PolicyEst } from "../cedar/est.ts";
+import { conditionTerms, contextPath } from "../cedar/terms.ts";
 import type { ExplainedClause } from "./explanation.ts";
 
 /** A clause with the expressions of its terms, in order of evaluation. */
@@ -41,70 +42,13 @@ function partsOf(
   derivations: readonly Derivation[],
   cedar: Pick<CedarInstance, "policyToText">,
 ): ClauseParts {
-  // An `unless` is over as soon as one side of its `||` is true; everything else is a row of `&&`.
-  const combine = clause.kind === "unless" && open(clause.body)[0] === "||" ? "any" : "all";
-  const terms = joinMatches(rowOf(clause.body, combine === "any" ? "||" : "&&"), derivations);
+  const { combine, terms } = conditionTerms(clause, derivations);
   return {
     kind: clause.kind,
     combine,
     probes: terms.map(({ expr }) => termProbe(expr)),
     texts: terms.map(({ expr, text }) => text ?? termText(expr, derivations, cedar)),
   };
-}
-
-/** The terms of a row of one operator, left to right. */
-function rowOf(expr: Expr, operator: string): readonly Expr[] {
-  const terms: Expr[] = [];
-  const pending: Expr[] = [expr];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (open(next)[0] !== operator) {
-      terms.push(next);
-      continue;
-    }
-    const body = bodyOf(next);
-    pending.push(operand(body, "right"), operand(body, "left"));
-  }
-  return terms;
-}
-
-interface Term {
-  readonly expr: Expr;
-  /** Set where the term is shown as the author wrote it. */
-  readonly text?: string;
-}
-
-/** `path like "*" && context._m.r_x` is what the compiler makes of `path.matches("…")`: one term again. */
-function joinMatches(terms: readonly Expr[], derivations: readonly Derivation[]): readonly Term[] {
-  const joined: Term[] = [];
-  for (let index = 0; index < terms.length; index += 1) {
-    const expr = terms[index];
-    const next = terms[index + 1];
-    if (expr === undefined) continue;
-    const text = next === undefined ? undefined : matchesText(expr, next, derivations);
-    if (text === undefined || next === undefined) {
-      joined.push({ expr });
-      continue;
-    }
-    joined.push({ expr: { "&&": { left: expr, right: next } }, text });
-    index += 1;
-  }
-  return joined;
-}
-
-function matchesText(guard: Expr, fact: Expr, derivations: readonly Derivation[]): string | undefined {
-  const path = pathOf(fact);
-  if (open(guard)[0] !== "like" || path?.[0] !== "context" || path[1] !== "_m") return undefined;
-  const derivation = derivations.find(({ kind, name }) => kind === "matches" && name === path[2]);
-  if (derivation?.kind !== "matches") return undefined;
-  return `${contextPath(derivation.path)}.matches(${JSON.stringify(derivation.pattern)})`;
-}
-
-/** The path of a derivation as Cedar writes it: principal paths start at the principal. */
-export function contextPath(path: readonly string[]): string {
-  const [root, ...rest] = path[0] === "principal" ? path : ["context", ...path];
-  return [root ?? "context", ...rest].reduce((text, name) =>
-    /^[A-Za-z_]\w*$/u.test(name) ? `${text}.${name}` : `${text}[${JSON.stringify(name)}]`,
-  );
 }
 
 function probe(policy: PolicyEst): PolicyEst {

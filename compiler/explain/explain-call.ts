@@ -13,7 +13,7 @@ import { decideCall } from "#policy-test";
 import type { Caller } from "#policy-test";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { contextPath } from "./clauses.ts";
+import { contextPath } from "../cedar/terms.ts";
 import type { Explanation, ExplainedFact, ExplainedTransform } from "./explanation.ts";
 import { probePolicies, probeShadowPolicies } from "./probe-policies.ts";
 
