@@ -1,19 +1,23 @@
 // Compares two versions of a repository by deciding the same calls on both.
+import type { LeafAction, ServerId } from "#bundle";
 import { callsOf, leafSearches } from "./leaf-searches.ts";
 import { planSide } from "./plan-side.ts";
-import type { PlanInput, PlanSide } from "./plan-side.ts";
+import { planSources } from "./plan-sources.ts";
+import type { NamedPrincipal, PlanInput, PlanSide } from "./plan-side.ts";
 import type {
   DecisionChange,
   DecisionChangeKind,
   Plan,
   PlanBase,
   PlanChange,
+  PlanMatrix,
   PlanSearch,
   StructuralChange,
 } from "./plan-types.ts";
 import { literalsOf } from "./policy-literals.ts";
 import { principalClasses } from "./principal-classes.ts";
 import { searchLeaves } from "./search-decisions.ts";
+import type { SearchedLeaf } from "./search-decisions.ts";
 import { structuralChanges } from "./structural-changes.ts";
 
 /** Of the whole search. */
@@ -45,7 +49,7 @@ export async function planChanges(
     principals.length,
     options.identicalLeaves ?? "auto",
   );
-  const decisions = await searchLeaves({ ...sides, principals, signal }, leaves);
+  const found = await searchLeaves({ ...sides, principals, signal }, leaves);
   const calls = leaves.reduce((sum, leaf) => sum + callsOf(leaf), 0) * principals.length;
   const searched: PlanSearch = {
     principals: principals.length,
@@ -56,12 +60,33 @@ export async function planChanges(
     truncated: leaves.some(({ calls: own, requests }) => own.truncated || requests.truncated),
   };
   const structural = structuralChanges(sides.base.content, sides.head.content);
+  const changes = sorted(found.changes, structural);
   return {
     base: { kind: options.base?.kind ?? "compiled", ref: options.base?.ref ?? "", digest: sides.base.digest },
     head: { digest: sides.head.digest },
     searched,
-    summary: summarise(decisions, structural),
-    changes: sorted(decisions, structural),
+    summary: summarise(found.changes, structural),
+    changes,
+    matrix: matrixOf(sides, principals, found.leaves),
+    sources: planSources(sides, changes),
+  };
+}
+
+function matrixOf(
+  { base, head }: { readonly base: PlanSide; readonly head: PlanSide },
+  principals: readonly NamedPrincipal[],
+  leaves: readonly SearchedLeaf[],
+): PlanMatrix {
+  const servers = new Map(
+    [base, head].flatMap(({ content }) =>
+      content.registry.servers.flatMap(({ id, leaves: own }) =>
+        own.map(({ action }): [LeafAction, ServerId] => [action, id]),
+      ),
+    ),
+  );
+  return {
+    principals: principals.map(({ name }) => name),
+    leaves: leaves.map(({ action, cells }) => ({ action, server: servers.get(action) ?? "", cells })),
   };
 }
 

@@ -15,7 +15,8 @@ import type { JsonObject } from "#std";
 /** What a plan compares: the result of a compilation, or a bundle alone. */
 export interface PlanInput {
   readonly bundle: { readonly content: BundleContent; readonly digest: Digest } | undefined;
-  readonly model?: Pick<CompileResult["model"], "roles" | "suites">;
+  readonly model?: Pick<CompileResult["model"], "roles" | "suites"> &
+    Partial<Pick<CompileResult["model"], "textOf">>;
 }
 
 export interface NamedPrincipal {
@@ -43,6 +44,8 @@ export interface PlanSide {
   readonly calls: readonly KnownCall[];
   /** One for each issuer of any environment: whom it vouches for, and what it maps. */
   readonly issuers: readonly PlanIssuer[];
+  /** Text of a source file; undefined where only the bundle is at hand. */
+  readonly textOf: (file: string) => string | undefined;
 }
 
 /** Opens the bytes of an `.aegis` file. @throws {TrustError} with the codes of `decodeBundle` */
@@ -70,6 +73,7 @@ export function planSide(input: PlanInput, label: string): PlanSide {
       tenants: tenantOf === undefined ? [tenant] : Object.values(tenantOf.map),
       attributes,
     })),
+    textOf: model?.textOf ?? (() => undefined),
   };
 }
 

@@ -165,6 +165,8 @@ export interface PlanSource {
   readonly reason?: string;
   /** The lines of the policy, at most 40; absent where the base is a bundle. */
   readonly excerpt?: string;
+  /** Number of the first line of `excerpt`, from 1; present with it. */
+  readonly excerptLine?: number;
 }
 
 /**

@@ -24,12 +24,25 @@ interface Search extends Sides {
   readonly resources: { readonly base: ResourceLeaves; readonly head: ResourceLeaves };
 }
 
-/** Every row that changes, in order of leaf, then of caller. */
-export async function searchLeaves(
-  search: Sides,
-  leaves: readonly LeafSearch[],
-): Promise<readonly DecisionChange[]> {
-  if (leaves.length === 0) return [];
+/** What the search of one leaf came to. */
+export interface SearchedLeaf {
+  readonly action: LeafAction;
+  /** One letter for each caller, in order: see `PlanMatrix`. */
+  readonly cells: string;
+  /** Callers that the head allows some call of it. */
+  readonly allowed: readonly string[];
+}
+
+export interface SearchFindings {
+  /** Every row that changes, in order of leaf, then of caller. */
+  readonly changes: readonly DecisionChange[];
+  /** In the order of the leaves that were given. */
+  readonly leaves: readonly SearchedLeaf[];
+}
+
+/** Decides every call of every caller on both sides. Rejects with the reason of `search.signal`. */
+export async function searchLeaves(search: Sides, leaves: readonly LeafSearch[]): Promise<SearchFindings> {
+  if (leaves.length === 0) return { changes: [], leaves: [] };
   const { signal } = search;
   const base = await createEvaluator(only(search.base, leaves), { signal });
   try {
@@ -40,13 +53,11 @@ export async function searchLeaves(
       head: new ResourceLeaves(search.head.content),
     };
     try {
-      const found: DecisionChange[] = [];
+      const searched: Searched[] = [];
       for (const leaf of leaves) {
-        for (const principal of callersOf(search.principals, leaf)) {
-          found.push(...(await searchRow({ ...search, evaluators, resources }, principal, leaf)));
-        }
+        searched.push(await searchLeaf({ ...search, evaluators, resources }, leaf));
       }
-      return found;
+      return { changes: searched.flatMap((one) => one.changes), leaves: searched.map((one) => one.leaf) };
     } finally {
       head.dispose();
     }
@@ -55,15 +66,35 @@ export async function searchLeaves(
   }
 }
 
-/** Callers that differ only in their requests are one where the leaf does not read those. */
-function callersOf(principals: readonly NamedPrincipal[], leaf: LeafSearch): readonly NamedPrincipal[] {
-  if (leaf.requests.reads.length > 0) return principals;
-  const byFacts = new Map<string, NamedPrincipal>();
-  for (const principal of principals) {
-    const key = canonicalJson(principal.facts);
-    if (!byFacts.has(key)) byFacts.set(key, principal);
+interface Searched {
+  readonly changes: readonly DecisionChange[];
+  readonly leaf: SearchedLeaf;
+}
+
+async function searchLeaf(search: Search, leaf: LeafSearch): Promise<Searched> {
+  const rows = new Map<string, SearchedRow>();
+  const changes: DecisionChange[] = [];
+  const cells: string[] = [];
+  const allowed: string[] = [];
+  for (const principal of search.principals) {
+    const key = callerKey(principal, leaf);
+    const known = rows.get(key);
+    const row = known ?? (await searchRow(search, principal, leaf));
+    if (known === undefined) {
+      rows.set(key, row);
+      changes.push(...row.changes);
+    }
+    cells.push(row.cell);
+    if (row.isAllowed) allowed.push(principal.name);
   }
-  return [...byFacts.values()];
+  return { changes, leaf: { action: leaf.action, cells: cells.join(""), allowed } };
+}
+
+/** Callers that differ only in their requests are one where the leaf does not read those. */
+function callerKey(principal: NamedPrincipal, leaf: LeafSearch): string {
+  return canonicalJson(
+    leaf.requests.reads.length > 0 ? [principal.facts, principal.request] : principal.facts,
+  );
 }
 
 /** What decides the leaves that are searched: preparing thousands of others would take longer than the search. */
@@ -100,24 +131,43 @@ interface Row {
   calls: number;
 }
 
+interface SearchedRow {
+  readonly changes: readonly DecisionChange[];
+  readonly cell: string;
+  /** The head allows some call. */
+  readonly isAllowed: boolean;
+}
+
 /** One caller and one leaf: the first call of each kind of change stands for the others. */
-async function searchRow(
-  search: Search,
-  principal: NamedPrincipal,
-  leaf: LeafSearch,
-): Promise<readonly DecisionChange[]> {
+async function searchRow(search: Search, principal: NamedPrincipal, leaf: LeafSearch): Promise<SearchedRow> {
   const rows = new Map<DecisionChangeKind, Row>();
   let searchedCalls = 0;
+  let allowedCalls = 0;
   for (const call of callsOnLeaf(search.resources, principal, leaf)) {
     searchedCalls += 1;
     const before = await decideOn(search, "base", call);
     const after = await decideOn(search, "head", call);
+    if (after.effect === "allow") allowedCalls += 1;
     const kind = changeKind(before, after);
     if (kind === undefined) continue;
     const row = rows.get(kind);
     if (row === undefined) rows.set(kind, { before, after, call, calls: 1 });
     else row.calls += 1;
   }
+  return {
+    changes: await changesOf(search, principal, leaf, rows, searchedCalls),
+    cell: cellOf(new Set(rows.keys()), searchedCalls, allowedCalls),
+    isAllowed: allowedCalls > 0,
+  };
+}
+
+async function changesOf(
+  search: Search,
+  principal: NamedPrincipal,
+  leaf: LeafSearch,
+  rows: ReadonlyMap<DecisionChangeKind, Row>,
+  searchedCalls: number,
+): Promise<readonly DecisionChange[]> {
   const { reads } = leaf.requests;
   const changes: DecisionChange[] = [];
   for (const [kind, { before, after, call, calls }] of rows) {
@@ -137,6 +187,16 @@ async function searchRow(
     });
   }
   return changes;
+}
+
+/** The letter of one caller and leaf: see `PlanMatrix`. */
+function cellOf(kinds: ReadonlySet<DecisionChangeKind>, searched: number, allowed: number): string {
+  const isAllowed = kinds.has("newly-allowed");
+  if (kinds.has("newly-denied")) return isAllowed ? "B" : "D";
+  if (isAllowed) return "A";
+  if (kinds.has("reasons-changed")) return "r";
+  if (searched === 0) return ".";
+  return allowed === 0 ? "d" : allowed === searched ? "a" : "s";
 }
 
 /** What the caller tries, without reads of a URI that another leaf of the head stands for. */
