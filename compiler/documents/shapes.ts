@@ -1,5 +1,5 @@
 // The TypeScript side of compiler/schema/*.schema.json: what a validated document is.
-import type { ClaimType, DetectorName, Era, LimitKey, PrincipalType } from "#bundle";
+import type { ClaimType, DetectorName, Era, FactsMode, LimitKey, PrincipalType } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
 
 export interface HeaderShape {
@@ -175,10 +175,14 @@ export interface LimitsShape extends HeaderShape {
 }
 
 export interface RetentionShape extends HeaderShape {
-  readonly retention: {
+  readonly retention?: {
     /** Days with the unit, e.g. `90d`. */
     readonly default?: string;
     readonly tenants?: Readonly<Record<string, string>>;
+  };
+  readonly facts?: {
+    readonly default?: FactsMode;
+    readonly tenants?: Readonly<Record<string, FactsMode>>;
   };
 }
 

@@ -284,6 +284,7 @@ function requiredFeatures(content: BundleContent): readonly string[] {
     ["redact/1", content.transforms.transforms.length > 0],
     ["limits-sliding-window/1", content.limits.limits.length > 0],
     ["retention/1", content.retention !== undefined],
+    ["decision-facts/1", content.retention?.facts !== undefined],
     ["tenants/1", slices.some((slice) => slice.tenant !== DEFAULT_TENANT)],
   ];
   return needs.filter(([, needed]) => needed).map(([feature]) => feature);

@@ -29,6 +29,7 @@ export const SUPPORTED_FEATURES: ReadonlySet<string> = new Set([
   "redact/1",
   "limits-sliding-window/1",
   "retention/1",
+  "decision-facts/1",
   "tenants/1",
 ]);
 

@@ -11,7 +11,7 @@ export {
 } from "./leaf.ts";
 export type { Primitive, ToolAnnotations } from "./leaf.ts";
 export { isCredentialHeader } from "./credential-header.ts";
-export type { RetentionSection } from "./retention.ts";
+export type { FactsEntry, FactsMode, RetentionSection } from "./retention.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { parseCanonicalJson } from "./parse-canonical.ts";
 export { bundleDigest, definitionDigest, isDigest, sha256Hex } from "./digest.ts";

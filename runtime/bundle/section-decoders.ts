@@ -40,7 +40,7 @@ import type {
   TruncateOperation,
   VectorsSection,
 } from "./sections.ts";
-import type { RetentionSection } from "./retention.ts";
+import type { FactsEntry, RetentionSection } from "./retention.ts";
 import {
   boolean,
   closedObject,
@@ -367,9 +367,12 @@ const days: Decode<number> = (value, at) => {
   return count;
 };
 
+const factsMode = oneOf("none", "without-text", "all");
+const recordedFacts = closedObject<FactsEntry>({ tenants: mapOf(factsMode) }, { default: factsMode });
+
 export const retentionSection = closedObject<RetentionSection>(
   { tenants: mapOf(days) },
-  { defaultDays: days },
+  { defaultDays: days, facts: recordedFacts },
 );
 
 const policySource = closedObject<PolicySource>(

@@ -1,6 +1,7 @@
 // Door #facts: facts computed from a call before the policy decision.
 export { UNKNOWN_EMAIL, canonicalDomain, readEmail } from "./email-facts.ts";
 export type { EmailFacts } from "./email-facts.ts";
+export { factName } from "./fact-name.ts";
 export { createFactProgram } from "./fact-program.ts";
 export type { DerivedFacts, DerivedOutcome, FactProgram, FactResources } from "./fact-program.ts";
 export { MAX_MATCH_INPUT, compileMatcher, quotePattern } from "./matcher.ts";

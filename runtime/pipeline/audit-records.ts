@@ -1,10 +1,13 @@
-// The bodies of the audit records a message leaves. Field order is fixed; arguments appear only as a keyed fingerprint.
+// The bodies of the audit records a message leaves. Field order is fixed; arguments appear only as a keyed fingerprint,
+// and as far as the release asks for the facts of its decisions.
 import type { AuditLog } from "#audit";
 import type { PolicyId } from "#bundle";
 import type { ErrorCode } from "#errors";
 import type { ShadowDecision } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
+import { definitionFor } from "../snapshot/snapshot.ts";
 import type { Reached } from "./exchange.ts";
+import type { DecisionFactsRecorder } from "./recorded-facts.ts";
 
 /** Tenant of what happens before a tenant is known. */
 export const SYSTEM_TENANT = "_system";
@@ -48,7 +51,16 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
   if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);
   const shadow = facts.shadow ?? exchange.decision?.shadow;
   if (shadow !== undefined) body["shadow"] = shadowRecord(shadow);
+  if (snapshot.facts !== undefined) addFacts(body, exchange, snapshot.facts);
   return body;
+}
+
+function addFacts(body: Record<string, JsonValue>, exchange: Reached, recorder: DecisionFactsRecorder): void {
+  const { query, target, era } = exchange;
+  if (query === undefined || target?.kind !== "leaf") return;
+  const definition = era === undefined ? undefined : definitionFor(target.leaf, era);
+  const facts = recorder.factsOf(query, definition?.digest);
+  if (facts !== undefined) body["facts"] = facts;
 }
 
 /** Bounded: a record that is too long would refuse the call, and nothing in shadow mode may. */

@@ -20,3 +20,5 @@ export { createEvaluator } from "./evaluator.ts";
 export type { CallInput, Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";
 export { REQUEST_MEMBERS, UNKNOWN_REQUEST, requestContext } from "./request-context.ts";
 export type { RequestMember } from "./request-context.ts";
+export { viewSchema } from "./schema-view.ts";
+export type { SchemaView } from "./schema-view.ts";

@@ -22,6 +22,7 @@ import type { ResourceIndex } from "#resources";
 import { compileTransform } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
+import { createFactsRecorder } from "../pipeline/recorded-facts.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
 import { definitionFor } from "./snapshot.ts";
 import type { ListName, ListedItem, Route, RoutedServer, Snapshot } from "./snapshot.ts";
@@ -65,6 +66,7 @@ export async function buildSnapshot(
   };
   try {
     const routes = buildRoutes(content, environment, release.channel, options, held);
+    const facts = createFactsRecorder(content);
     return {
       ...release,
       routes,
@@ -73,6 +75,7 @@ export async function buildSnapshot(
       limitsFor: indexLimits(content.limits.limits),
       sources: new Map(Object.entries(content.sources.policies)),
       ...(content.retention === undefined ? {} : { retention: content.retention }),
+      ...(facts === undefined ? {} : { facts }),
       dispose,
     };
   } catch (fault) {

@@ -18,6 +18,7 @@ import type { ResourceIndex } from "#resources";
 import type { CompiledTransform } from "#transform";
 import type { JsonObject } from "#std";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
+import type { DecisionFactsRecorder } from "../pipeline/recorded-facts.ts";
 import type { UpstreamBinding } from "./bindings.ts";
 
 /** One item of a list the gateway serves from its pins. */
@@ -62,6 +63,8 @@ export interface Snapshot {
   readonly sources: ReadonlyMap<PolicyId, PolicySource>;
   /** How long the release asks audit records to be kept. */
   readonly retention?: RetentionSection;
+  /** Puts facts into decision records; absent where the release asks for none. */
+  readonly facts?: DecisionFactsRecorder;
   readonly dispose: () => void;
 }
 

@@ -31,6 +31,27 @@ test("a repository that says nothing has no such section", async () => {
   expect(bundle?.manifest.files["retention.json"]).toBeUndefined();
 });
 
+const document = (text: string): ReturnType<typeof compileWith> =>
+  compileWith({ "retention.yaml": `apiVersion: aegis.dev/v1\nkind: Retention\n${text}\n` });
+
+test("facts in decision records reach the bundle, with or without days", async () => {
+  const { bundle, diagnostics } = await document("facts: { default: without-text, tenants: { acme: all } }");
+  expect(diagnostics).toEqual([]);
+  if (bundle === undefined) throw new Error("does not compile");
+  const decoded = decodeBundle(bundle.bytes, bundle.digest).retention;
+  expect(decoded).toEqual({ tenants: {}, facts: { default: "without-text", tenants: { acme: "all" } } });
+  expect(bundle.manifest.requires).toContain("decision-facts/1");
+});
+
+test.each([
+  ["neither member", "", "DOCUMENT_INVALID"],
+  ["another mode", "facts: { default: some }", "DOCUMENT_INVALID"],
+  ["a tenant that is not declared", "facts: { tenants: { initech: all } }", "TENANT_UNKNOWN"],
+])("refuses facts with %s", async (_what, text, code) => {
+  const { diagnostics } = await document(text);
+  expect(diagnostics.map((item) => item.code)).toEqual([code]);
+});
+
 test.each([
   ["more than ten years", "{ default: 3651d }", "DURATION_INVALID"],
   ["no days", "{ default: 0d }", "DOCUMENT_INVALID"],
