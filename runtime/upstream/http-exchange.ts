@@ -42,6 +42,9 @@ export interface HttpOutcome {
   readonly errorBody: Uint8Array | undefined;
 }
 
+/** How an exchange ended: an answer of any status, or why there is none. */
+export type HttpEnd = HttpOutcome | AegisError;
+
 /** First value of a response header, or undefined. Names are lower case. */
 export function headerOf(headers: HttpHeaders, name: string): string | undefined {
   const value = headers[name];
@@ -79,7 +82,8 @@ function mediaType(headers: HttpHeaders): string {
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #call: HttpCall;
   readonly #sink: HttpSink;
-  readonly #settle: (outcome: HttpOutcome | AegisError) => void;
+  readonly #onEnd: (end: HttpEnd) => void;
+  #ended = false;
   #controller: Dispatcher.DispatchController | undefined;
   #abortedWith: AegisError | undefined;
   #started = false;
@@ -90,10 +94,16 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #bytes = 0;
   #sse: SseReader | undefined;
 
-  constructor(call: HttpCall, sink: HttpSink, settle: (outcome: HttpOutcome | AegisError) => void) {
+  constructor(call: HttpCall, sink: HttpSink, onEnd: (end: HttpEnd) => void) {
     this.#call = call;
     this.#sink = sink;
-    this.#settle = settle;
+    this.#onEnd = onEnd;
+  }
+
+  #settle(end: HttpEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(end);
   }
 
   /** Ends the exchange from this side, before or after it was written. */
@@ -198,15 +208,16 @@ export interface RunningExchange {
 }
 
 /**
- * Starts one exchange.
- * `outcome` rejects with {AegisError} UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL, RESULT_TOO_LARGE, or the abort error.
+ * Starts one exchange; `onEnd` is told once how it ended, at the earliest before this returns. Errors are UPSTREAM_UNAVAILABLE,
+ * UPSTREAM_PROTOCOL, RESULT_TOO_LARGE, or what it was aborted with. `onEnd` must not throw.
  */
-export function startExchange(dispatcher: Dispatcher, call: HttpCall, sink: HttpSink): RunningExchange {
-  const { promise, resolve, reject } = Promise.withResolvers<HttpOutcome>();
-  const handler = new ExchangeHandler(call, sink, (outcome) => {
-    if (outcome instanceof AegisError) reject(outcome);
-    else resolve(outcome);
-  });
+export function beginExchange(
+  dispatcher: Dispatcher,
+  call: HttpCall,
+  sink: HttpSink,
+  onEnd: (end: HttpEnd) => void,
+): Pick<RunningExchange, "abort"> {
+  const handler = new ExchangeHandler(call, sink, onEnd);
   const { method, path, headers, body } = call;
   const options = {
     method,
@@ -221,7 +232,20 @@ export function startExchange(dispatcher: Dispatcher, call: HttpCall, sink: Http
   } catch (error) {
     handler.abort(networkFault(error, false));
   }
-  return { outcome: promise, abort: (error) => handler.abort(error) };
+  return handler;
+}
+
+/**
+ * Starts one exchange.
+ * `outcome` rejects with {AegisError} UPSTREAM_UNAVAILABLE, UPSTREAM_PROTOCOL, RESULT_TOO_LARGE, or the abort error.
+ */
+export function startExchange(dispatcher: Dispatcher, call: HttpCall, sink: HttpSink): RunningExchange {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpOutcome>();
+  const running = beginExchange(dispatcher, call, sink, (end) => {
+    if (end instanceof AegisError) reject(end);
+    else resolve(end);
+  });
+  return { outcome: promise, abort: (error) => running.abort(error) };
 }
 
 /** Runs one exchange to its end, or until `signal` is aborted. @throws {AegisError} as `startExchange`. */

@@ -1,13 +1,13 @@
 // One JSON-RPC request over Streamable HTTP, either era: POST, answer as JSON or event stream, correlation, and what
 // an HTTP error status means.
 import type { Dispatcher } from "undici";
-import type { AegisError } from "#errors";
+import { AegisError } from "#errors";
 import type { JsonObject } from "#std";
 import type { ServerId } from "#bundle";
 import type { ServerMessage } from "#mcp";
 import type { Correlator, PendingExchange } from "./correlate.ts";
-import { httpExchange, startExchange } from "./http-exchange.ts";
-import type { HttpCall, HttpOutcome, HttpSink, RunningExchange } from "./http-exchange.ts";
+import { beginExchange, httpExchange } from "./http-exchange.ts";
+import type { HttpCall, HttpEnd, HttpOutcome, HttpSink, RunningExchange } from "./http-exchange.ts";
 import { inspectLarge } from "./large-message.ts";
 import type { LargeMessages } from "./large-message.ts";
 import { readServerMessage } from "./server-message.ts";
@@ -95,17 +95,23 @@ function settleEnd(
   );
 }
 
-/** One request under way: its POST, and the GETs that resume its stream where the server asks for that. */
+/**
+ * One request under way: its POST, and the GETs that resume its stream where the server asks for that. An answer in one
+ * piece, the common case, costs neither a promise nor an abort signal of its own.
+ */
 class RequestRun {
   readonly #endpoint: HttpEndpoint;
   readonly #correlator: Correlator;
   readonly #pending: PendingExchange;
   readonly #options: HttpRequestOptions;
-  #running: RunningExchange;
+  readonly #signal: AbortSignal;
+  #running: Pick<RunningExchange, "abort"> | undefined;
+  #isOver = false;
   #linger: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
   #retryMs: number = UPSTREAM_CAPS.resumeDelayMs;
-  readonly #over = new AbortController();
+  /** Ends the reading of large messages; made with the first of them. */
+  #stopReading: AbortController | undefined;
   /** Large messages under way and what came after them, in order; undefined while there was none. */
   #reading: Promise<void> | undefined;
 
@@ -114,53 +120,91 @@ class RequestRun {
     correlator: Correlator,
     pending: PendingExchange,
     options: HttpRequestOptions,
+    signal: AbortSignal,
   ) {
     this.#endpoint = endpoint;
     this.#correlator = correlator;
     this.#pending = pending;
     this.#options = options;
-    const call: HttpCall = {
-      method: "POST",
-      path: endpoint.path,
-      headers: [...JSON_HEADERS, ...options.headers],
-      body: JSON.stringify(pending.wire),
-      ...this.#caps(),
-    };
-    const { onHeaders } = options;
-    const sink = onHeaders === undefined ? this.#sink() : { ...this.#sink(), onHeaders };
-    this.#running = startExchange(options.longLived ? endpoint.streams : endpoint.calls, call, sink);
-  }
-
-  abort(fault: AegisError): void {
-    this.#over.abort(fault);
-    this.#running.abort(fault);
+    this.#signal = signal;
   }
 
   /** Settles the request whatever happens. */
-  async finish(signal: AbortSignal): Promise<void> {
+  start(): void {
+    const { headers, longLived, onHeaders } = this.#options;
+    const { path, calls, streams } = this.#endpoint;
+    const call: HttpCall = {
+      method: "POST",
+      path,
+      headers: [...JSON_HEADERS, ...headers],
+      body: JSON.stringify(this.#pending.wire),
+      ...this.#caps(),
+    };
+    const sink = onHeaders === undefined ? this.#sink() : { ...this.#sink(), onHeaders };
+    this.#running = beginExchange(longLived ? streams : calls, call, sink, this.#onEnd);
+    if (this.#isOver) return;
+    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.#signal.aborted) this.#onAbort();
+  }
+
+  readonly #onAbort = (): void => {
+    const fault = abortFault(this.#signal);
+    if (this.#pending.fail(fault)) this.#options.onCancel?.();
+    this.#stopReading?.abort(fault);
+    this.#running?.abort(fault);
+  };
+
+  readonly #onEnd = (end: HttpEnd): void => {
+    if (this.#reading !== undefined || this.#lastEventId !== undefined) {
+      void this.#finishLate(end);
+      return;
+    }
+    if (end instanceof AegisError) this.#fail(end);
+    else this.#conclude(end);
+    this.#leave();
+  };
+
+  /** The end of an exchange with large messages that are still read, or with a stream that can be resumed. */
+  async #finishLate(end: HttpEnd): Promise<void> {
     try {
-      let outcome = await this.#answered();
+      let outcome = await this.#answered(end);
       for (let resumed = 0; this.#mayResume(outcome) && resumed < UPSTREAM_CAPS.maxResumes; resumed++) {
-        await pause(this.#retryMs, signal);
+        await pause(this.#retryMs, this.#signal);
         outcome = await this.#resume();
       }
-      if (outcome !== undefined) settleEnd(this.#correlator, this.#pending, outcome, this.#options);
-      if (!this.#pending.settled()) {
-        this.#pending.fail(
-          new UpstreamFault("UPSTREAM_UNAVAILABLE", "the stream broke off and could not be resumed"),
-        );
-      }
+      this.#conclude(outcome);
     } catch (error) {
-      const fault =
-        error instanceof UpstreamFault
-          ? error
-          : new UpstreamFault("UPSTREAM_UNAVAILABLE", "the exchange failed", { cause: error });
-      if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
-        this.#correlator.violation(fault.detail);
+      this.#fail(error);
     } finally {
-      this.#over.abort();
-      clearTimeout(this.#linger);
+      this.#leave();
     }
+  }
+
+  /** `outcome` is undefined where a stream broke off that could have been resumed. */
+  #conclude(outcome: HttpOutcome | undefined): void {
+    try {
+      if (outcome !== undefined) settleEnd(this.#correlator, this.#pending, outcome, this.#options);
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#pending.settled()) return;
+    this.#fail(new UpstreamFault("UPSTREAM_UNAVAILABLE", "the stream broke off and could not be resumed"));
+  }
+
+  #fail(error: unknown): void {
+    const fault =
+      error instanceof UpstreamFault
+        ? error
+        : new UpstreamFault("UPSTREAM_UNAVAILABLE", "the exchange failed", { cause: error });
+    if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
+      this.#correlator.violation(fault.detail);
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#stopReading?.abort();
+    clearTimeout(this.#linger);
   }
 
   #caps(): Pick<HttpCall, "maxMessageBytes" | "maxStreamBytes"> {
@@ -204,7 +248,7 @@ class RequestRun {
       error instanceof UpstreamFault
         ? error
         : new UpstreamFault("UPSTREAM_PROTOCOL", "the answer could not be read", { cause: error });
-    this.#running.abort(fault);
+    this.#running?.abort(fault);
     if (this.#pending.fail(fault) && fault.code === "UPSTREAM_PROTOCOL")
       this.#correlator.violation(fault.detail);
   }
@@ -216,7 +260,8 @@ class RequestRun {
       this.#accept(readServerMessage(message, maxResponseBytes));
       return;
     }
-    const { signal } = this.#over;
+    this.#stopReading ??= new AbortController();
+    const { signal } = this.#stopReading;
     const large = await inspectLarge(reader, this.#endpoint.server, message, maxResponseBytes, signal);
     this.#correlator.acceptLarge(large, this.#pending.id);
     this.#lingerOn();
@@ -231,23 +276,18 @@ class RequestRun {
     if (!this.#pending.settled() || this.#linger !== undefined) return;
     // The answer is in. A server that keeps the stream open does not keep the connection.
     this.#linger = setTimeout(() => {
-      this.#running.abort(new UpstreamFault("UPSTREAM_PROTOCOL", "stream left open"));
+      this.#running?.abort(new UpstreamFault("UPSTREAM_PROTOCOL", "stream left open"));
     }, UPSTREAM_CAPS.streamLingerMs);
     this.#linger.unref();
   }
 
-  /** How the running exchange ended; undefined where a stream that can be resumed broke off. */
-  async #answered(): Promise<HttpOutcome | undefined> {
-    try {
-      const outcome = await this.#running.outcome;
-      await this.#reading;
-      return outcome;
-    } catch (error) {
-      await this.#reading;
-      const broke = error instanceof UpstreamFault && error.code === "UPSTREAM_UNAVAILABLE";
-      if (broke && this.#lastEventId !== undefined && !this.#pending.settled()) return undefined;
-      throw error;
-    }
+  /** How the exchange ended, once its messages are read; undefined where a stream that can be resumed broke off. */
+  async #answered(end: HttpEnd): Promise<HttpOutcome | undefined> {
+    await this.#reading;
+    if (!(end instanceof AegisError)) return end;
+    const broke = end instanceof UpstreamFault && end.code === "UPSTREAM_UNAVAILABLE";
+    if (broke && this.#lastEventId !== undefined && !this.#pending.settled()) return undefined;
+    throw end;
   }
 
   #mayResume(outcome: HttpOutcome | undefined): boolean {
@@ -255,7 +295,7 @@ class RequestRun {
     return outcome === undefined || outcome.kind === "event-stream";
   }
 
-  #resume(): Promise<HttpOutcome | undefined> {
+  async #resume(): Promise<HttpOutcome | undefined> {
     const resumeHeaders = this.#options.resumeHeaders ?? [];
     const headers = [
       "accept",
@@ -265,33 +305,22 @@ class RequestRun {
       this.#lastEventId ?? "",
     ];
     const call: HttpCall = { method: "GET", path: this.#endpoint.path, headers, ...this.#caps() };
-    this.#running = startExchange(this.#endpoint.calls, call, this.#sink());
-    return this.#answered();
+    const { promise, resolve } = Promise.withResolvers<HttpEnd>();
+    this.#running = beginExchange(this.#endpoint.calls, call, this.#sink(), resolve);
+    return this.#answered(await promise);
   }
 }
 
 /** Sends `pending` and settles it. Rejects as `Upstream.request` does. */
-export async function sendHttpRequest(
+export function sendHttpRequest(
   endpoint: HttpEndpoint,
   correlator: Correlator,
   pending: PendingExchange,
   options: HttpRequestOptions,
   signal: AbortSignal,
 ): Promise<UpstreamReply> {
-  const run = new RequestRun(endpoint, correlator, pending, options);
-  const onAbort = (): void => {
-    const fault = abortFault(signal);
-    if (pending.fail(fault)) options.onCancel?.();
-    run.abort(fault);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  void run.finish(signal);
-  try {
-    return await pending.reply;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+  new RequestRun(endpoint, correlator, pending, options, signal).start();
+  return pending.reply;
 }
 
 /** POSTs a notification or a response. @throws {UpstreamFault} UPSTREAM_UNAVAILABLE where it was not accepted. */
