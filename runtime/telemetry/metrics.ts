@@ -1,7 +1,9 @@
 // What the gateway counts, in the Prometheus text format. Labels come from the signed bundle or from tables in the code,
 // never from a message, and every label still has a cap.
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { Counter, Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import type { AuditStats } from "#audit";
+import { TalliedHistogram } from "./tallied-histogram.ts";
+import type { Tally } from "./tallied-histogram.ts";
 
 export interface ExchangeSample {
   readonly route: string;
@@ -58,62 +60,97 @@ function boundedLabel(): BoundLabel {
   };
 }
 
+interface ExchangeSeries {
+  readonly labels: Readonly<Record<"route" | "method" | "outcome" | "code", string>>;
+  count: number;
+  readonly durations: Tally;
+}
+
 function exchangeMetrics(registers: Registry[]): Pick<Metrics, "exchange" | "stage"> {
-  const exchanges = new Counter({
+  const series = new Map<string, ExchangeSeries>();
+  new Counter({
     name: "aegis_exchanges_total",
     help: "Exchanges that ended, by how.",
     labelNames: ["route", "method", "outcome", "code"] as const,
     registers,
+    collect() {
+      this.reset();
+      for (const { labels, count } of series.values()) this.inc(labels, count);
+    },
   });
-  const durations = new Histogram({
-    name: "aegis_exchange_duration_seconds",
-    help: "Time from admission to reply.",
-    labelNames: ["outcome"] as const,
-    buckets: EXCHANGE_BUCKETS_SECONDS,
-    registers,
-  });
-  const stages = new Histogram({
-    name: "aegis_stage_duration_seconds",
-    help: "Time in each stage.",
-    labelNames: ["stage"] as const,
-    buckets: STAGE_BUCKETS_SECONDS,
-    registers,
-  });
+  const durations = talliedBy(
+    new TalliedHistogram({
+      name: "aegis_exchange_duration_seconds",
+      help: "Time from admission to reply.",
+      labelNames: ["outcome"] as const,
+      buckets: EXCHANGE_BUCKETS_SECONDS,
+      registers,
+    }),
+    (outcome) => ({ outcome }),
+  );
+  const stages = talliedBy(
+    new TalliedHistogram({
+      name: "aegis_stage_duration_seconds",
+      help: "Time in each stage.",
+      labelNames: ["stage"] as const,
+      buckets: STAGE_BUCKETS_SECONDS,
+      registers,
+    }),
+    (stage) => ({ stage }),
+  );
   const bound = {
     route: boundedLabel(),
     method: boundedLabel(),
     outcome: boundedLabel(),
     code: boundedLabel(),
   };
-  const series = new Set<string>();
-  const stageName = boundedLabel();
-  const stageTimers = new Map<string, { readonly observe: (seconds: number) => void }>();
+  const seriesOf = (sample: ExchangeSample): ExchangeSeries => {
+    let labels = {
+      route: bound.route(sample.route),
+      method: bound.method(sample.method),
+      outcome: bound.outcome(sample.outcome),
+      code: bound.code(sample.code),
+    };
+    let name = seriesName(labels);
+    if (!series.has(name) && series.size >= MAX_EXCHANGE_SERIES) {
+      labels = { route: OTHER, method: OTHER, outcome: labels.outcome, code: OTHER };
+      name = seriesName(labels);
+    }
+    const known = series.get(name);
+    if (known !== undefined) return known;
+    const made = { labels, count: 0, durations: durations(labels.outcome) };
+    series.set(name, made);
+    return made;
+  };
   return {
     exchange: (sample) => {
-      const labels = {
-        route: bound.route(sample.route),
-        method: bound.method(sample.method),
-        outcome: bound.outcome(sample.outcome),
-        code: bound.code(sample.code),
-      };
-      const name = `${labels.route} ${labels.method} ${labels.outcome} ${labels.code}`;
-      if (!series.has(name) && series.size >= MAX_EXCHANGE_SERIES) {
-        exchanges.inc({ route: OTHER, method: OTHER, outcome: labels.outcome, code: OTHER });
-      } else {
-        series.add(name);
-        exchanges.inc(labels);
-      }
-      durations.observe({ outcome: labels.outcome }, sample.durationMs / MILLISECONDS);
+      // Bounded labels are unchanged, so that the name of the sample is that of its series, or of none.
+      const found = series.get(seriesName(sample)) ?? seriesOf(sample);
+      found.count += 1;
+      found.durations.observe(sample.durationMs / MILLISECONDS);
     },
-    stage: (name, durationMs) => {
-      const label = stageName(name);
-      let timer = stageTimers.get(label);
-      if (timer === undefined) {
-        timer = stages.labels(label);
-        stageTimers.set(label, timer);
-      }
-      timer.observe(durationMs / MILLISECONDS);
-    },
+    stage: (name, durationMs) => stages(name).observe(durationMs / MILLISECONDS),
+  };
+}
+
+function seriesName({ route, method, outcome, code }: ExchangeSeries["labels"]): string {
+  return `${route}\0${method}\0${outcome}\0${code}`;
+}
+
+/** The series of one label value, made when it is first asked for; the label is bounded. */
+function talliedBy<T extends string>(
+  histogram: TalliedHistogram<T>,
+  labelsOf: (value: string) => Readonly<Record<T, string>>,
+  bound: BoundLabel = boundedLabel(),
+): (value: string) => Tally {
+  const known = new Map<string, Tally>();
+  return (value) => {
+    const found = known.get(value);
+    if (found !== undefined) return found;
+    const label = bound(value);
+    const tally = known.get(label) ?? histogram.series(labelsOf(label));
+    known.set(label, tally);
+    return tally;
   };
 }
 
@@ -138,13 +175,14 @@ function decisionMetrics(registers: Registry[]): Pick<Metrics, "decisionDifferen
 type UpstreamMetrics = Pick<Metrics, "upstream" | "notification" | "protocolViolation" | "pinAlarm">;
 
 function upstreamMetrics(registers: Registry[]): UpstreamMetrics {
-  const durations = new Histogram({
+  const histogram = new TalliedHistogram({
     name: "aegis_upstream_duration_seconds",
     help: "Time an upstream took to answer.",
     labelNames: ["server", "outcome"] as const,
     buckets: EXCHANGE_BUCKETS_SECONDS,
     registers,
   });
+  const durations = new Map<string, (outcome: string) => Tally>();
   const notifications = new Counter({
     name: "aegis_notifications_total",
     help: "Notifications that arrived, and whether they were passed on.",
@@ -167,8 +205,15 @@ function upstreamMetrics(registers: Registry[]): UpstreamMetrics {
   const outcome = boundedLabel();
   const method = boundedLabel();
   return {
-    upstream: (name, end, durationMs) =>
-      durations.observe({ server: server(name), outcome: outcome(end) }, durationMs / MILLISECONDS),
+    upstream: (name, end, durationMs) => {
+      const label = server(name);
+      let ofServer = durations.get(label);
+      if (ofServer === undefined) {
+        ofServer = talliedBy(histogram, (value) => ({ server: label, outcome: value }), outcome);
+        durations.set(label, ofServer);
+      }
+      ofServer(end).observe(durationMs / MILLISECONDS);
+    },
     notification: (name, relayed) => notifications.inc({ method: method(name), relayed: String(relayed) }),
     protocolViolation: (name) => violations.inc({ server: server(name) }),
     pinAlarm: (name) => alarms.inc({ server: server(name) }),
