@@ -21,3 +21,6 @@ export type { AuditFile, AuditFs, AuditOpenMode } from "./audit-fs.ts";
 export { nodeAuditFs } from "./audit-fs.ts";
 export { verifyAuditLog } from "./verify.ts";
 export type { FirstBad, TenantSummary, VerifyOptions, VerifyOutcome, VerifyResult } from "./verify.ts";
+export { readAuditRecords } from "./read-records.ts";
+export type { BadLine } from "./read-records.ts";
+export type { AuditRecord } from "./record-format.ts";

@@ -2,11 +2,10 @@
 // no text of the arguments unless the release says `all`.
 import type { BundleContent, Derivation, Digest, FactsEntry, FactsMode, LeafEntry, TenantId } from "#bundle";
 import { factName } from "#facts";
-import type { DecisionQuery } from "#pdp";
+import { factReads } from "#pdp";
+import type { DecisionQuery, FactReads, ReadMember } from "#pdp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { factReads } from "./fact-reads.ts";
-import type { FactReads, ReadMember } from "./fact-reads.ts";
 
 /** UTF-8 bytes of JSON that the facts of one record may take; what does not fit is withheld. */
 const MAX_FACTS_BYTES = 16 * 1024;

@@ -22,3 +22,23 @@ export { REQUEST_MEMBERS, UNKNOWN_REQUEST, requestContext } from "./request-cont
 export type { RequestMember } from "./request-context.ts";
 export { viewSchema } from "./schema-view.ts";
 export type { SchemaView } from "./schema-view.ts";
+export { factReads } from "./fact-reads.ts";
+export type { FactReads, ReadMember } from "./fact-reads.ts";
+// Parts of the interpreter, for deciding off the gateway with facts that are not known.
+export { principalEntity, serverEntity, tenantsOf } from "./cedar-request.ts";
+export type { CedarEntity } from "./cedar-request.ts";
+export { compileExpression } from "./interpreter/compile-expression.ts";
+export type { Evaluate, Frame, KnownEntity } from "./interpreter/frame.ts";
+export { EvaluationError } from "./interpreter/long.ts";
+export { OPERATORS } from "./interpreter/operators.ts";
+export type {
+  BinaryOperator,
+  ExtensionFunction,
+  OperatorTable,
+  UnaryOperator,
+} from "./interpreter/operators.ts";
+export { compileRequestTypes } from "./interpreter/request-types.ts";
+export type { RequestTypes } from "./interpreter/request-types.ts";
+export { ReferenceOnly, UnsupportedConstruct } from "./interpreter/unsupported.ts";
+export { EntityValue, RecordValue, SetValue } from "./interpreter/values.ts";
+export type { Value } from "./interpreter/values.ts";

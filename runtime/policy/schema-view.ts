@@ -17,6 +17,8 @@ export interface SchemaView {
   readonly contextMembers: (action: string) => ReadonlySet<string>;
   /** A context with every required attribute of the action's context type; undefined for an unknown action. */
   readonly witnessContext: (action: string) => JsonObject | undefined;
+  /** A value of every required attribute of an entity type; undefined for an unknown type. */
+  readonly witnessAttributes: (type: string) => JsonObject | undefined;
 }
 
 /** Deeper types than this have no witness: the decision that needs one is a denial. */
@@ -41,6 +43,12 @@ export function viewSchema(schema: JsonObject): SchemaView {
     witnessContext: (action) => {
       const context = contextType(actions, action);
       const value = context === undefined ? undefined : witness(context, commonTypes, 0);
+      return isJsonObject(value) ? value : undefined;
+    },
+    witnessAttributes: (type) => {
+      const entry = isJsonObject(entityTypes) ? own(entityTypes, type) : undefined;
+      const shape = isJsonObject(entry) ? own(entry, "shape") : undefined;
+      const value = shape === undefined ? undefined : witness(shape, commonTypes, 0);
       return isJsonObject(value) ? value : undefined;
     },
   };

@@ -1,10 +1,11 @@
-// What the policies of one slice read of a call: the plan by which a decision record keeps facts.
+// What the policies of one slice read of a call: what a decision record keeps, and what a replay of it needs.
 import type { BundleContent, Derivation, LeafEntry, SchemaProgram, Slice } from "#bundle";
-import { REQUEST_MEMBERS, viewSchema } from "#pdp";
-import type { RequestMember } from "#pdp";
 import { resolveProjection, visibleAttributes } from "#schema";
 import { isJsonObject } from "#std";
 import type { JsonValue } from "#std";
+import { REQUEST_MEMBERS } from "./request-context.ts";
+import type { RequestMember } from "./request-context.ts";
+import { viewSchema } from "./schema-view.ts";
 
 /** A member of the projected arguments; `members` are present where it is a record. */
 export interface ReadMember {
@@ -23,13 +24,17 @@ export interface FactReads {
   readonly readsGroups: boolean;
 }
 
-/** Reads of the enforced policies and of those in shadow mode, so that enforcing the latter can be replayed. */
+/**
+ * What is read. `recorded`: by the enforced policies and by those in shadow mode, so that enforcing the latter can be
+ * replayed. `enforced`: by the enforced ones alone.
+ */
 export function factReads(
   content: Pick<BundleContent, "policies">,
   slice: Slice,
   leaf: Pick<LeafEntry, "argumentsProgram">,
+  which: "recorded" | "enforced" = "recorded",
 ): FactReads {
-  const { shadowFacts } = slice;
+  const shadowFacts = which === "recorded" ? slice.shadowFacts : undefined;
   const derivations = [...slice.derivations, ...(shadowFacts?.derivations ?? [])];
   const program = shadowFacts?.argumentsProgram ?? slice.argumentsProgram ?? leaf.argumentsProgram;
   const schema = content.policies.schemas[shadowFacts?.schema ?? slice.schema];
@@ -38,7 +43,7 @@ export function factReads(
     derivations.flatMap(({ path: [root, name] }) => (root === "principal" ? [name] : [])),
   );
   let readsGroups = false;
-  for (const { residual } of [...slice.call, ...slice.shadow]) {
+  for (const { residual } of which === "recorded" ? [...slice.call, ...slice.shadow] : slice.call) {
     const reads = principalReads(content.policies.residuals[residual] ?? null);
     for (const name of reads.attributes) attributes.add(name);
     readsGroups ||= reads.groups;
