@@ -50,7 +50,10 @@ export function createExchangeHandler(
       return;
     }
     inFlight += 1;
-    const control = createControl(inbound.closed, options.admissionDeadlineMs);
+    const control = createControl(inbound, {
+      admissionDeadlineMs: options.admissionDeadlineMs,
+      onDeadline: lease.setDeadline,
+    });
     try {
       const exchange: Exchange = {
         id: randomUUID(),
@@ -58,13 +61,7 @@ export function createExchangeHandler(
         startedMonotonicMs: options.clock.monotonicMs(),
         inbound,
         reply: new ReplyChannel(inbound.reply, () => accepts(inbound.headers, "text/event-stream")),
-        control: {
-          ...control,
-          setDeadline: (deadlineMs) => {
-            control.setDeadline(deadlineMs);
-            lease.setDeadline(deadlineMs);
-          },
-        },
+        control,
         snapshot: lease.snapshot,
       };
       await serve(exchange, options);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AegisError, isAegisError } from "#errors";
 import { headerView } from "#mcp";
+import type { HeaderView } from "#mcp";
 import { assert } from "#std";
 import type { ClientAddress } from "./client-address.ts";
 import type { HttpReply, InboundHttp, ResponseHeaders, SseStream } from "./inbound.ts";
@@ -14,73 +15,112 @@ export function toInbound(
   limits: ListenerLimits,
   clientAddress: ClientAddress,
 ): InboundHttp {
-  const rawTarget = request.url ?? "";
-  const query = rawTarget.indexOf("?");
-  let closing: AbortController | undefined;
-  return {
-    method: request.method ?? "",
-    rawTarget,
-    path: query === -1 ? rawTarget : rawTarget.slice(0, query),
-    httpVersion: request.httpVersion,
-    headers: headerView(request.rawHeaders),
-    remoteAddress: clientAddress(request.socket.remoteAddress ?? "", request.rawHeaders),
-    readBody: (maxBytes, signal) => readBody(request, maxBytes, signal),
-    // Made on first use: most requests are answered without anyone asking.
-    get closed() {
-      closing ??= abortOnClose(response);
-      return closing.signal;
-    },
-    reply: createReply(request, response, limits),
-  };
+  return new ReceivedRequest(request, response, limits, clientAddress);
 }
 
-function abortOnClose(response: ServerResponse): AbortController {
-  const controller = new AbortController();
-  const onClose = (): void => {
-    if (!response.writableFinished) controller.abort(new AegisError("EXCHANGE_ABORTED", "client went away"));
-  };
-  if (response.closed || response.destroyed) onClose();
-  else response.once("close", onClose);
-  return controller;
+/** A class, so that a request costs one object of a known shape and no functions of its own. */
+class ReceivedRequest implements InboundHttp {
+  readonly method: string;
+  readonly rawTarget: string;
+  readonly path: string;
+  readonly httpVersion: string;
+  readonly headers: HeaderView;
+  readonly remoteAddress: string;
+  readonly reply: HttpReply;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #closing: AbortController | undefined;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    limits: ListenerLimits,
+    clientAddress: ClientAddress,
+  ) {
+    const rawTarget = request.url ?? "";
+    const query = rawTarget.indexOf("?");
+    this.#request = request;
+    this.#response = response;
+    this.method = request.method ?? "";
+    this.rawTarget = rawTarget;
+    this.path = query === -1 ? rawTarget : rawTarget.slice(0, query);
+    this.httpVersion = request.httpVersion;
+    this.headers = headerView(request.rawHeaders);
+    this.remoteAddress = clientAddress(request.socket.remoteAddress ?? "", request.rawHeaders);
+    this.reply = new ResponseReply(request, response, limits);
+  }
+
+  readBody(maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    return readBody(this.#request, this.headers.get("content-length"), maxBytes, signal);
+  }
+
+  onClosed(listener: () => void): void {
+    const response = this.#response;
+    const onClose = (): void => {
+      if (!response.writableFinished) listener();
+    };
+    if (response.closed || response.destroyed) onClose();
+    else response.once("close", onClose);
+  }
+
+  get closed(): AbortSignal {
+    if (this.#closing === undefined) {
+      const closing = new AbortController();
+      this.#closing = closing;
+      this.onClosed(() => closing.abort(new AegisError("EXCHANGE_ABORTED", "client went away")));
+    }
+    return this.#closing.signal;
+  }
 }
 
-function createReply(request: IncomingMessage, response: ServerResponse, limits: ListenerLimits): HttpReply {
-  let committed = false;
-  const commit = (): void => {
-    assert(!committed, "a response is sent once");
-    committed = true;
-    if (!request.complete) discardBody(request, response, limits.maxDiscardedBytes);
-  };
-  return {
-    json: (status: number, body: string | Uint8Array, headers: ResponseHeaders = {}) => {
-      commit();
-      response.writeHead(status, {
-        "content-type": "application/json",
-        "content-length": Buffer.byteLength(body),
-        ...headers,
-      });
-      // As a string, head and body leave in one write.
-      response.end(body);
-      if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
-    },
-    empty: (status: number, headers: ResponseHeaders = {}) => {
-      commit();
-      response.writeHead(
-        status,
-        status === 204 || status === 304 ? headers : { "content-length": 0, ...headers },
-      );
-      response.end();
-    },
-    openStream: (headers: ResponseHeaders = {}): SseStream => {
-      commit();
-      response.writeHead(200, { ...SSE_HEADERS, ...headers });
-      response.flushHeaders();
-      return createSseStream(response, limits);
-    },
-    get committed() {
-      return committed;
-    },
-  };
+class ResponseReply implements HttpReply {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #limits: ListenerLimits;
+  #committed = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, limits: ListenerLimits) {
+    this.#request = request;
+    this.#response = response;
+    this.#limits = limits;
+  }
+
+  get committed(): boolean {
+    return this.#committed;
+  }
+
+  json(status: number, body: string | Uint8Array, headers: ResponseHeaders = {}): void {
+    this.#commit();
+    const response = this.#response;
+    response.writeHead(status, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      ...headers,
+    });
+    // As a string, head and body leave in one write.
+    response.end(body);
+    if (!response.writableFinished) response.setTimeout(this.#limits.streamStallMs, () => response.destroy());
+  }
+
+  empty(status: number, headers: ResponseHeaders = {}): void {
+    this.#commit();
+    const isBare = status === 204 || status === 304;
+    this.#response.writeHead(status, isBare ? headers : { "content-length": 0, ...headers });
+    this.#response.end();
+  }
+
+  openStream(headers: ResponseHeaders = {}): SseStream {
+    this.#commit();
+    this.#response.writeHead(200, { ...SSE_HEADERS, ...headers });
+    this.#response.flushHeaders();
+    return createSseStream(this.#response, this.#limits);
+  }
+
+  #commit(): void {
+    assert(!this.#committed, "a response is sent once");
+    this.#committed = true;
+    if (!this.#request.complete) discardBody(this.#request, this.#response, this.#limits.maxDiscardedBytes);
+  }
 }
 
 /**
@@ -97,8 +137,13 @@ function discardBody(request: IncomingMessage, response: ServerResponse, maxByte
   request.resume();
 }
 
-function readBody(request: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-  const declared = Number(request.headers["content-length"] ?? "0");
+function readBody(
+  request: IncomingMessage,
+  declaredLength: string | undefined,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const declared = Number(declaredLength ?? "0");
   if (declared > maxBytes)
     return Promise.reject(
       new AegisError("MESSAGE_TOO_LARGE", `${declared} bytes declared, limit ${maxBytes}`),
@@ -106,12 +151,15 @@ function readBody(request: IncomingMessage, maxBytes: number, signal: AbortSigna
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    // The listeners stay on the request, which goes with its exchange; taking them off costs more than asking this.
+    let settled = false;
     const settle = (): void => {
-      request.off("data", onData).off("end", onEnd).off("error", onGone).off("close", onGone);
+      settled = true;
       signal.removeEventListener("abort", onAbort);
     };
     const fail = (error: AegisError): void => {
       settle();
+      request.off("data", onData);
       // Paused, not destroyed: the answer still has to go out on this connection.
       request.pause();
       reject(error);
@@ -122,11 +170,14 @@ function readBody(request: IncomingMessage, maxBytes: number, signal: AbortSigna
       chunks.push(chunk);
     };
     const onEnd = (): void => {
+      if (settled) return;
       settle();
       const [only] = chunks;
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size));
     };
-    const onGone = (): void => fail(new AegisError("EXCHANGE_ABORTED", "client went away within the body"));
+    const onGone = (): void => {
+      if (!settled) fail(new AegisError("EXCHANGE_ABORTED", "client went away within the body"));
+    };
     const onAbort = (): void => fail(abortError(signal));
     if (signal.aborted) return onAbort();
     if (request.destroyed) return onGone();

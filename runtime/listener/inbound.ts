@@ -16,7 +16,9 @@ export interface InboundHttp {
    * @throws {AegisError} MESSAGE_TOO_LARGE, EXCHANGE_ABORTED (client gone, or `signal` without an AegisError as reason)
    */
   readonly readBody: (maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>;
-  /** Aborts when the client goes away before the response has ended. */
+  /** Told once when the client goes away before the response has ended; at once where it has. Must not throw. */
+  readonly onClosed: (listener: () => void) => void;
+  /** The same as a signal, which costs more. */
   readonly closed: AbortSignal;
   readonly reply: HttpReply;
 }

@@ -1,39 +1,90 @@
 // The life of one exchange: a deadline, the caller's cancel, and the dropped connection, in one abort signal.
 import { AegisError } from "#errors";
+import type { InboundHttp } from "../listener/inbound.ts";
 import type { ExchangeControl } from "./exchange.ts";
 
 /** Longest an exchange may take before its route is known. */
 export const ADMISSION_DEADLINE_MS = 30_000;
 
 export interface OwnedControl extends ExchangeControl {
-  /** Stops the timers; the signal stays as it is. */
+  /** Stops the timer; the signal stays as it is. */
   readonly release: () => void;
 }
 
-export function createControl(
-  closed: AbortSignal,
-  admissionDeadlineMs: number = ADMISSION_DEADLINE_MS,
-): OwnedControl {
-  const controller = new AbortController();
-  const startedMs = performance.now();
-  const expire = (): void =>
-    controller.abort(new AegisError("EXCHANGE_DEADLINE", "the exchange's deadline passed"));
-  const onClosed = (): void =>
-    controller.abort(new AegisError("EXCHANGE_ABORTED", "the caller closed the connection"));
-  let timer = setTimeout(expire, admissionDeadlineMs);
-  if (closed.aborted) onClosed();
-  else closed.addEventListener("abort", onClosed, { once: true });
-  return {
-    signal: controller.signal,
-    setDeadline: (deadlineMs) => {
-      clearTimeout(timer);
-      timer = setTimeout(expire, Math.max(0, deadlineMs - (performance.now() - startedMs)));
-    },
-    keepAfterDisconnect: () => closed.removeEventListener("abort", onClosed),
-    cancel: () => controller.abort(new AegisError("EXCHANGE_ABORTED", "the caller cancelled the request")),
-    release: () => {
-      clearTimeout(timer);
-      closed.removeEventListener("abort", onClosed);
-    },
+export interface ControlOptions {
+  readonly admissionDeadlineMs?: number | undefined;
+  /** Told of every deadline that is set, in milliseconds from the start of the exchange. */
+  readonly onDeadline?: (deadlineMs: number) => void;
+}
+
+class Control implements OwnedControl {
+  readonly #controller = new AbortController();
+  readonly #startedMs = performance.now();
+  readonly #onDeadline: ((deadlineMs: number) => void) | undefined;
+  #dueMs: number;
+  #timerDueMs: number;
+  #timer: NodeJS.Timeout;
+  #endsWithClient = true;
+
+  constructor(inbound: Pick<InboundHttp, "onClosed">, options: ControlOptions) {
+    const { admissionDeadlineMs = ADMISSION_DEADLINE_MS, onDeadline } = options;
+    this.#onDeadline = onDeadline;
+    this.#dueMs = this.#startedMs + admissionDeadlineMs;
+    this.#timerDueMs = this.#dueMs;
+    this.#timer = setTimeout(this.#onTimer, admissionDeadlineMs);
+    inbound.onClosed(() => {
+      if (this.#endsWithClient) this.#abort("EXCHANGE_ABORTED", "the caller closed the connection");
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /**
+   * A deadline after that of the timer leaves it: it looks again when it fires. Nearly every exchange is over long before,
+   * and timers of one duration share a list, where one for what is left of a route's deadline would have its own.
+   */
+  setDeadline(deadlineMs: number): void {
+    this.#dueMs = this.#startedMs + deadlineMs;
+    if (this.#dueMs < this.#timerDueMs) this.#startTimer();
+    this.#onDeadline?.(deadlineMs);
+  }
+
+  keepAfterDisconnect(): void {
+    this.#endsWithClient = false;
+  }
+
+  cancel(): void {
+    this.#abort("EXCHANGE_ABORTED", "the caller cancelled the request");
+  }
+
+  release(): void {
+    this.#endsWithClient = false;
+    clearTimeout(this.#timer);
+  }
+
+  readonly #onTimer = (): void => {
+    // Timers may fire up to a millisecond early.
+    if (performance.now() + 1 < this.#dueMs) this.#startTimer();
+    else this.#abort("EXCHANGE_DEADLINE", "the exchange's deadline passed");
   };
+
+  #startTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timerDueMs = this.#dueMs;
+    this.#timer = setTimeout(this.#onTimer, Math.max(0, this.#dueMs - performance.now()));
+  }
+
+  #abort(code: "EXCHANGE_ABORTED" | "EXCHANGE_DEADLINE", detail: string): void {
+    this.#controller.abort(new AegisError(code, detail));
+  }
+}
+
+/** The control of one exchange, which starts now. */
+export function createControl(
+  inbound: Pick<InboundHttp, "onClosed">,
+  options: ControlOptions = {},
+): OwnedControl {
+  return new Control(inbound, options);
 }

@@ -106,5 +106,5 @@ function joinSession(
 function trackRequest(session: LegacySession, id: string | number, exchange: Authenticated): void {
   if (session.inFlight.has(id))
     throw new AegisError("MESSAGE_INVALID", "request id is already in use in this session");
-  session.inFlight.set(id, exchange.control.cancel);
+  session.inFlight.set(id, () => exchange.control.cancel());
 }
