@@ -13,6 +13,7 @@ import {
   parseObject,
   renderExplanationJson,
   renderExplanationText,
+  whyNot,
 } from "#explain";
 import type { ExplainRequest, FoundCall } from "#explain";
 import { CliError } from "../output/cli-error.ts";
@@ -35,6 +36,7 @@ interface ExplainOptions extends Readonly<Partial<Record<Target, string>>> {
   readonly server?: string;
   readonly arguments?: string;
   readonly request?: string;
+  readonly whyNot?: true;
   readonly format: string;
 }
 
@@ -61,6 +63,7 @@ export function registerExplain(program: Command, host: CommandHost): void {
     .option("--task <method>", `tasks method: ${TASKS.join(", ")}`)
     .option("--arguments <json>", "arguments of the call (default: {})")
     .option("--request <json>", "how, when and from where: as `request` of a principal of the tests")
+    .option("--why-not", "show the fewest facts that would turn the decision")
     .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
     .action(
       host.action(async (dir: string, options: ExplainOptions) => {
@@ -74,7 +77,10 @@ export function registerExplain(program: Command, host: CommandHost): void {
           host.io.err("not explained: the repository does not compile\n");
           return EXIT.checkFailed;
         }
-        const explanation = await explainCall(result.content, request(result, result.content, options));
+        const asked = request(result, result.content, options);
+        const explained = await explainCall(result.content, asked);
+        const explanation =
+          options.whyNot === true ? { ...explained, whyNot: await whyNot(result.content, asked) } : explained;
         host.io.out(
           options.format === "json"
             ? renderExplanationJson(explanation)

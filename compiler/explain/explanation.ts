@@ -63,6 +63,30 @@ export interface ExplainedTransform {
   readonly paths: readonly string[];
 }
 
+/** One way to turn a decision: all of its facts otherwise at once. */
+export interface WhyNotAnswer {
+  /** Values as JSON text, or words such as `absent` and `held`. */
+  readonly changes: readonly { readonly fact: string; readonly from: string; readonly to: string }[];
+  /** Determining policies of the other decision. */
+  readonly reasons: readonly string[];
+}
+
+export interface WhyNot {
+  /** The decision that was looked for: the opposite of the one explained. */
+  readonly wanted: "allow" | "deny";
+  /** Each turns the decision with the same, smallest number of facts; empty where none was found. */
+  readonly answers: readonly WhyNotAnswer[];
+  /** More answers than are shown need the same number of facts. */
+  readonly hasMore: boolean;
+  /** Facts whose other values make a difference to some condition. */
+  readonly facts: readonly string[];
+  /** Forbids without a condition: no fact turns them off. */
+  readonly blockedBy: readonly string[];
+  /** So many facts at once were changed in all ways that were tried, without an answer. */
+  readonly exhaustedFacts: number;
+  readonly decisions: number;
+}
+
 export interface Explanation {
   readonly decision: "allow" | "deny";
   /** Set where the call is refused before or instead of its policies. */
@@ -92,4 +116,6 @@ export interface Explanation {
   readonly context: JsonObject | undefined;
   readonly facts: readonly ExplainedFact[];
   readonly transforms: readonly ExplainedTransform[];
+  /** Present where it was asked for. */
+  readonly whyNot?: WhyNot;
 }

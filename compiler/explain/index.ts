@@ -1,4 +1,6 @@
 // Door #explain: why a call is decided as it is.
+export { whyNot } from "./why-not.ts";
+export type { WhyNotRequest } from "./why-not.ts";
 export { explainCall, operationDetail, pathText } from "./explain-call.ts";
 export type { ExplainRequest } from "./explain-call.ts";
 export { AskError, findCall, findCaller, namedCall, parseObject } from "./find-call.ts";

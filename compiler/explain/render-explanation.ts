@@ -31,6 +31,7 @@ export function renderExplanationText(explanation: Explanation, options: Explain
     policyLines(explanation, pen),
     factLines(explanation, pen),
     transformLines(explanation, pen),
+    whyNotLines(explanation, pen),
   ].filter((lines) => lines.length > 0);
   return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
@@ -212,6 +213,43 @@ function transformLines(explanation: Explanation, pen: Pen): readonly string[] {
       ),
     ),
   ];
+}
+
+/** The fewest facts that would turn the decision. */
+function whyNotLines({ whyNot, decision }: Explanation, pen: Pen): readonly string[] {
+  if (whyNot === undefined) return [];
+  const { wanted, answers, hasMore, facts, blockedBy, exhaustedFacts, decisions } = whyNot;
+  const title = pen.paint("bold", decision === "deny" ? "What would allow it" : "What would deny it");
+  if (blockedBy.length > 0)
+    return [title, pen.safe(`  nothing: ${blockedBy.join(", ")} forbids it whatever the facts are`)];
+  const searched = `${decisions.toLocaleString("en")} calls were decided to find this`;
+  if (answers.length === 0) {
+    const tried =
+      facts.length === 0
+        ? "no fact that the policies read could make a difference"
+        : `nothing: no change of ${exhaustedFacts === 1 ? "one" : `up to ${String(exhaustedFacts)}`} of ${facts.join(", ")}`;
+    return [title, pen.safe(`  ${tried}`), pen.paint("dim", `  (${searched})`)];
+  }
+  const count = answers[0]?.changes.length ?? 0;
+  const least = count === 1 ? "one fact" : `${String(count)} facts at once; fewer do not`;
+  const lines = answers.flatMap(({ changes, reasons }, index) => [
+    ...changes.map(({ fact, from, to }, place) => {
+      const word = place > 0 ? "and" : index > 0 ? "or" : "";
+      return pen.safe(`  ${word.padStart(4)}  ${fact}: ${from} → ${to}`);
+    }),
+    pen.paint("dim", pen.safe(`        ${verbOf(wanted, reasons)}`)),
+  ]);
+  return [
+    `${title}${pen.paint("dim", `  (${least})`)}`,
+    ...lines,
+    ...(hasMore ? ["    or  other facts, as many at once"] : []),
+    pen.paint("dim", `  (${searched})`),
+  ];
+}
+
+function verbOf(wanted: "allow" | "deny", reasons: readonly string[]): string {
+  if (reasons.length === 0) return "no permit would apply";
+  return `${wanted === "allow" ? "permitted" : "forbidden"} by ${reasons.join(", ")}`;
 }
 
 /** One JSON document with a `formatVersion`. */

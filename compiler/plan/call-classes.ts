@@ -31,7 +31,7 @@ export interface CallClasses {
 const MAX_STARTS = 6;
 const MAX_PAIR_VALUES = 6;
 
-interface Candidates {
+export interface Candidates {
   readonly path: readonly string[];
   readonly values: readonly JsonValue[];
 }
@@ -110,7 +110,11 @@ function* proposals(starts: readonly JsonObject[], candidates: readonly Candidat
 }
 
 /** The object with the member at `path` set, or removed where the value is undefined. */
-function withValue(object: JsonObject, path: readonly string[], value: JsonValue | undefined): JsonObject {
+export function withValue(
+  object: JsonObject,
+  path: readonly string[],
+  value: JsonValue | undefined,
+): JsonObject {
   const [name, ...rest] = path;
   if (name === undefined) return object;
   const inner = Object.hasOwn(object, name) ? object[name] : undefined;
@@ -122,7 +126,8 @@ function withValue(object: JsonObject, path: readonly string[], value: JsonValue
   return Object.fromEntries(replaced === undefined ? others : [...others, [name, replaced]]);
 }
 
-function candidatesOf(side: LeafSide): readonly Candidates[] {
+/** Values worth trying at each place of the arguments: those of the schema, and those at which the policies turn. */
+export function candidatesOf(side: LeafSide): readonly Candidates[] {
   const { leaf, derivations, literals } = side;
   const program = leaf.argumentsProgram;
   return [
@@ -132,7 +137,8 @@ function candidatesOf(side: LeafSide): readonly Candidates[] {
   ];
 }
 
-function mergedCandidates(all: readonly Candidates[]): readonly Candidates[] {
+/** One entry for each place. */
+export function mergedCandidates(all: readonly Candidates[]): readonly Candidates[] {
   const merged = new Map<string, { path: readonly string[]; values: Map<string, JsonValue> }>();
   for (const { path, values } of all) {
     const key = JSON.stringify(path);

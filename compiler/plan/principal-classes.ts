@@ -21,7 +21,7 @@ interface PrincipalPattern {
   readonly pattern: string;
 }
 
-interface AttributeChoices {
+export interface AttributeChoices {
   readonly name: string;
   /** Undefined = absent. The first one stands where another attribute is varied. */
   readonly values: readonly (AttributeValue | undefined)[];
@@ -105,14 +105,18 @@ function classesOf(names: ClassNames, attributes: Attributes): readonly NamedPri
 }
 
 /** Tenants with slices on either side, the default one first. */
-function tenantsOf(base: PlanSide, head: PlanSide): readonly TenantId[] {
+export function tenantsOf(base: PlanSide, head: PlanSide): readonly TenantId[] {
   const found = [base, head].flatMap(({ content }) => content.policies.slices.map(({ tenant }) => tenant));
   const others = [...new Set(found)].filter((tenant) => tenant !== DEFAULT_TENANT).sort();
   return [DEFAULT_TENANT, ...others];
 }
 
 /** Entity ids as the callers of one tenant are called, sorted. */
-function namesIn(tenant: TenantId, ids: readonly string[], tenants: readonly TenantId[]): readonly string[] {
+export function namesIn(
+  tenant: TenantId,
+  ids: readonly string[],
+  tenants: readonly TenantId[],
+): readonly string[] {
   const ownerOf = (id: string): TenantId =>
     tenants.find((item) => id.startsWith(`${item}/`)) ?? DEFAULT_TENANT;
   const own = ids.filter((id) => ownerOf(id) === tenant);
@@ -160,7 +164,8 @@ function attributesOf(entries: readonly (readonly [string, AttributeValue | unde
   return Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function attributeChoices(
+/** Every mapped attribute, with the values that policies tell apart. */
+export function attributeChoices(
   base: PlanSide,
   head: PlanSide,
   literals: readonly PolicyLiterals[],

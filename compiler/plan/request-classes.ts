@@ -40,7 +40,7 @@ export function requestClasses(
   return { changes: combinations(choices, maxRequests), reads, truncated: total > maxRequests };
 }
 
-interface Asked {
+export interface Asked {
   readonly comparisons: readonly Comparison[];
   readonly derivations: readonly Derivation[];
 }
@@ -85,7 +85,8 @@ function* products(choices: readonly Choices[]): Generator<readonly number[]> {
     for (let pick = 0; pick < first.length; pick += 1) yield [pick, ...picks];
 }
 
-function changesOf(read: string, asked: Asked): Choices {
+/** What one fact may be, e.g. `auth.mfa`: around what the policies compare it with. */
+export function changesOf(read: string, asked: Asked): readonly RequestChange[] {
   const [member, name] = read.split(".");
   switch (member) {
     case "now":
