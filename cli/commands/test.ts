@@ -4,8 +4,9 @@ import { checkInvariants, violated } from "#plan";
 import { renderTestJson, renderTestJunit, renderTestText, runSuites } from "#policy-test";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
-import { formatOption, repeatableOption } from "../output/options.ts";
+import { formatOption, percentOption, repeatableOption } from "../output/options.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
+import { concludeCoverage, wantsCoverage } from "../output/test-coverage.ts";
 import type { CommandHost } from "../program.ts";
 
 const FORMATS = ["text", "json", "junit"] as const;
@@ -14,6 +15,9 @@ type Format = (typeof FORMATS)[number];
 interface TestOptions {
   readonly format: Format;
   readonly filter?: readonly string[];
+  readonly coverage?: true;
+  readonly coverageOut?: string;
+  readonly minCoverage?: number;
 }
 
 export function registerTest(program: Command, host: CommandHost): void {
@@ -22,6 +26,9 @@ export function registerTest(program: Command, host: CommandHost): void {
     .argument("[dir]", "policy repository", ".")
     .description("Run the test suites in tests/ and check invariants/ on the gateway's own evaluator.")
     .addOption(repeatableOption("--filter <text>", "run tests whose file, suite or name contains the text"))
+    .option("--coverage", "count which policies, clauses and definitions the tests reach")
+    .option("--coverage-out <file>", "write the coverage as an LCOV tracefile")
+    .addOption(percentOption("--min-coverage <n>", "fail below this percentage of clause outcomes"))
     .addOption(formatOption(...FORMATS))
     .action(
       host.action(async (dir: string, options: TestOptions) => {
@@ -38,7 +45,7 @@ export function registerTest(program: Command, host: CommandHost): void {
             help: "write tests/access_test.yaml (kind: TestSuite); `aegis init` makes an example",
           });
         }
-        const suites = await runSuites(result, { filter });
+        const suites = await runSuites(result, { filter, coverage: wantsCoverage(options) });
         const chosen = invariants.filter(({ name, at }) =>
           isChosen(`${at.file} › invariants › ${name}`, filter),
         );
@@ -51,7 +58,8 @@ export function registerTest(program: Command, host: CommandHost): void {
           });
         }
         host.io.out(render(report, format, host.io.colorOut));
-        if (report.failed > 0) return EXIT.testsFailed;
+        const isCovered = await concludeCoverage(report.coverage, options, host.io);
+        if (report.failed > 0 || !isCovered) return EXIT.testsFailed;
         return violated(checked).length > 0 ? EXIT.gate : EXIT.ok;
       }),
     );

@@ -2,6 +2,10 @@
 import { showHidden } from "#compiler";
 import type { InvariantResult } from "#compiler";
 import { invariantLines, violated, violationLines } from "../invariants/render-invariants.ts";
+import { percentOf } from "./coverage/coverage-report.ts";
+import type { CoverageReport, Share } from "./coverage/coverage-report.ts";
+import { missingOf } from "./coverage/missing.ts";
+import { renderCoverageText } from "./coverage/render-coverage.ts";
 import type { SuiteReport, SuiteResult, TestFailure, TestResult } from "./suite-report.ts";
 
 export const TEST_REPORT_FORMAT_VERSION = 1;
@@ -22,6 +26,7 @@ export function renderTestText(report: SuiteReport, options: TestTextOptions): s
   if (invariants.length > 0) {
     blocks.push([paint("bold", "Invariants"), ...invariantLines(invariants, paint)].join("\n"));
   }
+  if (report.coverage !== undefined) blocks.push(renderCoverageText(report.coverage, options).trimEnd());
   return `${[...blocks, ...summaryLines(report, paint)].join("\n\n")}\n`;
 }
 
@@ -102,8 +107,27 @@ export function renderTestJson(report: SuiteReport): string {
     cells,
     suites,
     ...(report.invariants === undefined ? {} : { invariants: report.invariants }),
+    ...(report.coverage === undefined ? {} : { coverage: coverageJson(report.coverage) }),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+/** The shares with their percentage, and what is missing beside what was counted. */
+function coverageJson(coverage: CoverageReport): object {
+  const { outcomes, policies, leafSides, transformLines, files, byPolicy, byLeaf, byTransform } = coverage;
+  const withPercent = (share: Share): object => ({ ...share, percent: percentOf(share) });
+  return {
+    outcomes: withPercent(outcomes),
+    policies: withPercent(policies),
+    leafSides: withPercent(leafSides),
+    transformLines: withPercent(transformLines),
+    files: files.map((file) => ({
+      file: file.file,
+      policies: withPercent(file.policies),
+      outcomes: withPercent(file.outcomes),
+    })),
+    ...{ missing: missingOf(coverage), byPolicy, byLeaf, byTransform },
+  };
 }
 
 /** JUnit XML: a `testsuite` for each suite, a `testcase` for each test. */

@@ -1,12 +1,15 @@
 // Runs the suites of a repository on the gateway's own evaluator.
 import type { CompileResult, TestSuite } from "#compiler";
 import { createEvaluator } from "#pdp";
+import { CoverageRecorder } from "./coverage/coverage-recorder.ts";
 import { runTest } from "./run-test.ts";
 import type { SuiteReport, SuiteResult } from "./suite-report.ts";
 
 export interface RunSuitesOptions {
   /** Runs the tests whose "file › suite › test" contains one of these, whatever the case. Absent or empty = all. */
   readonly filter?: readonly string[];
+  /** Counts what of the policies the tests reach: `SuiteReport.coverage`. */
+  readonly coverage?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -22,24 +25,26 @@ function selected(suites: readonly TestSuite[], filter: readonly string[]): read
   });
 }
 
+type RunInput = Pick<CompileResult, "bundle" | "model">;
+
 /** Runs the tests of a repository that compiles. Throws Error where it does not, and the reason of `signal`. */
-export async function runSuites(
-  result: Pick<CompileResult, "bundle" | "model">,
-  options: RunSuitesOptions = {},
-): Promise<SuiteReport> {
+export async function runSuites(result: RunInput, options: RunSuitesOptions = {}): Promise<SuiteReport> {
   const { bundle } = result;
   if (bundle === undefined) throw new Error("the repository does not compile");
   const { signal } = options;
   const evaluator = await createEvaluator(bundle.content, signal === undefined ? {} : { signal });
   try {
-    const bench = { content: bundle.content, evaluator, signal };
+    const recorder =
+      options.coverage === true ? new CoverageRecorder(result.model, bundle.content) : undefined;
+    const bench = { content: bundle.content, evaluator, signal, coverage: recorder };
     const suites: SuiteResult[] = [];
     for (const suite of selected(result.model.suites, options.filter ?? [])) {
       const tests = [];
       for (const test of suite.tests) tests.push(await runTest(bench, test));
       suites.push({ file: suite.file, name: suite.name, tests });
     }
-    return summary(bundle.digest, suites);
+    const report = summary(bundle.digest, suites);
+    return recorder === undefined ? report : { ...report, coverage: await recorder.report() };
   } finally {
     evaluator.dispose();
   }

@@ -1,12 +1,13 @@
 // Runs one test: the cells of a matrix, or one call through the transforms.
 import { createHmac } from "node:crypto";
-import type { BundleContent } from "#bundle";
+import type { BundleContent, TransformEntry } from "#bundle";
 import type { MatrixTest, SourceSpan, TestCall, TestCase, TestPrincipal, TransformTest } from "#compiler";
 import { isAegisError } from "#errors";
 import type { Evaluator } from "#pdp";
 import type { JsonObject } from "#std";
 import { applyRequest, applyResponse, compileTransform } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
+import type { CoverageObserver } from "./coverage/coverage-recorder.ts";
 import { decideCall } from "./decide-call.ts";
 import type { CallVerdict } from "./decide-call.ts";
 import { differences } from "./json-difference.ts";
@@ -17,6 +18,8 @@ export interface TestBench {
   readonly content: BundleContent;
   readonly evaluator: Evaluator;
   readonly signal: AbortSignal | undefined;
+  /** Is told what is decided and transformed. */
+  readonly coverage: CoverageObserver | undefined;
 }
 
 type Outcome = Pick<TestResult, "cells" | "failures">;
@@ -36,12 +39,18 @@ async function runMatrix(bench: TestBench, test: MatrixTest): Promise<Outcome> {
   for (const principal of test.principals) {
     for (const call of test.calls) {
       cells += 1;
-      const verdict = await decideCall(bench.evaluator, principal, call.action, call.arguments, bench.signal);
+      const verdict = await decide(bench, principal, call);
       const allowedAt = listed.get(cellKey(principal.name, call.name));
       failures.push(...checkCell(bench, test, { principal, call, allowedAt, verdict }));
     }
   }
   return { cells, failures };
+}
+
+async function decide(bench: TestBench, principal: TestPrincipal, call: TestCall): Promise<CallVerdict> {
+  const verdict = await decideCall(bench.evaluator, principal, call.action, call.arguments, bench.signal);
+  bench.coverage?.decided(verdict);
+  return verdict;
 }
 
 function cellKey(principal: string, call: string): string {
@@ -117,7 +126,7 @@ function checkArguments(subject: string, call: TestCall, verdict: CallVerdict): 
 
 async function runTransform(bench: TestBench, test: TransformTest): Promise<Outcome> {
   const { principal, call, at } = test;
-  const verdict = await decideCall(bench.evaluator, principal, call.action, call.arguments, bench.signal);
+  const verdict = await decide(bench, principal, call);
   const subject = `${principal.name} calls ${call.target}`;
   const argumentFault = checkArguments(subject, call, verdict);
   if (argumentFault !== undefined) return { cells: 1, failures: [argumentFault] };
@@ -132,6 +141,7 @@ async function runTransform(bench: TestBench, test: TransformTest): Promise<Outc
     ({ tenant, action }) => tenant === principal.facts.tenant && action === call.action,
   );
   const compiled = entry === undefined ? undefined : compileTransform(entry);
+  if (entry !== undefined) noteTransforms(bench, test, entry);
   const failures = [...checkRequest(test, compiled, fail), ...checkResponse(test, compiled, fail)];
   return { cells: 1, failures };
 }
@@ -140,6 +150,15 @@ async function runTransform(bench: TestBench, test: TransformTest): Promise<Outc
 const TEST_KEYS: TransformOptions = {
   fingerprint: (tenant, text) => createHmac("sha256", `aegis test ${tenant}`).update(text).digest("hex"),
 };
+
+function noteTransforms({ coverage }: TestBench, test: TransformTest, entry: TransformEntry): void {
+  if (test.expectRequest !== undefined) {
+    coverage?.transformed(entry, "request", test.call.arguments, TEST_KEYS);
+  }
+  if (test.expectResponse !== undefined && test.upstream !== undefined) {
+    coverage?.transformed(entry, "response", test.upstream, TEST_KEYS);
+  }
+}
 
 type Fail = (expected: string, actual: string) => TestFailure;
 

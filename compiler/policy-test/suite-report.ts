@@ -1,6 +1,7 @@
 // The result of running test suites, as data.
 import type { Digest } from "#bundle";
 import type { InvariantResult, SourceSpan } from "#compiler";
+import type { CoverageReport } from "./coverage/coverage-report.ts";
 
 /** A policy that took part in a decision, and where it is written. */
 export interface DecidingPolicy {
@@ -53,4 +54,6 @@ export interface SuiteReport {
   readonly cells: number;
   /** Present where the repository has invariants. */
   readonly invariants?: readonly InvariantResult[];
+  /** Present where it was asked for. */
+  readonly coverage?: CoverageReport;
 }
