@@ -10,6 +10,7 @@ import { DiagnosticSink, startOf } from "./diagnostics/index.ts";
 import type { Diagnostic } from "./diagnostics/index.ts";
 import { loadDocuments } from "./documents/load.ts";
 import type { Documents } from "./documents/load.ts";
+import { lowerGates } from "./gates/lower-gates.ts";
 import { lowerInvariants } from "./invariants/lower-invariants.ts";
 import { environmentNames, lowerEnvironments } from "./lower/environments.ts";
 import { lowerIdentity } from "./lower/identity.ts";
@@ -24,6 +25,7 @@ import { sqlArguments } from "./lower/sql-arguments.ts";
 import { lowerRetention } from "./lower/retention.ts";
 import { lowerLayers } from "./lower/tenant-layers.ts";
 import { buildVectors } from "./lower/vectors.ts";
+import type { Gate } from "./model/gate.ts";
 import type { Invariant } from "./model/invariant.ts";
 import type { TestSuite } from "./model/test-suite.ts";
 import { withoutPinConsequences } from "./check/pin-consequences.ts";
@@ -50,6 +52,7 @@ export interface ProjectModel {
   readonly roles: readonly string[] | undefined;
   readonly suites: readonly TestSuite[];
   readonly invariants: readonly Invariant[];
+  readonly gates: readonly Gate[];
   /** Every policy that parsed, written or generated, as it is before it is specialised for a leaf. */
   readonly policies: readonly ParsedPolicy[];
   /** Text of a source file, for code frames. */
@@ -81,6 +84,7 @@ interface Lowered {
   readonly cedar: CedarOutput;
   readonly suites: readonly TestSuite[];
   readonly invariants: readonly Invariant[];
+  readonly gates: readonly Gate[];
   readonly content: BundleContent;
 }
 
@@ -150,6 +154,7 @@ function lower(
   const cedar = compilePolicies(layers, registry, identity, policies, sink);
   const known = identity.isKnown ? identity.attributesOf(DEFAULT_TENANT) : undefined;
   const invariants = lowerInvariants(layers, cedar.servers, known, sink);
+  const gates = lowerGates(layers.platform.documents.project, cedar.servers, sink);
   const content: BundleContent = {
     name: documents.project?.shape.metadata.name ?? "",
     registry: { servers: cedar.servers },
@@ -161,7 +166,7 @@ function lower(
     vectors: { vectors: [] },
     ...(retention === undefined ? {} : { retention }),
   };
-  return { environments, registry, identity, policies, cedar, suites, invariants, content };
+  return { environments, registry, identity, policies, cedar, suites, invariants, gates, content };
 }
 
 function check(documents: Documents, lowered: Lowered, sink: DiagnosticSink): void {
@@ -190,6 +195,7 @@ function emptyModel(): ProjectModel {
     roles: undefined,
     suites: [],
     invariants: [],
+    gates: [],
     policies: [],
     textOf: () => undefined,
   };
@@ -216,7 +222,7 @@ async function emit(
  * Every role that a policy may name: those of aegis.yaml, else those that identity.yaml maps claims to. What is declared
  * nowhere is unknown: a misspelt role must not reach a gateway.
  */
-function withDeclaredRoles(documents: Documents): Documents {
+export function withDeclaredRoles(documents: Documents): Documents {
   const { project, identity } = documents;
   if (project === undefined || project.shape.roles !== undefined) return documents;
   const mapped = identity
@@ -247,6 +253,7 @@ export async function compile(options: CompileOptions): Promise<CompileResult> {
     roles: documents.project?.shape.roles,
     suites: lowered.suites,
     invariants: lowered.invariants,
+    gates: lowered.gates,
     policies: lowered.cedar.parsed,
     textOf: (file) => documents.texts.get(file),
   };

@@ -1,0 +1,12 @@
+// Door #mutation: whether the tests of a repository notice that its policies are changed.
+export { MAX_MUTANTS, runMutants } from "./run-mutants.ts";
+export type { MutationOptions } from "./run-mutants.ts";
+export type {
+  MutantPlace,
+  MutantResult,
+  MutantStatus,
+  MutantWitness,
+  MutationReport,
+  OperatorName,
+} from "./mutant.ts";
+export { renderMutationText } from "./render-mutation.ts";
