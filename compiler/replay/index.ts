@@ -1,5 +1,4 @@
 // Door #replay: recorded decisions, decided again.
-export { describeReplay } from "./describe-replay.ts";
 export { readDecision } from "./recorded-decision.ts";
 export type { FactState, RecordedDecision, RecordedFacts } from "./recorded-decision.ts";
 export { DecisionReplay } from "./replay-decisions.ts";

@@ -1,5 +1,5 @@
 // A replay in one sentence.
-import type { PlanReplay } from "#plan";
+import type { PlanReplay } from "./plan-types.ts";
 
 const MAX_FACTS = 3;
 
