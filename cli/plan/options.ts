@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 
-const FORMATS = ["text", "json", "markdown"] as const;
+const FORMATS = ["text", "json", "markdown", "html"] as const;
 
 /** A form in which a plan is written. */
 export type PlanFormat = (typeof FORMATS)[number];
@@ -21,7 +21,10 @@ export function planOptions(command: Command): Command {
   return command
     .requiredOption("--base <ref|file|channel>", "Git reference, .aegis file, or channel directory")
     .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
-    .option("--out <file>", "write the plan to a file as well; a .json file gets JSON, whatever the format")
+    .option(
+      "--out <file>",
+      "write the plan to a file as well; a .json file gets JSON and a .html file HTML, whatever the format",
+    )
     .option("--detailed-exitcode", `exit ${EXIT.changes} where there are changes`);
 }
 

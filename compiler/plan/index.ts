@@ -26,7 +26,17 @@ export type {
   StructuralChange,
   StructuralChangeKind,
 } from "./plan-types.ts";
-export { describeDecision } from "./describe-change.ts";
+export {
+  describeDecision,
+  describeSubject,
+  describeWitness,
+  isImplied,
+  nothingFound,
+  plural,
+  searchLine,
+  signOf,
+} from "./describe-change.ts";
+export { renderPlanHtml } from "../plan-html/index.ts";
 export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";
 export { PLAN_FORMAT_VERSION, planDigest, renderPlanJson, renderPlanText } from "./render-plan.ts";
 export type { PlanTextOptions } from "./render-plan.ts";
