@@ -41,6 +41,15 @@ export function findBase(inputs: ActionInputs): Base {
   }
 }
 
+/** Names of the labels that the pull request carried when the event was sent; none for other events. */
+export function pullRequestLabels(inputs: ActionInputs): readonly string[] {
+  const { eventName, eventPath } = inputs;
+  if (eventName !== "pull_request" && eventName !== "pull_request_target") return [];
+  const labels = valueAt(readEvent(eventPath), "pull_request", "labels");
+  if (!Array.isArray(labels)) return [];
+  return labels.flatMap((label: unknown) => textAt(label, "name") ?? []);
+}
+
 function namedCommit(cwd: string, commit: string | undefined, description: string): Base {
   if (commit === undefined || NO_COMMIT.test(commit)) {
     return { found: false, reason: `the event does not name ${description}: this branch is new` };
@@ -94,12 +103,17 @@ function readEvent(path: string | undefined): unknown {
 }
 
 function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  const found = valueAt(value, ...path);
+  return typeof found === "string" ? found : undefined;
+}
+
+function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let at = value;
   for (const name of path) {
     if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return undefined;
     at = (at as Readonly<Record<string, unknown>>)[name];
   }
-  return typeof at === "string" ? at : undefined;
+  return at;
 }
 
 function commitOf(cwd: string, ref: string): string | undefined {

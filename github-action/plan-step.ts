@@ -1,15 +1,26 @@
 // The plan of a run: which decisions change against the base.
 import { WorkspaceError, compile, gitWorkspace, renderText, showHidden } from "#compiler";
 import type { CompileResult, Workspace } from "#compiler";
-import { planChanges, renderPlanJson, renderPlanMarkdown, renderPlanText } from "#plan";
-import type { Plan } from "#plan";
+import {
+  checkInvariants,
+  describeGate,
+  planChanges,
+  renderPlanJson,
+  renderPlanMarkdown,
+  renderPlanText,
+  violated,
+  violatedGates,
+  withGates,
+} from "#plan";
+import type { GateResult, Plan } from "#plan";
 import { ActionError } from "./action-error.ts";
-import { findBase } from "./base-ref.ts";
+import { findBase, pullRequestLabels } from "./base-ref.ts";
 import type { ActionInputs } from "./inputs.ts";
 import { EXIT, writeResult } from "./step-report.ts";
 import type { StepReport } from "./step-report.ts";
 import { escapeMarkdown } from "./step-summary.ts";
 import { logBlock } from "./workflow-commands.ts";
+import type { Annotation } from "./workflow-commands.ts";
 
 /** Throws ActionError where the base is named but cannot be read. */
 export async function runPlan(
@@ -31,7 +42,10 @@ export async function runPlan(
       `the base (${found.description}) does not check, so it decides nothing to compare with`,
     );
   }
-  const plan = await planChanges(base, head, { base: { kind: "git", ref: found.ref } });
+  const changes = await planChanges(base, head, { base: { kind: "git", ref: found.ref } });
+  const invariants = await checkInvariants(head, head.model.invariants);
+  const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
+  const plan = withGates(checked, base, head, { labels: pullRequestLabels(inputs) });
   log(
     logBlock(`aegis plan --base ${found.ref}`, renderPlanText(plan, { color: false, printable: showHidden })),
   );
@@ -66,10 +80,12 @@ async function reportPlan(inputs: ActionInputs, plan: Plan, base: string): Promi
   const markdown = renderPlanMarkdown(plan);
   const stopped = gateOf(inputs, plan);
   return {
-    annotations:
+    annotations: [
       stopped === undefined
-        ? [{ level: "notice", title: "Aegis plan", message: summary }]
-        : [{ level: "error", title: "Aegis plan", message: `${stopped}: ${summary}` }],
+        ? { level: "notice", title: "Aegis plan", message: summary }
+        : { level: "error", title: "Aegis plan", message: `${stopped}: ${summary}` },
+      ...violatedGates(plan).map((gate) => gateAnnotation(gate, inputs.pathPrefix)),
+    ],
     sections: [`${markdown}\nCompared with ${escapeMarkdown(base)}.\n`],
     outputs: new Map([
       ["plan-json", await writeResult(inputs, "aegis-plan.json", renderPlanJson(plan))],
@@ -83,7 +99,21 @@ async function reportPlan(inputs: ActionInputs, plan: Plan, base: string): Promi
   };
 }
 
+/** A place in the base is none of the pull request's files: its lines may have moved. */
+function gateAnnotation(gate: GateResult, prefix: string): Annotation {
+  const { at, side } = gate;
+  const message = describeGate(gate);
+  if (at === undefined || side === "base") return { level: "error", title: "GATE_VIOLATED", message };
+  return {
+    ...{ level: "error", title: "GATE_VIOLATED", message },
+    ...{ file: prefix + at.file, line: at.line, column: at.column },
+  };
+}
+
+/** Why the plan does not pass; undefined = it does. */
 function gateOf(inputs: ActionInputs, plan: Plan): string | undefined {
+  if (violatedGates(plan).length > 0) return "a gate of aegis.yaml stops the plan";
+  if (violated(plan.invariants ?? []).length > 0) return "an invariant does not hold";
   switch (inputs.failOn) {
     case "none":
       return undefined;

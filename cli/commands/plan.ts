@@ -1,6 +1,7 @@
 // aegis plan: which decisions change between a base and the working tree.
 import type { Command } from "commander";
-import { checkInvariants, planChanges, violated } from "#plan";
+import { showHidden } from "#compiler";
+import { checkInvariants, describeGate, planChanges, violated, violatedGates, withGates } from "#plan";
 import type { Plan } from "#plan";
 import { EXIT } from "../output/exit-codes.ts";
 import { compileProject, projectDir, showDiagnostics } from "../output/project.ts";
@@ -8,6 +9,7 @@ import { openBase } from "../plan/open-base.ts";
 import { parseFormat, planOptions } from "../plan/options.ts";
 import type { PlanCommandOptions } from "../plan/options.ts";
 import { writePlan } from "../plan/output.ts";
+import { replayRecorded } from "../plan/replay.ts";
 import type { CommandHost } from "../program.ts";
 
 export function registerPlan(program: Command, host: CommandHost): void {
@@ -27,11 +29,18 @@ export function registerPlan(program: Command, host: CommandHost): void {
         return EXIT.checkFailed;
       }
       const { kind, input } = await openBase(options.base, await projectDir(dir, host.io), host.io);
-      const changes = await planChanges(input, head, { base: { kind, ref: options.base } });
+      const replayed = await replayRecorded(options.replay ?? [], input, head, host.io);
+      const changes = await planChanges(input, head, {
+        base: { kind, ref: options.base },
+        ...(replayed === undefined ? {} : { replayed }),
+      });
       const invariants = await checkInvariants(head, head.model.invariants);
-      const plan: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
+      const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
+      const plan = withGates(checked, input, head, { labels: options.label });
       await writePlan(plan, format, options.out, host.io);
-      if (violated(invariants).length > 0) return EXIT.gate;
+      const stopped = violatedGates(plan);
+      for (const gate of stopped) host.io.err(`gate violated: ${showHidden(describeGate(gate))}\n`);
+      if (stopped.length + violated(invariants).length > 0) return EXIT.gate;
       return options.detailedExitcode === true && plan.changes.length > 0 ? EXIT.changes : EXIT.ok;
     }),
   );

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { repeatableOption } from "../output/options.ts";
 
 const FORMATS = ["text", "json", "markdown", "html"] as const;
 
@@ -13,6 +14,10 @@ export interface PlanCommandOptions {
   readonly base: string;
   readonly format: string;
   readonly out?: string;
+  /** Labels of the pull request, for gates that require one. */
+  readonly label: readonly string[];
+  /** Audit directories, or single segments. */
+  readonly replay?: readonly string[];
   readonly detailedExitcode?: true;
 }
 
@@ -24,6 +29,18 @@ export function planOptions(command: Command): Command {
     .option(
       "--out <file>",
       "write the plan to a file as well; a .json file gets JSON and a .html file HTML, whatever the format",
+    )
+    .option(
+      "--label <name>",
+      "label that the pull request carries, for gates that require one (repeatable)",
+      (name: string, names: readonly string[]) => [...names, name],
+      [],
+    )
+    .addOption(
+      repeatableOption(
+        "--replay <dir>",
+        "decide the calls of an audit log on both sides too: its directory, or one segment of it",
+      ),
     )
     .option("--detailed-exitcode", `exit ${EXIT.changes} where there are changes`);
 }

@@ -20,7 +20,21 @@ export interface ProjectShape extends HeaderShape {
   readonly environments?: readonly string[];
   readonly roles?: readonly string[];
   readonly tenants?: Readonly<Record<string, TenantShape>>;
+  readonly gates?: Readonly<Record<string, GateShape>>;
 }
+
+/** `label:<name>` in `require` names a label of the pull request. */
+export type GateRuleShape = "allow" | "warn" | "deny" | { readonly require: string };
+
+export interface GateClausesShape {
+  readonly default?: GateRuleShape;
+  readonly tiers?: Readonly<Record<string, GateRuleShape>>;
+  readonly labels?: Readonly<Record<string, GateRuleShape>>;
+  readonly maxPercentOfReplay?: number;
+}
+
+/** A rule alone is that of everything. */
+export type GateShape = GateRuleShape | GateClausesShape;
 
 export interface TenantShape {
   readonly servers: readonly string[];

@@ -62,7 +62,20 @@ export function describeSubject(change: StructuralChange): string {
   return `${noun} ${change.subject}`;
 }
 
+/** One row in one line: `+ newly allowed (matrix): developer, tools/call:…`. */
+export function describeRow(change: PlanChange): string {
+  const what = isDecision(change)
+    ? `${change.kind.replaceAll("-", " ")}: ${change.principal}, ${describeAction(change.action)}`
+    : describeSubject(change);
+  return `${signOf(change)} ${what} [${change.evidence}]`;
+}
+
 const NOUNS: Readonly<Record<string, string>> = {
+  derivation: "fact",
+  gate: "gate",
+  invariant: "invariant",
+  retention: "retention of",
+  tenant: "tenant",
   issuer: "issuer",
   leaf: "definition",
   limit: "limit",
@@ -75,16 +88,15 @@ const NOUNS: Readonly<Record<string, string>> = {
 
 /** One line for each member that differs, e.g. `limit: 600 → 100`. */
 export function describeMembers(change: StructuralChange): readonly string[] {
-  const { before, after, kind } = change;
-  if (kind === "transforms-changed") return transformLines(before, after);
+  const { before, after, details } = change;
+  if (details !== undefined) return details;
   if (!isJsonObject(before) || !isJsonObject(after)) return [];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names
-    .filter((name) => kind !== "pin-changed" || name !== "digest" || names.length === 1)
-    .map((name) => `${name}: ${shown(before[name])} → ${shown(after[name])}`);
+  return names.map((name) => `${name}: ${shown(before[name])} → ${shown(after[name])}`);
 }
 
-function transformLines(before: JsonValue, after: JsonValue): readonly string[] {
+/** What a row of transforms loses and gains, as it would be written. */
+export function transformLines(before: JsonValue, after: JsonValue): readonly string[] {
   return ["request", "response"].flatMap((direction) => {
     const was = operations(before, direction);
     const is = operations(after, direction);
@@ -109,6 +121,7 @@ function shown(value: JsonValue | undefined): string {
 /** The line that closes a plan. */
 export function summaryLine(plan: Plan): string {
   const { newlyAllowed, newlyDenied, reasonsChanged, transformsChanged, structural } = plan.summary;
+  const stopped = (plan.gates ?? []).filter(({ result }) => result === "violated").length;
   const broken = (plan.invariants ?? []).filter(({ status }) => status === "violated").length;
   const parts = [
     `${newlyAllowed} newly allowed`,
@@ -116,6 +129,7 @@ export function summaryLine(plan: Plan): string {
     `${transformsChanged} ${transformsChanged === 1 ? "transform" : "transforms"} changed`,
     ...(structural === 0 ? [] : [`${structural} other ${structural === 1 ? "change" : "changes"}`]),
     ...(broken === 0 ? [] : [`${plural(broken, "invariant")} violated`]),
+    ...(stopped === 0 ? [] : [`${plural(stopped, "gate")} violated`]),
     ...(reasonsChanged === 0 ? [] : [`${reasonsChanged} decided by other policies`]),
   ];
   return parts.join(", ");

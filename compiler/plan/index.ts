@@ -5,6 +5,8 @@ export { bundleInput } from "./plan-side.ts";
 export type { PlanInput } from "./plan-side.ts";
 export { checkInvariants } from "./check-invariants.ts";
 export type { InvariantResult } from "../model/invariant.ts";
+export { violatedGates, withGates } from "../gates/evaluate-gates.ts";
+export { describeGate } from "../gates/render-gates.ts";
 export { violated } from "../invariants/render-invariants.ts";
 export type {
   DecisionChange,
@@ -36,6 +38,7 @@ export {
   searchLine,
   signOf,
 } from "./describe-change.ts";
+export { describeReplay } from "./describe-replay.ts";
 export { renderPlanHtml } from "../plan-html/index.ts";
 export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";
 export { PLAN_FORMAT_VERSION, planDigest, renderPlanJson, renderPlanText } from "./render-plan.ts";

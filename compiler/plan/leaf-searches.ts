@@ -1,6 +1,6 @@
 // Which leaves a plan searches, and with which arguments.
 import { canonicalJson, isMethodKind } from "#bundle";
-import type { LeafAction, LeafEntry, ServerEntry, ServerId, Slice } from "#bundle";
+import type { LeafAction, LeafEntry, ServerEntry, ServerId, Slice, TransformEntry } from "#bundle";
 import { IMPLIED_PERMIT } from "#compiler";
 import { callClasses } from "./call-classes.ts";
 import type { CallClasses, LeafSide } from "./call-classes.ts";
@@ -140,23 +140,33 @@ export function indexLeaves(
   which: "all" | "governed" = "governed",
 ): ReadonlyMap<LeafAction, IndexedLeaf> {
   const slices = Map.groupBy(side.content.policies.slices, ({ action }) => action);
+  const transforms = Map.groupBy(side.content.transforms.transforms, ({ action }) => action);
   const entries = side.content.registry.servers.flatMap((server) => {
     const wide = server.leaves.filter(({ kind }) => kind === "resource-template" || kind === "resource-rule");
     return server.leaves.flatMap((leaf): readonly [LeafAction, IndexedLeaf][] => {
       const own = slices.get(leaf.action) ?? [];
       if (which === "governed" && isUngoverned(leaf, own)) return [];
-      return [[leaf.action, indexed(side, server, leaf, own, isResourceKind(leaf.kind) ? wide : [])]];
+      const around = isResourceKind(leaf.kind) ? wide : [];
+      const found = { leaf, slices: own, wide: around, transforms: transforms.get(leaf.action) ?? [] };
+      return [[leaf.action, indexed(side, server, found)]];
     });
   });
   return new Map(entries);
 }
 
+interface FoundLeaf {
+  readonly leaf: LeafEntry;
+  readonly slices: readonly Slice[];
+  /** Templates and rules of the same server, where the leaf is one that a URI is read from. */
+  readonly wide: readonly LeafEntry[];
+  /** They decide nothing; a caller whom a lost one concerns is found by searching. */
+  readonly transforms: readonly TransformEntry[];
+}
+
 function indexed(
   side: PlanSide,
   server: ServerEntry,
-  leaf: LeafEntry,
-  slices: readonly Slice[],
-  wide: readonly LeafEntry[],
+  { leaf, slices, wide, transforms }: FoundLeaf,
 ): IndexedLeaf {
   const { id, tier, labels } = server;
   const { kind, name, argumentsProgram } = leaf;
@@ -175,6 +185,6 @@ function indexed(
       types: [...new Set(all(({ types }) => types))],
       requestReads: [...new Set(all(({ requestReads }) => requestReads))].sort(),
     },
-    fingerprint: canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices, others]),
+    fingerprint: canonicalJson([id, tier, labels, kind, name, argumentsProgram, slices, others, transforms]),
   };
 }

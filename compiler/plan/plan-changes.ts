@@ -11,6 +11,7 @@ import type {
   PlanBase,
   PlanChange,
   PlanMatrix,
+  PlanReplay,
   PlanSearch,
   StructuralChange,
 } from "./plan-types.ts";
@@ -19,6 +20,7 @@ import { principalClasses } from "./principal-classes.ts";
 import { searchLeaves } from "./search-decisions.ts";
 import type { SearchedLeaf } from "./search-decisions.ts";
 import { structuralChanges } from "./structural-changes.ts";
+import type { AllowedCallers } from "./transform-changes.ts";
 
 /** Of the whole search. */
 const PLAN_TIMEOUT_MS = 10 * 60_000;
@@ -28,6 +30,8 @@ export interface PlanOptions {
   /** `skip`: leaves that nothing distinguishes are never searched. `auto` (default): only in a large search. */
   readonly identicalLeaves?: "auto" | "skip";
   readonly signal?: AbortSignal;
+  /** What replaying audit logs on the same two versions came to: its rows stand among the others. */
+  readonly replayed?: { readonly replay: PlanReplay; readonly changes: readonly DecisionChange[] };
 }
 
 /**
@@ -59,17 +63,28 @@ export async function planChanges(
     decisions: calls * 2,
     truncated: leaves.some(({ calls: own, requests }) => own.truncated || requests.truncated),
   };
-  const structural = structuralChanges(sides.base.content, sides.head.content);
-  const changes = sorted(found.changes, structural);
+  const structural = structuralChanges(sides.base, sides.head, allowedCallers(principals, found.leaves));
+  const decisions = [...found.changes, ...(options.replayed?.changes ?? [])];
+  const changes = sorted(decisions, structural);
   return {
     base: { kind: options.base?.kind ?? "compiled", ref: options.base?.ref ?? "", digest: sides.base.digest },
     head: { digest: sides.head.digest },
     searched,
-    summary: summarise(found.changes, structural),
+    summary: summarise(decisions, structural),
     changes,
     matrix: matrixOf(sides, principals, found.leaves),
     sources: planSources(sides, changes),
+    ...(options.replayed === undefined ? {} : { replay: options.replayed.replay }),
   };
+}
+
+function allowedCallers(
+  principals: readonly NamedPrincipal[],
+  leaves: readonly SearchedLeaf[],
+): AllowedCallers {
+  const tenantOf = new Map(principals.map(({ name, facts }) => [name, facts.tenant]));
+  const byAction = new Map(leaves.map(({ action, allowed }) => [action, allowed]));
+  return (tenant, action) => byAction.get(action)?.filter((name) => tenantOf.get(name) === tenant);
 }
 
 function matrixOf(

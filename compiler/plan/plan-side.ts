@@ -16,7 +16,7 @@ import type { JsonObject } from "#std";
 export interface PlanInput {
   readonly bundle: { readonly content: BundleContent; readonly digest: Digest } | undefined;
   readonly model?: Pick<CompileResult["model"], "roles" | "suites"> &
-    Partial<Pick<CompileResult["model"], "textOf">>;
+    Partial<Pick<CompileResult["model"], "gates" | "invariants" | "textOf">>;
 }
 
 export interface NamedPrincipal {
@@ -46,6 +46,9 @@ export interface PlanSide {
   readonly issuers: readonly PlanIssuer[];
   /** Text of a source file; undefined where only the bundle is at hand. */
   readonly textOf: (file: string) => string | undefined;
+  /** Undefined where only the bundle is at hand. */
+  readonly gates: CompileResult["model"]["gates"] | undefined;
+  readonly invariants: CompileResult["model"]["invariants"] | undefined;
 }
 
 /** Opens the bytes of an `.aegis` file. @throws {TrustError} with the codes of `decodeBundle` */
@@ -74,6 +77,8 @@ export function planSide(input: PlanInput, label: string): PlanSide {
       attributes,
     })),
     textOf: model?.textOf ?? (() => undefined),
+    gates: model?.gates,
+    invariants: model?.invariants,
   };
 }
 

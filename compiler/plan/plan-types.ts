@@ -53,6 +53,15 @@ export interface DecisionChange {
 }
 
 export type StructuralChangeKind =
+  | "derivation-added"
+  | "derivation-changed"
+  | "derivation-removed"
+  | "gate-added"
+  | "gate-changed"
+  | "gate-removed"
+  | "invariant-added"
+  | "invariant-changed"
+  | "invariant-removed"
   | "issuer-added"
   | "issuer-changed"
   | "issuer-removed"
@@ -63,12 +72,16 @@ export type StructuralChangeKind =
   | "limit-removed"
   | "pin-changed"
   | "policy-mode-changed"
+  | "retention-changed"
   | "route-added"
   | "route-changed"
   | "route-removed"
   | "server-added"
   | "server-changed"
   | "server-removed"
+  | "tenant-added"
+  | "tenant-changed"
+  | "tenant-removed"
   | "transforms-changed";
 
 /** A change that is not a decision: true whoever calls. */
@@ -80,6 +93,10 @@ export interface StructuralChange {
   /** The members that differ, or the whole thing; null where there is none. */
   readonly before: JsonValue;
   readonly after: JsonValue;
+  /** What it comes to, a line each, hidden characters shown by number; absent where `before` and `after` say it. */
+  readonly details?: readonly string[];
+  /** Less is guarded than before: redacted, enforced, limited or reviewed. */
+  readonly weakens?: true;
 }
 
 export type PlanChange = DecisionChange | StructuralChange;
@@ -145,13 +162,20 @@ export interface PlanSymbolic {
   readonly notAnalysed: readonly { readonly action: LeafAction; readonly reason: string }[];
 }
 
-/** One gate of aegis.yaml. */
+/** One rule of a gate of aegis.yaml, and the rows that it decides. */
 export interface GateResult {
+  /** e.g. `newlyAllowed`, `newlyAllowed.tiers.restricted`, `newlyDenied.maxPercentOfReplay`. */
   readonly name: string;
   readonly result: "passed" | "violated" | "warning";
   readonly message: string;
   /** Indexes in `changes` of the rows it speaks of. */
   readonly rows: readonly number[];
+  /** Where the rule is written; absent where no rule of the gate was asked. */
+  readonly at?: { readonly file: string; readonly line: number; readonly column: number };
+  /** Whose rule it is: what the base asks for holds although the head asks for less. */
+  readonly side: "base" | "head";
+  /** The label that the rule requires on the pull request; absent where it requires none. */
+  readonly label?: string;
 }
 
 /** Where a policy that decides some row is written. */

@@ -1,5 +1,6 @@
 // A plan as Markdown for a pull-request comment or a step summary. Names and arguments come from the pull request
 // itself: they stand in code spans, where nothing in them is markup, a link or a mention.
+import { describeGate, rowLines } from "../gates/render-gates.ts";
 import { describeEvidence, violationLines } from "../invariants/render-invariants.ts";
 import {
   describeAction,
@@ -17,6 +18,7 @@ import {
   signOf,
   summaryLine,
 } from "./describe-change.ts";
+import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 
 /** GitHub refuses comments above 65,536 characters. */
@@ -37,6 +39,7 @@ export function renderPlanMarkdown(plan: Plan, maxLength: number = MAX_MARKDOWN_
     "",
     `${code(sidesLine(plan))} ${searchLine(plan)}`,
   ];
+  if (plan.replay !== undefined) opening.push("", `Also ${code(describeReplay(plan.replay))}.`);
   const reasons = reasonsLine(plan);
   if (reasons !== undefined) opening.push("", reasons);
   if (plan.summary.newlyAllowed + plan.summary.newlyDenied === 0) opening.push("", nothingFound(plan));
@@ -78,6 +81,7 @@ function sectionsOf(plan: Plan): readonly Section[] {
     rows: decisions.filter((change) => change.kind === kind).map(decisionRow),
   });
   return [
+    gateSection(plan),
     invariantSection(plan),
     table("Newly allowed", "newly-allowed"),
     table("Newly denied", "newly-denied"),
@@ -93,6 +97,15 @@ function invariantSection({ invariants = [] }: Plan): Section {
     return `- ${sign[status]} ${code(name)}${details.map((line) => `\n  - ${code(line.trim())}`).join("")}`;
   });
   return { head: ["", "#### Invariants", ""], rows };
+}
+
+function gateSection(plan: Plan): Section {
+  const sign = { passed: "✓", warning: "!", violated: "✗" } as const;
+  const rows = (plan.gates ?? []).map((gate) => {
+    const about = gate.result === "passed" ? [] : rowLines(plan, gate);
+    return `- ${sign[gate.result]} ${code(describeGate(gate))}${about.map((line) => `\n  - ${code(line.trim())}`).join("")}`;
+  });
+  return { head: ["", "#### Gates", ""], rows };
 }
 
 function decisionRow(change: DecisionChange): string {

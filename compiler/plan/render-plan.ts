@@ -1,6 +1,7 @@
 // A plan as JSON and as text for a terminal.
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { Digest } from "#bundle";
+import { gateLines } from "../gates/render-gates.ts";
 import { invariantLines } from "../invariants/render-invariants.ts";
 import {
   describeAction,
@@ -18,6 +19,7 @@ import {
   signOf,
   summaryLine,
 } from "./describe-change.ts";
+import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 
 export const PLAN_FORMAT_VERSION = 1;
@@ -67,6 +69,7 @@ export function renderPlanText(plan: Plan, options: PlanTextOptions): string {
     ...byAction(decisions).map(([action, rows]) => actionBlock(action, rows, pen)),
     ...(structural.length === 0 ? [] : [structural.flatMap((change) => structuralLines(change, pen))]),
     ...invariantBlock(plan, pen),
+    ...gateBlock(plan, pen),
     closing(plan, decisions.length, pen),
   ];
   return `${blocks.map((lines) => lines.join("\n")).join("\n\n")}\n`;
@@ -101,8 +104,10 @@ function storyLines(row: DecisionChange, pen: Pen): readonly string[] {
   const witness = describeWitness(row.witness);
   const shortened =
     witness.length <= MAX_WITNESS_LENGTH ? witness : `${witness.slice(0, MAX_WITNESS_LENGTH)}…`;
+  const { recorded } = row.witness;
   return [
     pen.safe(`      ${describeDecision(row.before)} → ${describeDecision(row.after)}`),
+    ...(recorded === undefined ? [] : [pen.safe(`      recorded ${recorded.at} as ${recorded.id}`)]),
     pen.safe(`      e.g. ${shortened}`),
   ];
 }
@@ -126,6 +131,11 @@ function invariantBlock({ invariants = [] }: Plan, pen: Pen): readonly (readonly
   return [[pen.paint("bold", "Invariants"), ...invariantLines(invariants, pen.paint)]];
 }
 
+function gateBlock(plan: Plan, pen: Pen): readonly (readonly string[])[] {
+  const lines = gateLines(plan, pen.paint);
+  return lines.length === 0 ? [] : [[pen.paint("bold", "Gates"), ...lines]];
+}
+
 function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {
   const reasons = reasonsLine(plan);
   return [
@@ -133,6 +143,7 @@ function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {
     ...(reasons === undefined ? [] : [reasons]),
     pen.paint("dim", pen.safe(sidesLine(plan))),
     pen.paint("dim", searchLine(plan)),
+    ...(plan.replay === undefined ? [] : [pen.safe(`${describeReplay(plan.replay)}.`)]),
     `${pen.paint("bold", "Plan:")} ${summaryLine(plan)}`,
   ];
 }

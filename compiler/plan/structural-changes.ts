@@ -1,30 +1,53 @@
-// Changes that are no decisions: definitions, servers, routes, issuers, limits, transforms.
-import { canonicalJson, DEFAULT_TENANT } from "#bundle";
-import type { BundleContent, LeafEntry, ServerEntry, TransformEntry } from "#bundle";
-import type { JsonObject, JsonValue } from "#std";
-import { operationDetail, pathText } from "#explain";
-import type { StructuralChange, StructuralChangeKind } from "./plan-types.ts";
+// Changes that are no decisions: definitions, servers, routes, identity, tenants, limits, transforms, modes, facts,
+// retention, and what guards the repository itself.
+import { DEFAULT_TENANT } from "#bundle";
+import type { BundleContent, LimitEntry, ServerEntry } from "#bundle";
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import type { ProjectModel } from "../compile.ts";
+import { gateTable, isLoosened } from "../gates/gate-table.ts";
+import { asObject, compareTables } from "./compare-tables.ts";
+import type { Kinds, Table } from "./compare-tables.ts";
+import { derivationTable } from "./describe-derivation.ts";
+import { pinChanges } from "./pin-changes.ts";
+import type { StructuralChange } from "./plan-types.ts";
+import { transformChanges } from "./transform-changes.ts";
+import type { AllowedCallers } from "./transform-changes.ts";
 
-type Table = ReadonlyMap<string, JsonObject>;
-
-interface Kinds {
-  readonly added: StructuralChangeKind;
-  readonly changed: StructuralChangeKind;
-  readonly removed: StructuralChangeKind;
+/** One side: what its bundle holds, and what only its documents say. */
+export interface StructuralSide {
+  readonly content: BundleContent;
+  /** Undefined where only the bundle is at hand. */
+  readonly invariants: ProjectModel["invariants"] | undefined;
+  readonly gates: ProjectModel["gates"] | undefined;
 }
 
-/** Everything that differs, in order of kind and subject. */
-export function structuralChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
-  const compare = (kinds: Kinds, tableOf: (content: BundleContent) => Table): readonly StructuralChange[] =>
-    compareTables(kinds, tableOf(base), tableOf(head));
+/** Everything that differs, in order of kind and subject. `allowedCallers` tells whom a lost transform concerns. */
+export function structuralChanges(
+  base: StructuralSide,
+  head: StructuralSide,
+  allowedCallers: AllowedCallers,
+): readonly StructuralChange[] {
+  const tables = (kinds: Kinds, tableOf: (content: BundleContent) => Table): readonly StructuralChange[] =>
+    compareTables(kinds, tableOf(base.content), tableOf(head.content));
   const changes = [
-    ...compare({ added: "server-added", changed: "server-changed", removed: "server-removed" }, servers),
-    ...compare({ added: "leaf-added", changed: "pin-changed", removed: "leaf-removed" }, leaves),
-    ...compare({ added: "route-added", changed: "route-changed", removed: "route-removed" }, routes),
-    ...compare({ added: "issuer-added", changed: "issuer-changed", removed: "issuer-removed" }, issuers),
-    ...compare({ added: "limit-added", changed: "limit-changed", removed: "limit-removed" }, limits),
-    ...modeChanges(base, head),
-    ...transformChanges(base, head),
+    ...tables({ added: "server-added", changed: "server-changed", removed: "server-removed" }, servers),
+    ...pinChanges(base.content, head.content),
+    ...tables({ added: "route-added", changed: "route-changed", removed: "route-removed" }, routes),
+    ...tables({ added: "issuer-added", changed: "issuer-changed", removed: "issuer-removed" }, issuers),
+    ...tables({ added: "tenant-added", changed: "tenant-changed", removed: "tenant-removed" }, tenants),
+    ...tables(
+      { added: "derivation-added", changed: "derivation-changed", removed: "derivation-removed" },
+      derivationTable,
+    ),
+    ...tables(only("retention-changed"), ({ retention }) =>
+      retention === undefined ? new Map() : new Map([["audit records", asObject(retention)]]),
+    ),
+    ...limitChanges(base.content, head.content),
+    ...modeChanges(base.content, head.content),
+    ...transformChanges(base.content, head.content, allowedCallers),
+    ...gateChanges(base, head),
+    ...invariantChanges(base, head),
   ];
   return changes.sort((a, b) => order(a.kind, b.kind) || order(a.subject, b.subject));
 }
@@ -33,63 +56,17 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function compareTables(kinds: Kinds, base: Table, head: Table): readonly StructuralChange[] {
-  const subjects = [...new Set([...base.keys(), ...head.keys()])];
-  return subjects.flatMap((subject): readonly StructuralChange[] => {
-    const before = base.get(subject);
-    const after = head.get(subject);
-    if (before === undefined || after === undefined) {
-      const kind = before === undefined ? kinds.added : kinds.removed;
-      return [{ kind, evidence: "structural", subject, before: before ?? null, after: after ?? null }];
-    }
-    const names = changedNames(before, after);
-    if (names.length === 0) return [];
-    const only = (object: JsonObject): JsonObject =>
-      Object.fromEntries(
-        names.flatMap((name) => (Object.hasOwn(object, name) ? [[name, object[name] ?? null]] : [])),
-      );
-    return [
-      { kind: kinds.changed, evidence: "structural", subject, before: only(before), after: only(after) },
-    ];
-  });
+function only(kind: StructuralChange["kind"]): Kinds {
+  return { added: kind, changed: kind, removed: kind };
 }
 
-function changedNames(before: JsonObject, after: JsonObject): readonly string[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  const text = (object: JsonObject, name: string): string | undefined =>
-    Object.hasOwn(object, name) ? canonicalJson(object[name]) : undefined;
-  return names.filter((name) => text(before, name) !== text(after, name));
-}
-
-function asObject(value: object): JsonObject {
-  return value as JsonObject;
-}
-
+/** What a server announces is approved with its pins. */
 function servers(content: BundleContent): Table {
   return new Map(
     content.registry.servers.map((server): [string, JsonObject] => {
-      const { id, leaves: _leaves, ...rest }: ServerEntry = server;
+      const { id, leaves: _leaves, eras: _eras, ...rest }: ServerEntry = server;
       return [id, asObject(rest)];
     }),
-  );
-}
-
-function leaves(content: BundleContent): Table {
-  const entries = content.registry.servers.flatMap((server) => server.leaves);
-  return new Map(entries.map((leaf) => [leaf.action, approvedDefinition(leaf)]));
-}
-
-/** The members of an approved definition; by era where a server describes the leaf differently in each. */
-function approvedDefinition(leaf: LeafEntry): JsonObject {
-  const [first, ...more] = leaf.definitions;
-  if (first !== undefined && more.length === 0) {
-    return { eras: first.eras, ...first.definition, digest: first.digest };
-  }
-  return Object.fromEntries(
-    leaf.definitions.map(({ eras, digest, definition }): [string, JsonValue] => [
-      eras.join("+"),
-      { ...definition, digest },
-    ]),
   );
 }
 
@@ -118,17 +95,59 @@ function perEnvironment(
   );
 }
 
-function limits(content: BundleContent): Table {
-  return new Map(content.limits.limits.map(({ id, ...rest }) => [id, asObject(rest)]));
+/** Tenants but the default one, by the servers that they may use. */
+function tenants({ policies, registry }: BundleContent): Table {
+  const serverOf = new Map(
+    registry.servers.flatMap(({ id, leaves }) => leaves.map(({ action }) => [action, id] as const)),
+  );
+  const byTenant = Map.groupBy(
+    policies.slices.filter(({ tenant }) => tenant !== DEFAULT_TENANT),
+    ({ tenant }) => tenant,
+  );
+  return new Map(
+    [...byTenant].map(([tenant, slices]) => {
+      const used = [...new Set(slices.map(({ action }) => serverOf.get(action) ?? ""))].sort();
+      return [tenant, { servers: used }];
+    }),
+  );
+}
+
+function limitChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
+  const table = ({ limits }: BundleContent): Table =>
+    new Map(limits.limits.map(({ id, ...rest }) => [id, asObject(rest)]));
+  const kinds: Kinds = { added: "limit-added", changed: "limit-changed", removed: "limit-removed" };
+  return compareTables(kinds, table(base), table(head), (before, after) => {
+    if (before === undefined) return {};
+    const isWeaker = after === undefined || admitsMore(limitOf(before), limitOf(after));
+    return isWeaker ? { weakens: true } : {};
+  });
+}
+
+function limitOf(value: JsonObject): LimitEntry {
+  return value as unknown as LimitEntry;
+}
+
+/** More calls, or fewer callers and definitions counted. */
+function admitsMore(before: LimitEntry, after: LimitEntry): boolean {
+  if (after.limit / after.windowMs > before.limit / before.windowMs || after.limit > before.limit)
+    return true;
+  if (after.tenant !== before.tenant && after.tenant !== undefined) return true;
+  if (after.per.some((key) => !before.per.includes(key))) return true;
+  const counted = after.actions;
+  return counted !== undefined && (before.actions ?? ["*"]).some((action) => !counted.includes(action));
 }
 
 /** Policies of both sides that are enforced on one and in shadow mode on the other. */
 function modeChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
-  const kind = "policy-mode-changed";
   const before = modes(base);
   const after = modes(head);
   const both = (table: Table): Table => new Map([...table].filter(([id]) => before.has(id) && after.has(id)));
-  return compareTables({ added: kind, changed: kind, removed: kind }, both(before), both(after));
+  return compareTables(only("policy-mode-changed"), both(before), both(after), (_was, is, id) => {
+    const effect = head.sources.policies[id]?.effect ?? "forbid";
+    if (is?.["mode"] !== "shadow") return { details: [`this ${effect} is enforced now`] };
+    const shadowed = `this ${effect} is recorded only: it ${effect === "forbid" ? "stops" : "allows"} nothing now`;
+    return effect === "forbid" ? { details: [shadowed], weakens: true } : { details: [shadowed] };
+  });
 }
 
 function modes(content: BundleContent): Table {
@@ -136,30 +155,49 @@ function modes(content: BundleContent): Table {
   return new Map(Object.entries(policies).map(([id, { mode = "enforce" }]) => [id, { mode }]));
 }
 
-/** The action, with the tenant before it where that is not the default one. */
-function entryName({ tenant, action }: TransformEntry): string {
-  return tenant === DEFAULT_TENANT ? action : `${tenant}: ${action}`;
+/** A bundle carries no gates: then nothing is said of them. */
+function gateChanges(base: StructuralSide, head: StructuralSide): readonly StructuralChange[] {
+  if (base.gates === undefined || head.gates === undefined) return [];
+  const kinds: Kinds = { added: "gate-added", changed: "gate-changed", removed: "gate-removed" };
+  const before = new Map(base.gates.map((gate) => [gate.name as string, gate]));
+  const after = new Map(head.gates.map((gate) => [gate.name as string, gate]));
+  return compareTables(kinds, gateTable(base.gates), gateTable(head.gates), (_was, _is, name) =>
+    isLoosened(before.get(name), after.get(name)) ? { weakens: true } : {},
+  );
 }
 
-function transformChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
-  const tableOf = (content: BundleContent): Table =>
-    new Map(content.transforms.transforms.map((entry) => [entryName(entry), transformView(entry)]));
-  const kind = "transforms-changed";
-  return compareTables({ added: kind, changed: kind, removed: kind }, tableOf(base), tableOf(head));
+function invariantChanges(base: StructuralSide, head: StructuralSide): readonly StructuralChange[] {
+  if (base.invariants === undefined || head.invariants === undefined) return [];
+  const table = (invariants: ProjectModel["invariants"]): Table =>
+    new Map(
+      invariants.map(({ name, expect, callers, actions }) => [
+        name,
+        { expect, callers: asObject(callers), actions: [...actions] },
+      ]),
+    );
+  const kinds: Kinds = {
+    added: "invariant-added",
+    changed: "invariant-changed",
+    removed: "invariant-removed",
+  };
+  return compareTables(kinds, table(base.invariants), table(head.invariants), (before, after) => {
+    if (before === undefined) return {};
+    return after === undefined || !coversMore(before, after) ? { weakens: true } : {};
+  });
 }
 
-/** What is redacted, whichever document says so. */
-function transformView(entry: TransformEntry): JsonObject {
-  const paths = (operations: TransformEntry["request"]): readonly string[] =>
-    [
-      ...new Set(
-        operations.flatMap((operation) =>
-          operation.paths.map((path) =>
-            `${operation.verb} ${pathText(path)} ${operationDetail(operation)}`.trimEnd(),
-          ),
-        ),
-      ),
-    ].sort();
-  const view = { request: paths(entry.request), response: paths(entry.response) };
-  return Object.fromEntries(Object.entries(view).filter(([, list]) => list.length > 0));
+/** The same demand of at least as many definitions; of other callers nothing is known. */
+function coversMore(before: JsonObject, after: JsonObject): boolean {
+  const { actions: was, ...rest } = before;
+  const { actions: is, ...others } = after;
+  const covered = Array.isArray(was) && Array.isArray(is) && was.every((action) => is.includes(action));
+  return (
+    covered &&
+    isJsonObject(rest) &&
+    compareTables(only("invariant-changed"), entry(rest), entry(others)).length === 0
+  );
+}
+
+function entry(value: JsonObject): Table {
+  return new Map([["", value]]);
 }
