@@ -7,6 +7,7 @@ import { EXIT } from "../output/exit-codes.ts";
 import { formatOption, percentOption, repeatableOption } from "../output/options.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
 import { concludeCoverage, wantsCoverage } from "../output/test-coverage.ts";
+import { reachesThreshold, runMutation, withMutation } from "../output/test-mutation.ts";
 import type { CommandHost } from "../program.ts";
 
 const FORMATS = ["text", "json", "junit"] as const;
@@ -18,6 +19,9 @@ interface TestOptions {
   readonly coverage?: true;
   readonly coverageOut?: string;
   readonly minCoverage?: number;
+  readonly mutation?: true;
+  readonly mutationThreshold?: number;
+  readonly mutationBase?: string;
 }
 
 export function registerTest(program: Command, host: CommandHost): void {
@@ -29,6 +33,11 @@ export function registerTest(program: Command, host: CommandHost): void {
     .option("--coverage", "count which policies, clauses and definitions the tests reach")
     .option("--coverage-out <file>", "write the coverage as an LCOV tracefile")
     .addOption(percentOption("--min-coverage <n>", "fail below this percentage of clause outcomes"))
+    .option("--mutation", "change the policies one step at a time, and see whether a test fails")
+    .addOption(
+      percentOption("--mutation-threshold <n>", "fail below this percentage of mutants that are killed"),
+    )
+    .option("--mutation-base <ref>", "change only policies that differ from this commit, bundle or channel")
     .addOption(formatOption(...FORMATS))
     .action(
       host.action(async (dir: string, options: TestOptions) => {
@@ -57,9 +66,12 @@ export function registerTest(program: Command, host: CommandHost): void {
             help: "--filter is looked for in the file, the suite and the name of a test",
           });
         }
-        host.io.out(render(report, format, host.io.colorOut));
+        const mutants = await runMutation(result, dir, report.failed, options, host.io);
+        const text = render(report, format, host.io.colorOut);
+        host.io.out(withMutation(text, mutants, format, host.io.colorOut));
         const isCovered = await concludeCoverage(report.coverage, options, host.io);
-        if (report.failed > 0 || !isCovered) return EXIT.testsFailed;
+        const isTested = reachesThreshold(mutants, options, host.io);
+        if (report.failed > 0 || !isCovered || !isTested) return EXIT.testsFailed;
         return violated(checked).length > 0 ? EXIT.gate : EXIT.ok;
       }),
     );

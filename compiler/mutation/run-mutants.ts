@@ -22,6 +22,8 @@ export interface MutationOptions {
   readonly source: CompileOptions;
   /** Only policies that this content compiles differently are changed. */
   readonly base?: { readonly ref: string; readonly content: BundleContent };
+  /** Of tests, as `runSuites` takes it. */
+  readonly filter?: readonly string[];
   /** `MAX_MUTANTS` where absent. */
   readonly maxMutants?: number;
   /** Called before each mutant. */
@@ -42,7 +44,7 @@ export async function runMutants(
   const { content } = bundle;
   const repository = policyUnits(options.source);
   const compiler = new MutantCompiler(repository, content, model.suites);
-  const { base, maxMutants = MAX_MUTANTS, signal } = options;
+  const { base, maxMutants = MAX_MUTANTS, signal, filter = [] } = options;
   const changed = base === undefined ? undefined : changedPolicies(base.content, content);
   const all = mutantsOf(repository).filter((mutant) => changed === undefined || isOf(mutant, changed));
   const chosen = all.slice(0, maxMutants);
@@ -51,7 +53,7 @@ export async function runMutants(
   for (const [index, mutant] of chosen.entries()) {
     signal?.throwIfAborted();
     options.onProgress?.(index, chosen.length);
-    mutants.push(await runMutant({ mutant, compiler, seen, result: { bundle, model }, signal }));
+    mutants.push(await runMutant({ mutant, compiler, seen, result: { bundle, model }, filter, signal }));
     // A deadline or Ctrl-C is heard between two mutants.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -96,10 +98,11 @@ interface Run {
   /** Fingerprints of the mutants before. */
   readonly seen: Set<string>;
   readonly result: Compiled;
+  readonly filter: readonly string[];
   readonly signal: AbortSignal | undefined;
 }
 
-async function runMutant({ mutant, compiler, seen, result, signal }: Run): Promise<MutantResult> {
+async function runMutant({ mutant, compiler, seen, result, ...how }: Run): Promise<MutantResult> {
   const { operator, at, description } = mutant;
   const named = { operator, at, description };
   const outcome = compiler.compile(mutant);
@@ -109,9 +112,13 @@ async function runMutant({ mutant, compiler, seen, result, signal }: Run): Promi
   const isKnown = seen.has(compiled.fingerprint);
   seen.add(compiled.fingerprint);
   if (isKnown) return { ...named, status: "duplicate" };
-  const killedBy = await firstFailure(result, compiled, signal);
+  const killedBy = await firstFailure(result, compiled, how);
   if (killedBy !== undefined) return { ...named, status: "killed", killedBy };
-  const witness = await findWitness(compiled, { roles: result.model.roles, suites: compiled.suites }, signal);
+  const witness = await findWitness(
+    compiled,
+    { roles: result.model.roles, suites: compiled.suites },
+    how.signal,
+  );
   return { ...named, status: "survived", ...(witness === undefined ? {} : { witness }) };
 }
 
@@ -119,13 +126,13 @@ async function runMutant({ mutant, compiler, seen, result, signal }: Run): Promi
 async function firstFailure(
   { bundle, model }: Compiled,
   { suites, actions, content }: CompiledMutant,
-  signal: AbortSignal | undefined,
+  { filter, signal }: Pick<Run, "filter" | "signal">,
 ): Promise<string | undefined> {
   const selected = testsOn(suites, actions);
   if (selected.length === 0) return undefined;
   // No bundle is written: a mutant is decided, never released.
   const mutated = { bundle: { ...bundle, content }, model: { ...model, suites: selected } };
-  const report = await runSuites(mutated, signal === undefined ? {} : { signal });
+  const report = await runSuites(mutated, { filter, ...(signal === undefined ? {} : { signal }) });
   for (const { file, tests } of report.suites) {
     const failed = tests.find(({ status }) => status === "failed");
     if (failed !== undefined) return `${file} › ${failed.name}`;
