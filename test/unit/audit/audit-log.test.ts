@@ -1,6 +1,6 @@
 // The audit log as the pipeline sees it.
 import { mkdirSync, readFileSync, statSync, chmodSync, writeFileSync } from "node:fs";
-import { hash } from "node:crypto";
+import { createHmac, hash, hkdfSync } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AuditEvent } from "#audit";
 import { createAuditLog, verifyAuditLog } from "#audit";
@@ -102,6 +102,26 @@ describe("records", () => {
     const again = await createAuditLog(placeOptions(place));
     expect(again.fingerprint("acme", '{"id":1}')).toBe(print);
     await again.close();
+  });
+
+  test("a fingerprint is HMAC-SHA-256 under a key derived from the master key, whatever the length of the text", async () => {
+    const log = await createAuditLog(placeOptions(place));
+    const master = readFileSync(`${place.stateDir}/audit-master.key`);
+    const key = Buffer.from(hkdfSync("sha256", master, "aegis-audit-tenant-v1", "acme", 32));
+    // Around what is hashed in place, and with characters of one to four bytes and a lone surrogate.
+    const texts = [
+      "",
+      "{}",
+      "ü€😀".repeat(20),
+      "\ud800",
+      ..."xü€".split("").flatMap((char) => [1_365, 1_366, 4_097].map((length) => char.repeat(length))),
+    ];
+    for (const text of [...texts, ...texts]) {
+      expect(log.fingerprint("acme", text)).toBe(
+        createHmac("sha256", key).update(text, "utf8").digest("hex"),
+      );
+    }
+    await log.close();
   });
 });
 
