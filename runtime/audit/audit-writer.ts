@@ -9,6 +9,8 @@ import type { StartFailure, WriterReply } from "./writer-messages.ts";
 import { decodeRequest, encodeReply, lineSplitter } from "./writer-messages.ts";
 import type { AuditWriter } from "./writer.ts";
 import { createAuditWriter } from "./writer.ts";
+import type { RecordSink } from "./writer-state.ts";
+import { unavailable } from "./writer-state.ts";
 
 const CHANNEL_DESCRIPTOR = 3;
 const STATE_INTERVAL_MS = 100;
@@ -102,22 +104,21 @@ function serve(socket: Socket): void {
     else if (!ending) state = reportState(writer, channel);
     return writer;
   };
-  const refuse = (id: number, fault: unknown): void =>
-    channel.send({ kind: "refused", id, detail: isAegisError(fault) ? fault.detail : faultText(fault) });
-  const take = lineSplitter((line) => {
+  const sink: RecordSink = {
+    acknowledged: (id, _tenant, { sequence, hash }) => channel.send({ kind: "durable", id, sequence, hash }),
+    refused: (id, { detail }) => channel.send({ kind: "refused", id, detail }),
+  };
+  const split = lineSplitter((line) => {
     const request = decodeRequest(line);
     if (request.kind === "start") opening ??= start(request.settings);
     else if (request.kind === "close") end();
-    else if (writer === undefined) refuse(request.id, new Error("the audit writer is not ready"));
-    else {
-      const { id, record } = request;
-      writer.submit(record).then(
-        ({ sequence, hash }) => channel.send({ kind: "durable", id, sequence, hash }),
-        (fault: unknown) => refuse(id, fault),
-      );
-    }
+    else if (writer === undefined) sink.refused(request.id, unavailable("the audit writer is not ready"));
+    else writer.enqueue(request.record, request.id, sink);
   });
-  socket.on("data", take);
+  socket.on("data", (chunk: Buffer) => {
+    split(chunk);
+    writer?.flush();
+  });
   socket.on("end", end);
   // The other end is gone; what it sent is still drained and sealed.
   socket.on("error", end);

@@ -94,14 +94,17 @@ export function applyOpenEffect(state: ChainState, tenant: string, effect: OpenE
 /** One segment's tree and per-tenant ranges. */
 export interface SegmentTally {
   readonly tree: MerkleTree;
-  readonly ranges: Map<string, TenantRange>;
+  /** Changed in place: one object a tenant and segment, not one a record. */
+  readonly ranges: Map<string, GrowingRange>;
 }
+
+type GrowingRange = { -readonly [member in keyof TenantRange]: TenantRange[member] };
 
 export function createTally(): SegmentTally {
   return { tree: createMerkleTree(), ranges: new Map() };
 }
 
-/** Moves the chains over one record that is known to follow them. */
+/** Moves the chains over one record that is known to follow them. Returns the new head of its tenant. */
 export function advance(
   state: ChainState,
   tally: SegmentTally,
@@ -111,18 +114,25 @@ export function advance(
     readonly previousHash: string;
     readonly hash: string;
   },
-): void {
-  state.heads.set(record.tenant, { sequence: record.sequence, hash: record.hash });
+): ChainHead {
+  const head = { sequence: record.sequence, hash: record.hash };
+  state.heads.set(record.tenant, head);
   state.globalSequence += 1;
   tally.tree.push(record.hash);
   const range = tally.ranges.get(record.tenant);
-  tally.ranges.set(record.tenant, {
-    tenant: record.tenant,
-    first: range?.first ?? record.sequence,
-    last: record.sequence,
-    firstPrevious: range?.firstPrevious ?? record.previousHash,
-    lastHash: record.hash,
-  });
+  if (range === undefined) {
+    tally.ranges.set(record.tenant, {
+      tenant: record.tenant,
+      first: record.sequence,
+      last: record.sequence,
+      firstPrevious: record.previousHash,
+      lastHash: record.hash,
+    });
+  } else {
+    range.last = record.sequence;
+    range.lastHash = record.hash;
+  }
+  return head;
 }
 
 /** Why a record does not follow the chains; undefined where it does. */

@@ -14,24 +14,25 @@ export interface MerkleTree {
   readonly root: () => string;
 }
 
-function node(left: Buffer, right: Buffer): Buffer {
-  const input = Buffer.allocUnsafe(1 + 2 * HASH_BYTES);
-  input[0] = NODE_PREFIX;
-  left.copy(input, 1);
-  right.copy(input, 1 + HASH_BYTES);
-  return hash("sha256", input, "buffer");
+// Inputs are built in place and hashes kept as strings of a character a byte: a buffer for each would be memory outside V8's heap, which
+// costs the garbage collector more than the hash costs.
+const leafInput = Buffer.alloc(1 + HASH_BYTES, LEAF_PREFIX);
+const nodeInput = Buffer.alloc(1 + 2 * HASH_BYTES, NODE_PREFIX);
+
+function node(left: string, right: string): string {
+  nodeInput.write(left, 1, HASH_BYTES, "binary");
+  nodeInput.write(right, 1 + HASH_BYTES, HASH_BYTES, "binary");
+  return hash("sha256", nodeInput, "binary");
 }
 
 export function createMerkleTree(): MerkleTree {
   // Subtree roots from the widest to the narrowest: one for each set bit of `size`.
-  const roots: Buffer[] = [];
+  const roots: string[] = [];
   let size = 0;
   return {
     push: (recordHash) => {
-      const leaf = Buffer.allocUnsafe(1 + HASH_BYTES);
-      leaf[0] = LEAF_PREFIX;
-      leaf.write(recordHash, 1, HASH_BYTES, "hex");
-      let merged: Buffer = hash("sha256", leaf, "buffer");
+      leafInput.write(recordHash, 1, HASH_BYTES, "hex");
+      let merged = hash("sha256", leafInput, "binary");
       for (let bits = size; (bits & 1) === 1; bits >>>= 1) {
         const left = roots.pop();
         if (left === undefined) throw new Error("invariant violated: a set bit of the size has a subtree");
@@ -49,7 +50,7 @@ export function createMerkleTree(): MerkleTree {
         const left = roots[index];
         if (left !== undefined) root = node(left, root);
       }
-      return root.toString("hex");
+      return Buffer.from(root, "binary").toString("hex");
     },
   };
 }

@@ -4,7 +4,7 @@ import type { AuditKeys } from "./audit-keys.ts";
 import type { AuditFile, AuditFs } from "./audit-fs.ts";
 import { replaceFile, writeFully } from "./audit-fs.ts";
 import type { AuditEventKind } from "./audit-log.ts";
-import type { ChainState, OpenEffect, SegmentTally } from "./chain.ts";
+import type { ChainHead, ChainState, OpenEffect, SegmentTally } from "./chain.ts";
 import { advance, applyOpenEffect, createTally, headList, openList } from "./chain.ts";
 import { checkpointName, sealName, segmentName } from "./log-files.ts";
 import { headerLine, oneLineJson, recordPrefix, sealLine, ZERO_HASH } from "./record-format.ts";
@@ -34,7 +34,7 @@ export interface OpenSegment {
   readonly segment: number;
   readonly openedMs: number;
   /** Adds a record to the chains and to the next write. */
-  readonly add: (record: PendingRecord) => { readonly sequence: number; readonly hash: string };
+  readonly add: (record: PendingRecord) => ChainHead;
   /** Writes what was added. */
   readonly write: () => Promise<void>;
   readonly datasync: () => Promise<void>;
@@ -55,6 +55,19 @@ const NANOSECONDS_PER_MS = 1e6;
 
 export function timeText(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** `timeText` that remembers the last millisecond: a busy log writes several records in each. */
+function rememberedTimeText(): (ms: number) => string {
+  let lastMs = Number.NaN;
+  let lastText = "";
+  return (ms) => {
+    if (ms !== lastMs) {
+      lastText = timeText(ms);
+      lastMs = ms;
+    }
+    return lastText;
+  };
 }
 
 /** Writes the seal of a segment whose lines are durable. Returns the seal's hash. */
@@ -128,7 +141,8 @@ function checkpointWriter(context: LogContext, state: ChainState, segment: numbe
 
 function createAdd(context: LogContext, state: ChainState, tally: SegmentTally, lines: string[]) {
   const tenantJson = new Map<string, string>();
-  return (record: PendingRecord): { sequence: number; hash: string } => {
+  const timeOf = rememberedTimeText();
+  return (record: PendingRecord): ChainHead => {
     let tenant = tenantJson.get(record.tenant);
     if (tenant === undefined) {
       tenant = oneLineJson(record.tenant);
@@ -141,15 +155,15 @@ function createAdd(context: LogContext, state: ChainState, tally: SegmentTally, 
       tenant: record.tenant,
       sequence,
       globalSequence: state.globalSequence + 1,
-      time: timeText(context.clock.nowMs()),
+      time: timeOf(context.clock.nowMs()),
       monotonicNs: Math.max(0, Math.round(context.clock.monotonicMs() * NANOSECONDS_PER_MS)),
       event: record.event,
     });
     const { line, hash } = sealLine(`${prefix}${record.bodyJson},"prev":"${previousHash}"`);
     lines.push(line);
-    advance(state, tally, { tenant: record.tenant, sequence, previousHash, hash });
+    const moved = advance(state, tally, { tenant: record.tenant, sequence, previousHash, hash });
     applyOpenEffect(state, record.tenant, record.effect);
-    return { sequence, hash };
+    return moved;
   };
 }
 

@@ -73,6 +73,9 @@ interface Supervisor {
   writerFault: string | undefined;
   stats: AuditStats;
   outbox: string[];
+  /** When the oldest record in the outbox came. */
+  outboxSinceMs: number;
+  readonly flush: () => void;
   pendingBytes: number;
   nextId: number;
   failures: number;
@@ -296,21 +299,25 @@ function flush(supervisor: Supervisor): void {
 }
 
 function append(supervisor: Supervisor, event: AuditEvent): Promise<AuditReceipt> {
-  const fault = faultOf(supervisor);
-  if (fault !== undefined) throw unavailable(`the audit log is not writable: ${fault}`);
-  const record = pendingRecord(event);
-  const bytes = Buffer.byteLength(record.bodyJson);
-  const { queueMaxRecords, queueMaxBytes } = supervisor.settings;
-  if (bytes > MAX_RECORD_BYTES) throw unavailable(`an audit record of ${String(bytes)} bytes is too long`);
-  if (supervisor.pending.size >= queueMaxRecords || supervisor.pendingBytes + bytes > queueMaxBytes) {
-    throw unavailable("the audit queue is full");
-  }
   return new Promise((resolve, reject) => {
+    const fault = faultOf(supervisor);
+    if (fault !== undefined) throw unavailable(`the audit log is not writable: ${fault}`);
+    const record = pendingRecord(event);
+    const bytes = Buffer.byteLength(record.bodyJson);
+    const { queueMaxRecords, queueMaxBytes } = supervisor.settings;
+    if (bytes > MAX_RECORD_BYTES) throw unavailable(`an audit record of ${String(bytes)} bytes is too long`);
+    if (supervisor.pending.size >= queueMaxRecords || supervisor.pendingBytes + bytes > queueMaxBytes) {
+      throw unavailable("the audit queue is full");
+    }
+    if (supervisor.outbox.length === 0) {
+      supervisor.outboxSinceMs = performance.now();
+      setImmediate(supervisor.flush);
+    }
     const id = supervisor.nextId;
     supervisor.nextId += 1;
-    supervisor.pending.set(id, { tenant: event.tenant, bytes, sinceMs: performance.now(), resolve, reject });
+    const { outboxSinceMs: sinceMs } = supervisor;
+    supervisor.pending.set(id, { tenant: event.tenant, bytes, sinceMs, resolve, reject });
     supervisor.pendingBytes += bytes;
-    if (supervisor.outbox.length === 0) setImmediate(() => flush(supervisor));
     supervisor.outbox.push(encodeRequest({ kind: "append", id, record }));
   });
 }
@@ -354,7 +361,7 @@ function whenWritable(supervisor: Supervisor, signal: AbortSignal): Promise<void
 function createSupervisor(options: AuditProcessOptions): Supervisor {
   const { writerEntry, onCheckpoint, onFault, onRecovered, ...rest } = options;
   const { restartMaxDelayMs = RESTART_MAX_DELAY_MS, ...given } = rest;
-  return {
+  const supervisor: Supervisor = {
     settings: auditSettings(given),
     entry: writerEntry ?? defaultEntry(),
     onCheckpoint,
@@ -370,6 +377,8 @@ function createSupervisor(options: AuditProcessOptions): Supervisor {
     writerFault: undefined,
     stats: NO_STATS,
     outbox: [],
+    outboxSinceMs: 0,
+    flush: () => flush(supervisor),
     pendingBytes: 0,
     nextId: 1,
     failures: 0,
@@ -381,6 +390,7 @@ function createSupervisor(options: AuditProcessOptions): Supervisor {
     supervised: false,
     closing: undefined,
   };
+  return supervisor;
 }
 
 /**
@@ -396,7 +406,7 @@ export async function createAuditProcess(options: AuditProcessOptions): Promise<
   supervisor.watch = setInterval(() => watchPending(supervisor), WATCH_INTERVAL_MS);
   supervisor.watch.unref();
   return {
-    append: async (event) => append(supervisor, event),
+    append: (event) => append(supervisor, event),
     writable: () => faultOf(supervisor) === undefined,
     fault: () => faultOf(supervisor),
     heads: () => headObject(supervisor.heads),

@@ -1,21 +1,26 @@
 // The writer's mutable state: one object with one owner, the loop in writer.ts.
 import { AegisError } from "#errors";
 import type { Clock } from "#std";
-import type { AuditReceipt } from "./audit-log.ts";
 import type { AuditSettings } from "./audit-options.ts";
-import type { ChainState } from "./chain.ts";
+import type { ChainHead, ChainState } from "./chain.ts";
 import type { DirectoryLock } from "./directory-lock.ts";
 import type { LogContext, OpenSegment, PendingRecord } from "./open-segment.ts";
 
 /** A write or sync that takes longer makes the log unwritable until it returns. */
 const STALL_MS = 10_000;
 
+/** Who is told what became of records, each under the number it was queued with. Must not throw. */
+export interface RecordSink {
+  readonly acknowledged: (id: number, tenant: string, head: ChainHead) => void;
+  readonly refused: (id: number, fault: AegisError) => void;
+}
+
 export interface Waiting {
+  readonly id: number;
   readonly record: PendingRecord;
   readonly bytes: number;
   readonly acknowledgeWritten: boolean;
-  readonly resolve: (receipt: AuditReceipt) => void;
-  readonly reject: (fault: AegisError) => void;
+  readonly sink: RecordSink;
 }
 
 export interface Writer {
@@ -24,7 +29,7 @@ export interface Writer {
   readonly clock: Clock;
   readonly lock: DirectoryLock;
   readonly queue: Waiting[];
-  readonly published: Map<string, { sequence: number; hash: string }>;
+  readonly published: Map<string, ChainHead>;
   state: ChainState;
   segment: OpenSegment | undefined;
   poison: string | undefined;

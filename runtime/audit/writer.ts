@@ -13,7 +13,7 @@ import { createSegment } from "./open-segment.ts";
 import { MAX_RECORD_BYTES, MAX_TENANT_LENGTH, oneLineJson } from "./record-format.ts";
 import type { AcknowledgedEnd } from "./recovery.ts";
 import { recoverLog, settleLogId } from "./recovery.ts";
-import type { Waiting, Writer } from "./writer-state.ts";
+import type { RecordSink, Waiting, Writer } from "./writer-state.ts";
 import { faultOf, initialWriter, unavailable } from "./writer-state.ts";
 import type { SealReason } from "./statements.ts";
 
@@ -29,6 +29,10 @@ const MAX_OPEN_DECISIONS = 50_000;
 export interface AuditWriter {
   /** @throws {AegisError} AUDIT_UNAVAILABLE */
   readonly submit: (record: PendingRecord) => Promise<AuditReceipt>;
+  /** Queues a record without a promise of its own; the sink is told once. Nothing is written before `flush`, or a later record. */
+  readonly enqueue: (record: PendingRecord, id: number, sink: RecordSink) => void;
+  /** Starts on what is queued, without waiting for the turn to end. */
+  readonly flush: () => void;
   readonly writable: () => boolean;
   /** Why the log is not writable; undefined where it is. */
   readonly fault: () => string | undefined;
@@ -53,28 +57,42 @@ function refusal(writer: Writer, record: PendingRecord, bytes: number): string |
   return undefined;
 }
 
-function submit(writer: Writer, record: PendingRecord): Promise<AuditReceipt> {
+function enqueue(writer: Writer, record: PendingRecord, id: number, sink: RecordSink): void {
   const bytes = Buffer.byteLength(record.bodyJson);
   const reason = refusal(writer, record, bytes);
-  if (reason !== undefined) return Promise.reject(unavailable(reason));
-  return new Promise((resolve, reject) => {
-    const { tenantModes, mode, batchAcknowledgement, batchDelayMs } = writer.settings;
-    const tenantMode = Object.hasOwn(tenantModes, record.tenant) ? tenantModes[record.tenant] : mode;
-    const batched = tenantMode === "batch";
-    const acknowledgeWritten = batched && batchAcknowledgement === "written";
-    writer.queue.push({ record, bytes, acknowledgeWritten, resolve, reject });
-    writer.queuedBytes += bytes;
-    if (!batched || acknowledgeWritten || writer.queue.length >= BATCH_TARGET_RECORDS) {
+  if (reason !== undefined) {
+    sink.refused(id, unavailable(reason));
+    return;
+  }
+  const { tenantModes, mode, batchAcknowledgement, batchDelayMs } = writer.settings;
+  const tenantMode = Object.hasOwn(tenantModes, record.tenant) ? tenantModes[record.tenant] : mode;
+  const batched = tenantMode === "batch";
+  const acknowledgeWritten = batched && batchAcknowledgement === "written";
+  writer.queue.push({ id, record, bytes, acknowledgeWritten, sink });
+  writer.queuedBytes += bytes;
+  if (!batched || acknowledgeWritten || writer.queue.length >= BATCH_TARGET_RECORDS) {
+    writer.flushDue = true;
+  } else {
+    writer.flushTimer ??= setTimeout(() => {
+      writer.flushTimer = undefined;
       writer.flushDue = true;
       schedulePump(writer);
-    } else {
-      writer.flushTimer ??= setTimeout(() => {
-        writer.flushTimer = undefined;
-        writer.flushDue = true;
-        schedulePump(writer);
-      }, batchDelayMs);
-    }
+    }, batchDelayMs);
+  }
+}
+
+function submit(writer: Writer, record: PendingRecord): Promise<AuditReceipt> {
+  return new Promise((resolve, reject) => {
+    enqueue(writer, record, 0, {
+      acknowledged: (_id, tenant, { sequence, hash }) => resolve({ tenant, sequence, hash }),
+      refused: (_id, fault) => reject(fault),
+    });
+    if (writer.flushDue) schedulePump(writer);
   });
+}
+
+function flush(writer: Writer): void {
+  if (writer.flushDue && !writer.pumpScheduled && writer.pumping === undefined) startPump(writer);
 }
 
 // ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,10 +195,7 @@ function takeBatch(writer: Writer): Waiting[] {
 }
 
 async function commit(writer: Writer, segment: OpenSegment, batch: readonly Waiting[]): Promise<void> {
-  const receipts = batch.map(({ record }): AuditReceipt => ({
-    tenant: record.tenant,
-    ...segment.add(record),
-  }));
+  const heads = batch.map(({ record }) => segment.add(record));
   for (const record of overflowRecords(writer.state, MAX_OPEN_DECISIONS)) segment.add(record);
   await segment.write();
   if (batch.every((waiting) => waiting.acknowledgeWritten)) {
@@ -189,12 +204,12 @@ async function commit(writer: Writer, segment: OpenSegment, batch: readonly Wait
   } else {
     await syncNow(writer, segment);
   }
-  batch.forEach((waiting, index) => {
-    const receipt = receipts[index];
-    if (receipt === undefined) return;
-    writer.published.set(receipt.tenant, { sequence: receipt.sequence, hash: receipt.hash });
-    waiting.resolve(receipt);
-  });
+  for (const [index, { id, record, sink }] of batch.entries()) {
+    const head = heads[index];
+    if (head === undefined) continue;
+    writer.published.set(record.tenant, head);
+    sink.acknowledged(id, record.tenant, head);
+  }
   writer.appendedRecords += batch.length;
 }
 
@@ -277,7 +292,7 @@ async function poison(
   writer.syncDue = false;
   const refused = [...batch, ...writer.queue.splice(0)];
   writer.queuedBytes = 0;
-  for (const waiting of refused) waiting.reject(unavailable(`the audit log failed: ${reason}`, fault));
+  for (const { id, sink } of refused) sink.refused(id, unavailable(`the audit log failed: ${reason}`, fault));
   await segment.abandon();
   scheduleReopen(writer, refused.length);
 }
@@ -381,6 +396,8 @@ export async function createAuditWriter(options: AuditLogOptions, keys: AuditKey
   }
   return {
     submit: (record) => submit(writer, record),
+    enqueue: (record, id, sink) => enqueue(writer, record, id, sink),
+    flush: () => flush(writer),
     writable: () => faultOf(writer) === undefined,
     fault: () => faultOf(writer),
     heads: () => writer.published,
