@@ -4,7 +4,7 @@ import { COMPILER_VERSION, renderGithub, renderJson, renderSarif, renderText } f
 import type { CompileResult } from "#compiler";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
-import { plural } from "../output/io.ts";
+import { plural, textOptions } from "../output/io.ts";
 import { formatOption } from "../output/options.ts";
 import { compileProject, hasErrors } from "../output/project.ts";
 import type { CommandHost } from "../program.ts";
@@ -35,7 +35,7 @@ export function registerCheck(program: Command, host: CommandHost): void {
         const result = await compileProject(dir, host.io);
         if (format === "text")
           host.io.err(
-            renderText(result.diagnostics, { color: host.io.colorErr, sourceOf: result.model.textOf }),
+            renderText(result.diagnostics, { ...textOptions(host.io), sourceOf: result.model.textOf }),
           );
         else host.io.out(render(result, format));
         const warnings = result.diagnostics.filter((diagnostic) => diagnostic.severity === "warning").length;

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { directoryWorkspace, formatDocument, renderText } from "#compiler";
 import { EXIT } from "../output/exit-codes.ts";
 import { projectDir } from "../output/project.ts";
+import { textOptions } from "../output/io.ts";
 import type { CommandHost } from "../program.ts";
 
 interface FmtOptions {
@@ -34,7 +35,7 @@ async function format(dir: string, options: FmtOptions, host: CommandHost): Prom
     const outcome = formatDocument(path, text, { header: options.addHeader === true ? "add" : "keep" });
     if (!outcome.ok) {
       failed = true;
-      host.io.err(renderText(outcome.diagnostics, { color: host.io.colorErr, sourceOf: () => text }));
+      host.io.err(renderText(outcome.diagnostics, { ...textOptions(host.io), sourceOf: () => text }));
     } else if (outcome.text !== text) {
       changed.push({ path, text: outcome.text });
     }

@@ -7,7 +7,7 @@ import type { SuiteReport } from "#policy-test";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { CliIo } from "../output/io.ts";
-import { paint } from "../output/io.ts";
+import { paint, textOptions } from "../output/io.ts";
 import { describeChanges } from "./decision-changes.ts";
 import { isSound, prepareDevProject } from "./dev-server.ts";
 import type { DevServer, DevServerOptions, DevUpdate, SoundResult } from "./dev-server.ts";
@@ -105,7 +105,7 @@ function showDiagnostics(result: CompileResult, io: CliIo, active?: CompileResul
   const shown = new Set(active?.diagnostics.map(key));
   const fresh = result.diagnostics.filter((diagnostic) => !shown.has(key(diagnostic)));
   if (fresh.length === 0) return;
-  const text = renderText(fresh, { color: io.colorErr, sourceOf: result.model.textOf });
+  const text = renderText(fresh, { ...textOptions(io), sourceOf: result.model.textOf });
   io.err(`\n${text.trimEnd()}\n\n`);
 }
 

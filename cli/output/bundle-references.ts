@@ -9,6 +9,7 @@ import { diffSide, openChannelDirectory } from "#release";
 import type { DiffSide } from "#release";
 import { CliError } from "./cli-error.ts";
 import { EXIT } from "./exit-codes.ts";
+import { textOptions } from "./io.ts";
 import type { CliIo } from "./io.ts";
 import { readBundleInput } from "./trust-files.ts";
 
@@ -54,7 +55,7 @@ async function openCommit(reference: string, dir: string, io: CliIo): Promise<Di
   const { bundle, diagnostics, model } = await compile({ dir, workspace });
   if (bundle !== undefined) return diffSide(bundle.bytes);
   const errors = diagnostics.filter(({ severity }) => severity === "error");
-  io.err(renderText(errors, { color: io.colorErr, sourceOf: model.textOf }));
+  io.err(renderText(errors, { ...textOptions(io), sourceOf: model.textOf }));
   throw new CliError(`${reference} does not compile, so there is nothing to compare`, {
     exitCode: EXIT.checkFailed,
   });

@@ -8,6 +8,8 @@ export interface CliIo {
   readonly colorErr: boolean;
   /** Progress lines are written only to a terminal. */
   readonly showProgress: boolean;
+  /** Columns of the terminal that diagnostics go to; absent where it is none. */
+  readonly columns?: number;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -20,9 +22,18 @@ export function processIo(): CliIo {
     colorOut: process.stdout.isTTY && !plain,
     colorErr: process.stderr.isTTY && !plain,
     showProgress: process.stderr.isTTY,
+    ...(process.stderr.isTTY ? { columns: process.stderr.columns } : {}),
     cwd: process.cwd(),
     env: process.env,
   };
+}
+
+/** How diagnostics are written to standard error. */
+export function textOptions({ colorErr, columns }: CliIo): {
+  readonly color: boolean;
+  readonly columns?: number;
+} {
+  return columns === undefined ? { color: colorErr } : { color: colorErr, columns };
 }
 
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const;

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { compile, renderText } from "#compiler";
 import type { CompileOptions, CompileResult } from "#compiler";
 import { CliError } from "./cli-error.ts";
+import { textOptions } from "./io.ts";
 import type { CliIo } from "./io.ts";
 
 /** The absolute path of a project directory. @throws {CliError} where it holds no aegis.yaml */
@@ -32,5 +33,5 @@ export function hasErrors(result: Pick<CompileResult, "diagnostics">): boolean {
 
 /** Writes diagnostics for a person to standard error. */
 export function showDiagnostics(result: CompileResult, io: CliIo): void {
-  io.err(renderText(result.diagnostics, { color: io.colorErr, sourceOf: result.model.textOf }));
+  io.err(renderText(result.diagnostics, { ...textOptions(io), sourceOf: result.model.textOf }));
 }

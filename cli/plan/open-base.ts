@@ -8,6 +8,7 @@ import { bundleInput } from "#plan";
 import type { PlanBase, PlanInput } from "#plan";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
+import { textOptions } from "../output/io.ts";
 import type { CliIo } from "../output/io.ts";
 
 /** What is compared with, and which kind of thing named it. */
@@ -54,7 +55,7 @@ async function openCommit(ref: string, dir: string, isDirectory: boolean, io: Cl
   const result = await compile({ dir, workspace });
   if (result.bundle !== undefined) return result;
   const errors = result.diagnostics.filter(({ severity }) => severity === "error");
-  io.err(renderText(errors, { color: io.colorErr, sourceOf: result.model.textOf }));
+  io.err(renderText(errors, { ...textOptions(io), sourceOf: result.model.textOf }));
   throw new CliError(
     `the base ${workspace.description} does not compile, so there is nothing to compare with`,
     {
