@@ -40,6 +40,31 @@ describe("text", () => {
     );
   });
 
+  test.each([
+    { name: "at the start", column: 1 },
+    { name: "in the middle", column: 200 },
+    { name: "at the end", column: 399 },
+    { name: "wider than the terminal", column: 10, endColumn: 390 },
+  ])("a long line is shown around what is marked: $name", ({ column, endColumn = column + 3 }) => {
+    const line = Array.from({ length: 40 }, (_none, index) => `item-${String(index).padStart(3, "0")},`).join(
+      " ",
+    );
+    const text = line.padEnd(401, "x");
+    const diagnostic = { ...ERROR, line: 1, endLine: 1, column, endColumn };
+    const columns = 60;
+    const [, frame = "", marks = ""] = renderText([diagnostic], {
+      color: false,
+      columns,
+      sourceOf: () => text,
+    }).split("\n");
+    expect(frame.length).toBeLessThanOrEqual(columns);
+    expect(marks.length).toBeLessThanOrEqual(columns);
+    const from = marks.indexOf("^");
+    const marked = frame.slice(from, marks.length).replace(/…$/u, "");
+    expect(marked.length).toBeGreaterThan(0);
+    expect(text.slice(column - 1, endColumn - 1).startsWith(marked)).toBe(true);
+  });
+
   test("colour only where asked", () => {
     const options = { color: true, sourceOf: () => undefined };
     expect(renderText([ERROR], options)).toContain("\u001b[31merror\u001b[0m");
