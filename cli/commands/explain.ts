@@ -19,6 +19,7 @@ import type { ExplainRequest, FoundCall } from "#explain";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
+import { explainDecision } from "../explain/decision.ts";
 import type { CommandHost } from "../program.ts";
 
 const FORMATS = ["text", "json"];
@@ -31,7 +32,10 @@ type Target = (typeof TARGETS)[number];
 type CallShape = Parameters<typeof findCall>[1];
 
 interface ExplainOptions extends Readonly<Partial<Record<Target, string>>> {
-  readonly principal: string;
+  readonly principal?: string;
+  readonly decision?: string;
+  readonly audit?: string;
+  readonly bundle?: string;
   readonly call?: string;
   readonly server?: string;
   readonly arguments?: string;
@@ -45,7 +49,7 @@ export function registerExplain(program: Command, host: CommandHost): void {
     .command("explain")
     .argument("[dir]", "policy repository", ".")
     .description("Explain one decision: which policies apply, and why.")
-    .requiredOption(
+    .option(
       "--principal <name|json>",
       'principal of the tests, or {"id":…,"roles":[…],"attrs":{…}}; type and tenant too',
     )
@@ -64,12 +68,19 @@ export function registerExplain(program: Command, host: CommandHost): void {
     .option("--arguments <json>", "arguments of the call (default: {})")
     .option("--request <json>", "how, when and from where: as `request` of a principal of the tests")
     .option("--why-not", "show the fewest facts that would turn the decision")
+    .option("--decision <id>", "explain a recorded decision instead, from the log that --audit names")
+    .option("--audit <dir>", "audit directory, or one segment of it")
+    .option("--bundle <file|channel>", "with --decision: the bundle that decided (default: the working tree)")
     .option("--format <format>", `output format: ${FORMATS.join(", ")}`, "text")
     .action(
       host.action(async (dir: string, options: ExplainOptions) => {
         if (!FORMATS.includes(options.format)) {
           const message = `unknown format ${JSON.stringify(options.format)}`;
           throw new CliError(message, { help: `one of ${FORMATS.join(", ")}` });
+        }
+        if (options.decision !== undefined) {
+          const { decision: id, audit, bundle } = options;
+          return explainDecision({ id, audit, bundle, dir, isJson: options.format === "json" }, host.io);
         }
         const result = await compileProject(dir, host.io);
         if (result.content === undefined) {
@@ -93,6 +104,10 @@ export function registerExplain(program: Command, host: CommandHost): void {
 
 function request(result: CompileResult, content: BundleContent, options: ExplainOptions): ExplainRequest {
   const { suites, attributes, roles } = result.model;
+  if (options.principal === undefined)
+    throw new CliError("who calls?", {
+      help: "give --principal <name|json>, or --decision <id> and --audit",
+    });
   try {
     const caller = findCaller(options.principal, suites, attributes, roles);
     const call = readCall(result, content, options);

@@ -1,8 +1,8 @@
 // The account of one decision, as data.
 import type { JsonObject, JsonValue } from "#std";
 
-/** How one policy, clause or term came out. */
-export type Outcome = "true" | "false" | "error" | "not-reached";
+/** How one policy, clause or term came out. `unknown`: it reads a fact that a record does not hold. */
+export type Outcome = "true" | "false" | "error" | "not-reached" | "unknown";
 
 export interface PolicyPlace {
   readonly file: string;
@@ -34,7 +34,7 @@ export interface ExplainedPolicy {
   readonly at: PolicyPlace | undefined;
   /** What the author states. */
   readonly reason: string | undefined;
-  readonly outcome: "satisfied" | "not-satisfied" | "error";
+  readonly outcome: "satisfied" | "not-satisfied" | "error" | "unknown";
   /** The engine's message for an error. */
   readonly error: string | undefined;
   /** True for the policies that made the decision, or in shadow mode the shadow decision. */

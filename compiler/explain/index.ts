@@ -20,5 +20,8 @@ export {
   EXPLANATION_FORMAT_VERSION,
   renderExplanationJson,
   renderExplanationText,
+  renderPolicies,
 } from "./render-explanation.ts";
 export type { ExplainTextOptions } from "./render-explanation.ts";
+export { judgePolicies } from "./probe-policies.ts";
+export type { JudgePolicy } from "./probe-policies.ts";

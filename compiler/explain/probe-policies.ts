@@ -23,6 +23,32 @@ interface ProbedPolicy {
 interface Answers {
   readonly satisfied: ReadonlySet<string>;
   readonly errors: ReadonlyMap<string, string>;
+  /** Depend on a fact that is not known. */
+  readonly unknown?: ReadonlySet<string>;
+}
+
+/** Whether one policy (EST) applies, as far as its facts are known. */
+export type JudgePolicy = (policy: JsonObject) => "true" | "false" | "error" | "unknown";
+
+/** Every enforced policy of the slice with its outcome, judged by `judge` instead of the engine. */
+export async function judgePolicies(
+  content: BundleContent,
+  slice: Slice,
+  judge: JudgePolicy,
+  determining: ReadonlySet<string>,
+): Promise<readonly ExplainedPolicy[]> {
+  await prepareCedar();
+  const probes = new Map<string, PolicyEst>();
+  const policies = probed(content, slice, slice.derivations, probes);
+  const judged = [...probes].map(([name, est]) => [name, judge(asJson(est))] as const);
+  const having = (outcome: ReturnType<JudgePolicy>): readonly string[] =>
+    judged.filter(([, found]) => found === outcome).map(([name]) => name);
+  const answers: Answers = {
+    satisfied: new Set(having("true")),
+    errors: new Map(having("error").map((name) => [name, "cannot be evaluated"])),
+    unknown: new Set(having("unknown")),
+  };
+  return policies.map((policy) => ({ ...explained(content, policy, answers, determining), mode: "enforce" }));
 }
 
 /**
@@ -128,13 +154,14 @@ function explained(
   const { id, effect, whole } = policy;
   const source = Object.hasOwn(content.sources.policies, id) ? content.sources.policies[id] : undefined;
   const error = answers.errors.get(whole);
-  const isSatisfied = answers.satisfied.has(whole);
+  const settled =
+    error !== undefined ? "error" : answers.satisfied.has(whole) ? "satisfied" : "not-satisfied";
   return {
     id,
     effect,
     at: source === undefined ? undefined : { file: source.file, line: source.line, column: source.column },
     reason: source?.reason,
-    outcome: error !== undefined ? "error" : isSatisfied ? "satisfied" : "not-satisfied",
+    outcome: answers.unknown?.has(whole) === true ? "unknown" : settled,
     error,
     isDetermining: determining.has(id),
     clauses: explainedClauses(policy.clauses, answers),
@@ -151,15 +178,17 @@ function explainedClauses(clauses: ProbedPolicy["clauses"], answers: Answers): r
     for (const [index, probe] of probes.entries()) {
       const outcome = isOpen ? outcomeOf(probe, answers) : "not-reached";
       terms.push({ text: parts.texts[index] ?? "", outcome });
-      if (outcome !== (combine === "any" ? "false" : "true")) isOpen = false;
+      // What follows an unknown term may be reached, and may settle the clause.
+      if (outcome !== (combine === "any" ? "false" : "true") && outcome !== "unknown") isOpen = false;
     }
     const outcome = isReached ? combined(terms, combine) : "not-reached";
-    if (outcome !== (kind === "unless" ? "false" : "true")) isReached = false;
+    if (outcome !== (kind === "unless" ? "false" : "true") && outcome !== "unknown") isReached = false;
     return { kind, combine, outcome, terms };
   });
 }
 
-function outcomeOf(probe: string, { satisfied, errors }: Answers): Outcome {
+function outcomeOf(probe: string, { satisfied, errors, unknown }: Answers): Outcome {
+  if (unknown?.has(probe) === true) return "unknown";
   if (errors.has(probe)) return "error";
   return satisfied.has(probe) ? "true" : "false";
 }
@@ -167,5 +196,7 @@ function outcomeOf(probe: string, { satisfied, errors }: Answers): Outcome {
 function combined(terms: readonly ExplainedTerm[], combine: ExplainedClause["combine"]): Outcome {
   const decisive = combine === "any" ? "true" : "false";
   const found = terms.find(({ outcome }) => outcome === "error" || outcome === decisive);
+  const isUnknown = terms.some(({ outcome }) => outcome === "unknown");
+  if (isUnknown && found?.outcome !== decisive) return "unknown";
   return found?.outcome ?? (combine === "any" ? "false" : "true");
 }

@@ -20,12 +20,16 @@ interface Pen {
   readonly safe: (text: string) => string;
 }
 
-/** The explanation as lines of text, ending with a newline. */
-export function renderExplanationText(explanation: Explanation, options: ExplainTextOptions): string {
-  const pen: Pen = {
+function penOf(options: ExplainTextOptions): Pen {
+  return {
     paint: (style, text) => (options.color ? `\u001b[${STYLE_CODES[style]}m${text}\u001b[0m` : text),
     safe: options.printable,
   };
+}
+
+/** The explanation as lines of text, ending with a newline. */
+export function renderExplanationText(explanation: Explanation, options: ExplainTextOptions): string {
+  const pen = penOf(options);
   const sections = [
     decisionLines(explanation, pen),
     policyLines(explanation, pen),
@@ -124,10 +128,20 @@ function policyLines(explanation: Explanation, pen: Pen): readonly string[] {
   return [title, ...policies.flatMap((policy) => onePolicy(policy, pen))];
 }
 
+/** The policies with their clauses and terms, as lines of text. */
+export function renderPolicies(policies: readonly ExplainedPolicy[], options: ExplainTextOptions): string {
+  const pen = penOf(options);
+  return policies
+    .flatMap((policy) => onePolicy(policy, pen))
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
 const POLICY_STYLE = {
   satisfied: "green",
   "not-satisfied": "dim",
   error: "red",
+  unknown: "yellow",
 } as const;
 
 function onePolicy(policy: ExplainedPolicy, pen: Pen): readonly string[] {
@@ -143,6 +157,7 @@ function onePolicy(policy: ExplainedPolicy, pen: Pen): readonly string[] {
 }
 
 function policyOutcome(policy: ExplainedPolicy): string {
+  if (policy.outcome === "unknown") return "unknown: it reads what the record does not hold";
   return policy.outcome === "error" ? `error: ${policy.error ?? "cannot be evaluated"}` : "applies";
 }
 
@@ -150,6 +165,7 @@ const OUTCOME_TEXT: Readonly<Record<Outcome, string>> = {
   true: "true",
   false: "false",
   error: "error",
+  unknown: "unknown",
   "not-reached": "not reached",
 };
 
@@ -157,6 +173,7 @@ const OUTCOME_STYLE: Readonly<Record<Outcome, Style>> = {
   true: "green",
   false: "yellow",
   error: "red",
+  unknown: "yellow",
   "not-reached": "dim",
 };
 

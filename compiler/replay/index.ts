@@ -1,4 +1,7 @@
 // Door #replay: recorded decisions, decided again.
+export { explainRecord } from "./explain-record.ts";
+export type { RecordExplanation } from "./explain-record.ts";
+export { renderRecordJson, renderRecordText } from "./render-record.ts";
 export { readDecision } from "./recorded-decision.ts";
 export type { FactState, RecordedDecision, RecordedFacts } from "./recorded-decision.ts";
 export { DecisionReplay } from "./replay-decisions.ts";

@@ -53,8 +53,8 @@ export interface PartialCall {
 export interface PartialSlice {
   /** @throws {ReferenceOnly} and Error for a call that does not fit the schema */
   readonly decide: (call: PartialCall) => PartialDecision;
-  /** Evaluates one expression (EST) of the slice. */
-  readonly evaluate: (expression: JsonObject, call: PartialCall) => "true" | "false" | "error" | "unknown";
+  /** Whether another policy (EST) about the same request would apply. */
+  readonly applies: (policy: JsonObject, call: PartialCall) => "true" | "false" | "error" | "unknown";
 }
 
 interface CompiledRule {
@@ -90,8 +90,11 @@ export function compilePartialSlice(content: BundleContent, slice: Slice, server
   };
   return {
     decide: (call) => decideRules(rules, frameOf(call)),
-    evaluate: (expression, call) =>
-      outcomeOf(compileExpression(expression, PARTIAL_OPERATORS), frameOf(call)),
+    applies: (policy, call) => {
+      const expression = policyExpression(policy);
+      if (expression === undefined) return "error";
+      return outcomeOf(compileExpression(expression, PARTIAL_OPERATORS), frameOf(call));
+    },
   };
 }
 

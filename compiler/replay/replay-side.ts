@@ -10,12 +10,13 @@ import type {
   Slice,
   TenantId,
 } from "#bundle";
+import type { JudgePolicy } from "#explain";
 import { createSqlReader } from "#facts";
 import type { FactResources, SqlReader } from "#facts";
 import { ENGINE_FAULT, UnsupportedConstruct, createEvaluator, factReads, viewSchema } from "#pdp";
 import type { Evaluator } from "#pdp";
 import { compilePartialSlice } from "./partial-slice.ts";
-import type { PartialCall, PartialDecision, PartialSlice } from "./partial-slice.ts";
+import type { PartialCall, PartialSlice } from "./partial-slice.ts";
 import { recordedCall } from "./recorded-call.ts";
 import type { CallShape } from "./recorded-call.ts";
 import type { RecordedDecision } from "./recorded-decision.ts";
@@ -138,19 +139,20 @@ export class ReplaySide {
     return this.#decideCall(record, found, compiled, call);
   }
 
-  /** How the policies come out on what the record holds, for an explanation; undefined as for `decide`. */
-  async partly(
+  /**
+   * What an explanation asks of the policies: each as far as the record holds its facts. Undefined where the record
+   * holds too little, and where only cedar-wasm can decide.
+   */
+  async judge(
     record: RecordedDecision,
     signal: AbortSignal,
-  ): Promise<
-    | { readonly call: PartialCall; readonly slice: PartialSlice; readonly decision: PartialDecision }
-    | undefined
-  > {
+  ): Promise<{ readonly slice: Slice; readonly applies: JudgePolicy } | undefined> {
     const found = this.#leaves.get(record.action);
     const compiled = found === undefined ? undefined : this.#compile(record, found, this);
     const call = compiled === undefined ? undefined : await recordedCall(record, compiled.shape, signal);
-    if (compiled?.partial === undefined || call === undefined) return undefined;
-    return { call, slice: compiled.partial, decision: compiled.partial.decide(call) };
+    const partial = compiled?.partial;
+    if (compiled === undefined || partial === undefined || call === undefined) return undefined;
+    return { slice: compiled.shape.slice, applies: (policy) => partial.applies(policy, call) };
   }
 
   #decideCall(

@@ -136,7 +136,8 @@ function resolved(
   return leaf === undefined ? undefined : { ...asked, leaf, arguments: { uri } };
 }
 
-function randomRequest(dice: Dice, repository: RandomRepository): Asked {
+/** A request of a random caller: of a read, the definition stands without a URI that fits it. */
+export function randomRequest(dice: Dice, repository: RandomRepository): Asked {
   const { world } = repository;
   const kinds = dice.pick([
     "tool",
