@@ -53,7 +53,7 @@ describe("aegis test", () => {
   test("passes on the template: exit 0, nothing on standard error", async () => {
     const { exitCode, out, err } = await run("test");
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
-    expect(out.split("\n").at(-2)).toBe("2 tests: 2 passed, 0 failed (13 calls decided)");
+    expect(out.split("\n").at(-2)).toBe("3 tests: 3 passed, 0 failed (25 calls decided)");
   });
 
   test("a failing cell: exit 4, its place, what was expected and decided, and by which policy", async () => {
@@ -98,7 +98,7 @@ describe("aegis test", () => {
   test("json and junit are documents of their own", async () => {
     expect(JSON.parse((await run("test", "--format", "json")).out)).toMatchObject({
       formatVersion: 1,
-      passed: 2,
+      passed: 3,
       failed: 0,
     });
     expect((await run("test", "--format", "junit")).out).toMatch(
@@ -252,7 +252,7 @@ describe("aegis plan", () => {
     const again = await run("plan", "--base", "HEAD", "--format", "json");
     restore();
     expect(exitCode).toBe(0);
-    expect(out).toContain("  + allowed  external                             2 of 2 calls\n");
+    expect(out).toContain("  + allow  external                             2 of 2 calls  [matrix]\n");
     expect(out.split("\n").at(-2)).toBe("Plan: 2 newly allowed, 0 newly denied, 0 transforms changed");
     expect(detailed.exitCode).toBe(2);
     expect(detailed.err).toBe(
