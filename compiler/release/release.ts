@@ -11,6 +11,7 @@ import {
 } from "#bundle";
 import type { Digest, Ratchet, ReleaseStatement, TrustedRoot } from "#bundle";
 import { TrustError, isTrustError } from "#errors";
+import { closestName } from "#std";
 import type { JsonValue } from "#std";
 import { alreadySigned, requireAuthorized, signedByAll } from "./authorized.ts";
 import { openChannelDirectory } from "./channel-directory.ts";
@@ -121,7 +122,13 @@ async function releaseLocked(
   const digest = bundleDigest(bundle);
   const content = decodeBundle(bundle, digest);
   if (!Object.hasOwn(content.routes.environments, target.channel)) {
-    throw new ReleaseToolError("RELEASE_INPUT_INVALID", `the bundle has no environment ${target.channel}`);
+    const known = Object.keys(content.routes.environments).sort();
+    const near = closestName(target.channel, known);
+    const help = near === undefined ? `it has ${known.join(", ")}` : `did you mean ${JSON.stringify(near)}?`;
+    throw new ReleaseToolError(
+      "RELEASE_INPUT_INVALID",
+      `the bundle has no environment ${target.channel}: ${help}`,
+    );
   }
   const current = await readCurrent(channel, target);
   requireReleaseKeys(target, current);
