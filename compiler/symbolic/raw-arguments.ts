@@ -1,0 +1,198 @@
+// The arguments of a call as unknowns: at each place the kind of JSON value that stands there, and the value. Both sides
+// of a question read the same raw arguments, each through its own schema.
+import { resolveProjection, visibleAttributes } from "#schema";
+import type { ResolvedProjection } from "#schema";
+import type { CedarProjection, SchemaNode, SchemaProgram } from "#bundle";
+import { readSet } from "./request-types.ts";
+import type { TypeReader } from "./request-types.ts";
+import { scalar } from "./symbolic-values.ts";
+import type { SymbolicRecord, SymbolicValue } from "./symbolic-values.ts";
+import { and, between, compare, equal, implies, integer, ite, not, or } from "./terms.ts";
+import type { Term } from "./terms.ts";
+
+/** Kinds of JSON values by number. `decimal`: exact in four places; `number`: any other. `null` stands below values. */
+export const KINDS = {
+  absent: 0,
+  null: 1,
+  boolean: 2,
+  integer: 3,
+  decimal: 4,
+  number: 5,
+  string: 6,
+  array: 7,
+  object: 8,
+} as const;
+export type Kind = keyof typeof KINDS;
+
+const ROOT = "arguments";
+const UNITS = 10_000;
+/** Decimals that 64 bits of ten-thousandths hold. */
+const MAX_UNITS = 2n ** 63n - 1n;
+
+export interface ProjectedArguments {
+  readonly record: SymbolicRecord;
+  /** Where the side can represent the values: each is of the projected kind. */
+  readonly accepts: Term;
+}
+
+/** The places of one call's arguments. */
+export class RawArguments {
+  readonly reader: TypeReader;
+
+  constructor(reader: TypeReader) {
+    this.reader = reader;
+  }
+
+  /** The kind of value at a place, as a number of `KINDS`. */
+  kind(path: readonly string[]): Term {
+    if (path.length === 0) return integer(KINDS.object);
+    const { symbols } = this.reader;
+    const known = symbols.find("Int", "kind", ...path);
+    if (known !== undefined) return known;
+    const kind = symbols.unknown("Int", "kind", ...path);
+    symbols.assert(between(kind, KINDS.absent, KINDS.object));
+    symbols.assert(implies(this.isPresent(path), this.is(path.slice(0, -1), "object")));
+    return kind;
+  }
+
+  is(path: readonly string[], kind: Kind): Term {
+    return equal(this.kind(path), integer(KINDS[kind]));
+  }
+
+  /** In the object, null included. */
+  isPresent(path: readonly string[]): Term {
+    return not(this.is(path, "absent"));
+  }
+
+  text(path: readonly string[]): Term {
+    return this.reader.symbols.unknown("String", "text", ...path);
+  }
+
+  flag(path: readonly string[]): Term {
+    return this.reader.symbols.unknown("Bool", "flag", ...path);
+  }
+
+  integer(path: readonly string[]): Term {
+    return this.reader.symbols.unknown("Int", "integer", ...path);
+  }
+
+  /** Ten-thousandths of what stands there as an integer or a decimal. */
+  units(path: readonly string[]): Term {
+    const { symbols } = this.reader;
+    const exact = symbols.unknown("Int", "decimal", ...path);
+    symbols.assert(not(equal(`(mod ${exact} ${UNITS})`, integer(0))));
+    return ite(this.is(path, "integer"), `(* ${this.integer(path)} ${UNITS})`, exact);
+  }
+
+  /** Elements of the array at a place, those that are equal counted too. */
+  count(path: readonly string[]): Term {
+    const { symbols } = this.reader;
+    const known = symbols.find("Int", "count", ...path);
+    if (known !== undefined) return known;
+    const count = symbols.unknown("Int", "count", ...path);
+    symbols.assert(compare(">=", count, integer(0)));
+    return count;
+  }
+
+  /** The members of the array at a place as a set. Empty exactly where the array is. */
+  set(element: "Long" | "String", path: readonly string[]): SymbolicValue {
+    const set = readSet(element, [ROOT, ...path], this.reader);
+    if (set.kind !== "RequestSet") return set;
+    const different = [...set.universe.map(set.has), set.hasOthers];
+    const count = this.count(path);
+    this.reader.symbols.assert(implies(compare(">", count, integer(0)), or(...different)));
+    const sum = different.map((term) => ite(term, integer(1), integer(0)));
+    this.reader.symbols.assert(
+      compare(">=", count, sum.length === 1 ? (sum[0] ?? "0") : `(+ ${sum.join(" ")})`),
+    );
+    return set;
+  }
+
+  /** The arguments as one side's policies see them. */
+  project(program: SchemaProgram): ProjectedArguments {
+    const accepts: Term[] = [];
+    const root = resolveProjection(program, program.root);
+    const record = this.#record(program, root?.projection === "Record" ? root.node : {}, [], accepts);
+    return { record, accepts: and(...accepts) };
+  }
+
+  #record(
+    program: SchemaProgram,
+    node: SchemaNode,
+    path: readonly string[],
+    accepts: Term[],
+  ): SymbolicRecord {
+    const members = new Map(
+      visibleAttributes(program, node).map(({ name, projection }) => {
+        const place = [...path, name];
+        const value = this.#value(program, projection, place, accepts);
+        accepts.push(this.#accepts(projection, place));
+        return [name, { isPresent: compare(">=", this.kind(place), integer(KINDS.boolean)), value }] as const;
+      }),
+    );
+    return { kind: "Record", member: (name) => members.get(name) };
+  }
+
+  #accepts({ projection, nullable }: ResolvedProjection, path: readonly string[]): Term {
+    const kinds: readonly Kind[] = [
+      "absent",
+      ...(nullable ? (["null"] as const) : []),
+      ...kindsOf(projection),
+    ];
+    return or(...kinds.map((kind) => this.is(path, kind)));
+  }
+
+  #value(
+    program: SchemaProgram,
+    { projection, node }: ResolvedProjection,
+    path: readonly string[],
+    accepts: Term[],
+  ): SymbolicValue {
+    const { symbols } = this.reader;
+    switch (projection) {
+      case "String":
+        return scalar("String", this.text(path));
+      case "Bool":
+        return scalar("Bool", this.flag(path));
+      case "Long": {
+        const long = this.integer(path);
+        // A claim of no new permits is about calls whose values both sides can represent.
+        symbols.assert(
+          implies(this.is(path, "integer"), between(long, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+        );
+        return scalar("Long", long);
+      }
+      case "Decimal": {
+        const units = this.units(path);
+        symbols.assert(not(this.is(path, "number")));
+        symbols.assert(between(units, -MAX_UNITS, MAX_UNITS));
+        return scalar("Decimal", units);
+      }
+      case "Set": {
+        const element =
+          node.items === undefined ? undefined : resolveProjection(program, node.items)?.projection;
+        if (element !== "String" && element !== "Long") return { kind: "Opaque", what: "a set of this type" };
+        return this.set(element, path);
+      }
+      case "Record":
+        return this.#record(program, node, path, accepts);
+    }
+  }
+}
+
+function kindsOf(projection: CedarProjection): readonly Kind[] {
+  switch (projection) {
+    case "String":
+      return ["string"];
+    case "Bool":
+      return ["boolean"];
+    case "Long":
+      return ["integer"];
+    case "Decimal":
+      return ["integer", "decimal"];
+    case "Set":
+      return ["array"];
+    case "Record":
+      return ["object"];
+  }
+}
