@@ -70,6 +70,11 @@ export function describeRow(change: PlanChange): string {
   return `${signOf(change)} ${what} [${change.evidence}]`;
 }
 
+/** The evidence of a row that is no decision, and whether less is guarded than before. */
+export function structuralLabel({ evidence, weakens }: StructuralChange): string {
+  return weakens === true ? `${evidence}, guards less` : evidence;
+}
+
 const NOUNS: Readonly<Record<string, string>> = {
   derivation: "fact",
   gate: "gate",
@@ -143,7 +148,9 @@ export function searchLine(plan: Plan): string {
   const searched = `Searched ${plural(calls, "call")}: ${plural(principals, "caller")} × ${plural(perCaller, "call")} ${where}.`;
   const skipped =
     identicalLeaves === 0 ? "" : ` ${plural(identicalLeaves, "definition")} with equal policies left out.`;
-  const cut = truncated ? " Some definitions have more combinations of values than were tried." : "";
+  const cut = truncated
+    ? " The search was capped: some definitions have more combinations of values than were tried."
+    : "";
   return `${searched}${skipped}${cut}`;
 }
 
@@ -155,11 +162,21 @@ export function sidesLine({ base, head }: Plan): string {
 
 /** Says what finding nothing means. */
 export function nothingFound(plan: Plan): string {
-  if (plan.base.digest === plan.head.digest) return "No change: both sides compile to the same bundle.";
-  if (plan.changes.length === 0) {
-    return "No change was found. That is a search, not a proof: a call that was not tried may be decided differently.";
-  }
-  return "No call was found that is newly allowed or denied. That is a search, not a proof: a call that was not tried may be decided differently.";
+  const { base, head, changes, symbolic } = plan;
+  if (base.digest === head.digest)
+    return changes.length === 0
+      ? "No change: both sides compile to the same bundle."
+      : "No decision changes: both sides compile to the same bundle.";
+  const found =
+    changes.length === 0 ? "No change was found." : "No call was found that is newly allowed or denied.";
+  const isProved =
+    symbolic !== undefined &&
+    symbolic.asked > 0 &&
+    symbolic.proved === symbolic.asked &&
+    symbolic.notAnalysed.length === 0;
+  return isProved
+    ? `${found} A solver proved that nothing is newly allowed, of all that differs; of what is newly denied the search proves nothing.`
+    : `${found} That is a search, not a proof: a call that was not tried may be decided differently.`;
 }
 
 /** Rows that decide alike, by other policies. */

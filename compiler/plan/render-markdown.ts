@@ -16,6 +16,7 @@ import {
   searchLine,
   sidesLine,
   signOf,
+  structuralLabel,
   summaryLine,
 } from "./describe-change.ts";
 import { describeReplay } from "./describe-replay.ts";
@@ -75,8 +76,8 @@ function sectionsOf(plan: Plan): readonly Section[] {
       "",
       `#### ${title}`,
       "",
-      "| caller | call | for example | before | after |",
-      "|---|---|---|---|---|",
+      "| caller | call | for example | before | after | evidence |",
+      "|---|---|---|---|---|---|",
     ],
     rows: decisions.filter((change) => change.kind === kind).map(decisionRow),
   });
@@ -116,13 +117,14 @@ function decisionRow(change: DecisionChange): string {
     code(describeWitness(change.witness)),
     code(describeDecision(change.before)),
     code(describeDecision(change.after)),
+    change.evidence,
   ];
   return `| ${signOf(change)} ${cells.join(" | ")} |`;
 }
 
 function structuralRow(change: StructuralChange): string {
   const members = describeMembers(change).map((line) => `\n  - ${code(line)}`);
-  return `- ${signOf(change)} ${code(describeSubject(change))}${members.join("")}`;
+  return `- ${signOf(change)} ${code(describeSubject(change))} (${structuralLabel(change)})${members.join("")}`;
 }
 
 /** A code span that also survives in a table cell. */

@@ -17,6 +17,7 @@ import {
   searchLine,
   sidesLine,
   signOf,
+  structuralLabel,
   summaryLine,
 } from "./describe-change.ts";
 import { describeReplay } from "./describe-replay.ts";
@@ -94,10 +95,11 @@ function actionBlock(action: string, rows: readonly DecisionChange[], pen: Pen):
 
 function rowLine(row: DecisionChange, width: number, pen: Pen): string {
   const sign = signOf(row);
-  const verdict = sign === "+" ? "allowed" : "denied ";
+  const verdict = sign === "+" ? "allow" : "deny ";
   const count = `${row.changedCalls} of ${plural(row.searchedCalls, "call")}`;
   const name = pen.safe(row.principal.padEnd(width));
-  return `  ${pen.paint(SIGN_STYLE[sign], `${sign} ${verdict}`)}  ${name}  ${pen.paint("dim", count)}`;
+  const told = pen.paint("dim", `${count}  [${row.evidence}]`);
+  return `  ${pen.paint(SIGN_STYLE[sign], `${sign} ${verdict}`)}  ${name}  ${told}`;
 }
 
 function storyLines(row: DecisionChange, pen: Pen): readonly string[] {
@@ -120,8 +122,9 @@ function sameStory(one: DecisionChange, other: DecisionChange): boolean {
 
 function structuralLines(change: StructuralChange, pen: Pen): readonly string[] {
   const sign = signOf(change);
+  const label = pen.paint("dim", `[${structuralLabel(change)}]`);
   return [
-    `${pen.paint(SIGN_STYLE[sign], sign)} ${pen.safe(describeSubject(change))}`,
+    `${pen.paint(SIGN_STYLE[sign], sign)} ${pen.safe(describeSubject(change))}  ${label}`,
     ...describeMembers(change).map((line) => pen.safe(`    ${line}`)),
   ];
 }

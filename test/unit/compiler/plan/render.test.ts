@@ -68,8 +68,8 @@ describe("text", () => {
   test("tells rows that are alike once, and what was searched", async () => {
     const plan = await planChanges(await unchanged, await compileEdited(WIDENED));
     expect(renderPlanText(plan, plain)).toBe(`tools/call:jira/jira.search
-  + allowed  external                             2 of 2 calls
-  + allowed  role Developer, is_external = false  2 of 2 calls
+  + allow  external                             2 of 2 calls  [matrix]
+  + allow  role Developer, is_external = false  2 of 2 calls  [matrix]
       denied: no policy permits it → allowed by policies/jira.yaml#/allow/tools/0
       e.g. {"jql":"project = OPS"}
 
@@ -87,7 +87,7 @@ Plan: 2 newly allowed, 0 newly denied, 0 transforms changed
     const limit = { file: "limits.yaml", find: "limit: 600", replace: "limit: 60" };
     const other = await planChanges(base, await compileEdited([limit]));
     const text = renderPlanText(other, plain);
-    expect(text).toContain("~ limit per-principal\n    limit: 600 → 60\n");
+    expect(text).toContain("~ limit per-principal  [structural]\n    limit: 600 → 60\n");
     expect(text).toContain("That is a search, not a proof");
   });
 
