@@ -11,6 +11,7 @@ export function budgetOutcomes(results: Measured): readonly BudgetOutcome[] {
     ...proxyBudgets(results),
     ...decisionBudgets(results),
     ...compileBudgets(results),
+    ...planBudgets(results),
     ...lifecycleBudgets(results),
   ];
 }
@@ -95,6 +96,12 @@ function compileBudgets({ compile }: Measured): readonly BudgetOutcome[] {
       1_000,
     ),
   ];
+}
+
+function planBudgets({ plan }: Measured): readonly BudgetOutcome[] {
+  if (plan === undefined) return [];
+  const what = `plan of one changed policy, both sides compiled, ${plan.tools} tools × ${plan.policies} policies`;
+  return [atMost("plan-time", what, "ms", plan.wholeMs.median, 5_000)];
 }
 
 function lifecycleBudgets({ lifecycle }: Measured): readonly BudgetOutcome[] {

@@ -5,12 +5,13 @@ import type { Machine } from "./machine.ts";
 import type { CompileMeasurement } from "./sections/compile.ts";
 import type { DecisionResult } from "./sections/decision.ts";
 import type { LifecycleResult } from "./sections/lifecycle.ts";
+import type { PlanMeasurement } from "./sections/plan.ts";
 import type { ProxyResult } from "./sections/proxy.ts";
 
 export const RESULTS_FORMAT_VERSION = 1;
 export const LATEST_RESULTS = join(import.meta.dirname, "results", "latest.json");
 
-export const SECTIONS = ["proxy", "decision", "compile", "lifecycle"] as const;
+export const SECTIONS = ["proxy", "decision", "compile", "plan", "lifecycle"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchResults {
@@ -25,6 +26,7 @@ export interface BenchResults {
   readonly proxy?: ProxyResult;
   readonly decision?: readonly DecisionResult[];
   readonly compile?: CompileMeasurement;
+  readonly plan?: PlanMeasurement;
   readonly lifecycle?: LifecycleResult;
   readonly budgets: readonly BudgetOutcome[];
 }

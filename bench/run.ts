@@ -1,5 +1,5 @@
 // npm run bench: every arm in one run on one machine, a table of what was measured, and the result file.
-// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|lifecycle] [--out FILE]
+// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|plan|lifecycle] [--out FILE]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import type { BenchResults, SectionName } from "./results.ts";
 import { measureCompile } from "./sections/compile.ts";
 import { measureDecisions } from "./sections/decision.ts";
 import { measureLifecycle } from "./sections/lifecycle.ts";
+import { measurePlan } from "./sections/plan.ts";
 import { measureProxy } from "./sections/proxy.ts";
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -23,14 +24,15 @@ const USAGE = `Usage: npm run bench -- [options]
   --out FILE     where the result file goes; default for a whole run that is not quick: bench/results/latest.json
 `;
 
-interface Plan {
+interface Sizes {
   readonly proxy: Parameters<typeof measureProxy>[2];
   readonly decision: Parameters<typeof measureDecisions>[0];
   readonly compile: Parameters<typeof measureCompile>[0];
+  readonly plan: Parameters<typeof measurePlan>[0];
   readonly lifecycle: Parameters<typeof measureLifecycle>[2];
 }
 
-const FULL: Plan = {
+const FULL: Sizes = {
   proxy: {
     rounds: 5,
     connections: 64,
@@ -41,10 +43,11 @@ const FULL: Plan = {
   },
   decision: { sizes: [10, 100, 1_000, 10_000], rounds: 3, decisions: 20_000 },
   compile: { tools: 500, policies: 1_000, rounds: 3 },
+  plan: { tools: 500, policies: 1_000, rounds: 3 },
   lifecycle: { tools: 500, policies: 1_000, starts: 5, activations: 3 },
 };
 
-const QUICK: Plan = {
+const QUICK: Sizes = {
   proxy: {
     rounds: 1,
     connections: 16,
@@ -55,6 +58,7 @@ const QUICK: Plan = {
   },
   decision: { sizes: [10, 100], rounds: 1, decisions: 500 },
   compile: { tools: 50, policies: 100, rounds: 1 },
+  plan: { tools: 50, policies: 100, rounds: 1 },
   lifecycle: { tools: 50, policies: 100, starts: 1, activations: 1 },
 };
 
@@ -65,23 +69,24 @@ interface Options {
 }
 
 async function measure(options: Options, dir: string, entry: string): Promise<BenchResults> {
-  const plan = options.quick ? QUICK : FULL;
+  const sizes = options.quick ? QUICK : FULL;
   const wants = (name: SectionName): boolean => options.sections.includes(name);
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   const before = loadAverage();
   const date = new Date().toISOString();
-  const { rounds, connections, saturationMs, pacedMs } = plan.proxy;
+  const { rounds, connections, saturationMs, pacedMs } = sizes.proxy;
   const measured = {
     formatVersion: RESULTS_FORMAT_VERSION,
     date,
     commit: commitOf(),
     machine: describeMachine(),
     settings: { rounds, connections, saturationMs, pacedMs },
-    ...(wants("proxy") ? { proxy: await measureProxy(dir, entry, plan.proxy, progress) } : {}),
-    ...(wants("decision") ? { decision: await measureDecisions(plan.decision, progress) } : {}),
-    ...(wants("compile") ? { compile: await measureCompile(plan.compile, progress) } : {}),
+    ...(wants("proxy") ? { proxy: await measureProxy(dir, entry, sizes.proxy, progress) } : {}),
+    ...(wants("decision") ? { decision: await measureDecisions(sizes.decision, progress) } : {}),
+    ...(wants("compile") ? { compile: await measureCompile(sizes.compile, progress) } : {}),
+    ...(wants("plan") ? { plan: await measurePlan(sizes.plan, progress) } : {}),
     ...(wants("lifecycle")
-      ? { lifecycle: await measureLifecycle(dir, entry, plan.lifecycle, progress) }
+      ? { lifecycle: await measureLifecycle(dir, entry, sizes.lifecycle, progress) }
       : {}),
     loadAverage: { before, after: loadAverage() },
   } as const;
