@@ -10,6 +10,7 @@ import { parseFormat, planOptions } from "../plan/options.ts";
 import type { PlanCommandOptions } from "../plan/options.ts";
 import { writePlan } from "../plan/output.ts";
 import { replayRecorded } from "../plan/replay.ts";
+import { provePlan } from "../plan/symbolic.ts";
 import type { CommandHost } from "../program.ts";
 
 export function registerPlan(program: Command, host: CommandHost): void {
@@ -30,10 +31,11 @@ export function registerPlan(program: Command, host: CommandHost): void {
       }
       const { kind, input } = await openBase(options.base, await projectDir(dir, host.io), host.io);
       const replayed = await replayRecorded(options.replay ?? [], input, head, host.io);
-      const changes = await planChanges(input, head, {
+      const searched = await planChanges(input, head, {
         base: { kind, ref: options.base },
         ...(replayed === undefined ? {} : { replayed }),
       });
+      const changes = await provePlan(searched, input, head, options, host.io);
       const invariants = await checkInvariants(head, head.model.invariants);
       const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
       const plan = withGates(checked, input, head, { labels: options.label });

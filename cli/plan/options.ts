@@ -18,6 +18,8 @@ export interface PlanCommandOptions {
   readonly label: readonly string[];
   /** Audit directories, or single segments. */
   readonly replay?: readonly string[];
+  readonly symbolic?: true;
+  readonly symbolicTimeout?: string;
   readonly detailedExitcode?: true;
 }
 
@@ -42,6 +44,11 @@ export function planOptions(command: Command): Command {
         "decide the calls of an audit log on both sides too: its directory, or one segment of it",
       ),
     )
+    .option(
+      "--symbolic",
+      "let a solver prove that nothing is newly allowed, or find a call (needs z3-solver)",
+    )
+    .option("--symbolic-timeout <seconds>", "for one question to the solver (default: 5)")
     .option("--detailed-exitcode", `exit ${EXIT.changes} where there are changes`);
 }
 

@@ -19,6 +19,7 @@ import {
   structuralLabel,
   summaryLine,
 } from "./describe-change.ts";
+import { describeSymbolic } from "../symbolic/describe-symbolic.ts";
 import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 
@@ -41,6 +42,14 @@ export function renderPlanMarkdown(plan: Plan, maxLength: number = MAX_MARKDOWN_
     `${code(sidesLine(plan))} ${searchLine(plan)}`,
   ];
   if (plan.replay !== undefined) opening.push("", `Also ${code(describeReplay(plan.replay))}.`);
+  if (plan.symbolic !== undefined) {
+    const [summary = "", ...left] = describeSymbolic(plan.symbolic);
+    opening.push(
+      "",
+      summary,
+      ...(left.length === 0 ? [] : ["", ...left.map((line) => `- ${code(line.trim())}`)]),
+    );
+  }
   const reasons = reasonsLine(plan);
   if (reasons !== undefined) opening.push("", reasons);
   if (plan.summary.newlyAllowed + plan.summary.newlyDenied === 0) opening.push("", nothingFound(plan));

@@ -20,6 +20,7 @@ import {
   structuralLabel,
   summaryLine,
 } from "./describe-change.ts";
+import { describeSymbolic } from "../symbolic/describe-symbolic.ts";
 import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 
@@ -147,6 +148,7 @@ function closing(plan: Plan, decisions: number, pen: Pen): readonly string[] {
     pen.paint("dim", pen.safe(sidesLine(plan))),
     pen.paint("dim", searchLine(plan)),
     ...(plan.replay === undefined ? [] : [pen.safe(`${describeReplay(plan.replay)}.`)]),
+    ...(plan.symbolic === undefined ? [] : describeSymbolic(plan.symbolic).map(pen.safe)),
     `${pen.paint("bold", "Plan:")} ${summaryLine(plan)}`,
   ];
 }
