@@ -11,6 +11,7 @@ interface SystemProgram {
 const SYSTEM_PROGRAMS: readonly SystemProgram[] = [
   { program: "git", debianPackage: "git", usedFor: "plan against a Git ref" },
   { program: "python3", debianPackage: "python3", usedFor: "the independent audit verifier" },
+  { program: "chromium", debianPackage: "chromium", usedFor: "the HTML form of a plan, in a browser" },
 ];
 
 /** @throws {Error} naming the package, where a program is missing and cannot be installed */

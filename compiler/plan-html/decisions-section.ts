@@ -76,11 +76,10 @@ function storyBlock(story: Story, sources: SourceIndex): Markup {
         <div>
           <span class="title">${name(target)}</span
           ><span class="muted">${visible(method === target ? server : `${method} on ${server}`)}</span
-          ><span class="off">${sign.word} for</span><span>${callersText(callers)}</span>
+          ><span class="off">${sign.word} for</span><span>${callersText(callers)}</span>${evidencePill(first)}
         </div>
         <div class="eg">e.g. <code>${visible(example.text)}${example.cut > 0 && "…"}</code></div>
       </div>
-      ${evidencePill(first)}
     </summary>
     <div class="inside">${sidesBlock(first, sources)}${witnessBlock(first)}${callersTable(rows)}</div>
   </details> `;
@@ -116,9 +115,9 @@ function decisionSide(
   // Where policies decide they are listed below; otherwise the words say why.
   const words =
     reasons.length > 0 && decision.code === undefined ? tone : describeDecision({ ...decision, reasons: [] });
-  const rest = words.startsWith(`${tone}`) ? words.slice(tone.length) : `: ${words}`;
+  const why = words.startsWith(`${tone}: `) ? words.slice(tone.length + 2) : "";
   return markup`<div class="side t-${tone}">
-    <p>${title}: <b>${tone}</b>${visible(rest)}</p>
+    <p>${title}: <b>${tone}</b>${why !== "" && markup` <span class="muted">— ${visible(why)}</span>`}</p>
     ${reasons.map((policy) => sources.inline(policy, side))}
   </div>`;
 }

@@ -3,7 +3,7 @@ import { DARK, LIGHT, themeProperties } from "./theme.ts";
 
 const BASE = `
 *{box-sizing:border-box}
-html{color-scheme:light dark;font-size:clamp(15px,13.4px + .17vw,20px);scroll-padding-top:4.5rem;-webkit-text-size-adjust:100%;text-size-adjust:100%}
+html{color-scheme:light dark;font-size:clamp(15px,12.8px + .24vw,22px);scroll-padding-top:4.5rem;-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);font:1rem/1.5 Inter,ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
 .wrap{max-width:96rem;margin:0 auto;padding:0 clamp(.8rem,2.4vw,2.5rem)}
 h1,h2,h3,p,ul,ol,dl,dd,pre,table,fieldset,figure{margin:0;padding:0}
@@ -67,9 +67,10 @@ const PANELS = `
 .list>li+li{border-top:1px solid var(--line)}
 .check{display:grid;grid-template-columns:auto 1fr;gap:.15rem .8rem;padding:.75rem 1rem}
 .check>*{min-width:0}
-.check .mark{grid-row:span 3}
+.check .mark{grid-row:span 3;align-self:start;width:1.55rem}
 .check .word{font-size:.78rem;font-weight:650;color:var(--tone);margin-left:.5rem;letter-spacing:.01em}
 .check p{color:var(--muted)}
+details>summary.check-more{display:flex;gap:.5rem;color:var(--link)}
 details>summary{cursor:pointer;list-style:none}
 summary::-webkit-details-marker{display:none}
 summary::before{content:"";flex:none;width:.42rem;height:.42rem;border:solid var(--muted);border-width:0 2px 2px 0;transform:rotate(-45deg);margin:.55rem .35rem 0 .15rem}
@@ -119,6 +120,13 @@ del{background:var(--denied-soft);color:var(--denied);text-decoration:line-throu
 .lines span.eq{display:block;padding:0 .4rem}
 .lines span.eq::before{content:"  "}
 .lines .fold{display:block;color:var(--muted);padding:0 .4rem}
+.kind+.kind{margin-top:1.5rem}
+.card+.scroll{margin-top:.9rem}
+.change{font-size:.92rem;overflow-wrap:anywhere}
+.what .pill:last-child{margin-left:auto}
+.broken{padding:.7rem 0 .2rem}
+.broken>*+*{margin-top:.5rem}
+.plain{list-style:none}
 .told{padding-left:1.1rem}
 .pill.t-warn{background:var(--tone-soft);color:var(--tone);border-color:transparent}
 .bars{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.8rem;padding:1rem}
@@ -143,7 +151,7 @@ const MATRIX = `
 .find input{flex:1;min-width:0;font:inherit;color:inherit;background:var(--card);border:1px solid var(--muted);border-radius:.45rem;padding:.35rem .7rem}
 button{font:inherit;font-size:.92rem;color:var(--text);background:var(--card);border:1px solid var(--line);border-radius:.45rem;padding:.3rem .8rem;cursor:pointer}
 button:hover{border-color:var(--link)}
-.grid{overflow:auto;max-height:min(48rem,86vh);overscroll-behavior-x:contain;isolation:isolate}
+.grid{margin-top:.8rem;width:fit-content;max-width:100%;overflow:auto;max-height:min(48rem,86vh);overscroll-behavior-x:contain;isolation:isolate}
 .matrix{border-collapse:separate;border-spacing:0}
 .matrix thead th{position:sticky;top:0;z-index:2;background:var(--card);vertical-align:bottom;font-weight:550;border-bottom:1px solid var(--line);padding:.6rem 0 .5rem}
 .matrix thead th:first-child{left:0;z-index:3;text-align:left;padding-left:1rem;color:var(--muted);font-size:.85rem}

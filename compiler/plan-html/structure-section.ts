@@ -69,13 +69,25 @@ function itemBlock({ index, change }: Item, isOpen: boolean): Markup {
 }
 
 /** What it comes to, where the plan says so in words. */
-function told({ details = [] }: StructuralChange): Content {
+function told(change: StructuralChange): Content {
+  const details = (change.details ?? []).map((line) => withoutWords(line, change));
   if (details.length === 0) return undefined;
   return markup`<ul class="told">${details.slice(0, MAX_DETAILS).map((line) => markup`<li>${name(line, 2_000)}</li>`)}</ul>`;
 }
 
+/** The words of a text that changed are shown below: the line keeps what it comes to. */
+function withoutWords(line: string, { before, after }: StructuralChange): string {
+  const [, member = "", impact = ""] = /^(\w+) changed: .*?( \([a-z ]+\))?$/su.exec(line) ?? [];
+  if (member === "" || !isJsonObject(before) || !isJsonObject(after)) return line;
+  const isText = typeof own(before, member) === "string" && typeof own(after, member) === "string";
+  return isText ? `${member} changed${impact}` : line;
+}
+
 function body(change: StructuralChange): Content {
-  const { before, after } = change;
+  const { kind } = change;
+  const isChanged = kind.endsWith("-changed");
+  const before = isChanged ? (change.before ?? {}) : change.before;
+  const after = isChanged ? (change.after ?? {}) : change.after;
   if (before === null || after === null) {
     const value = before ?? after;
     return value === null ? markup`<p class="muted">Nothing is known of it.</p>` : jsonBlock(value);
@@ -98,8 +110,16 @@ function own(object: JsonObject, member: string): JsonValue | undefined {
   return Object.hasOwn(object, member) ? object[member] : undefined;
 }
 
-/** Texts differ by words, everything else by the lines of its JSON. */
+/** Small values side by side, texts by words, everything else by the lines of its JSON. */
 function valueDiff(before: JsonValue | undefined, after: JsonValue | undefined): Markup {
+  if (isSmall(before) && isSmall(after)) {
+    const sides = [
+      before !== undefined && markup`<del>${smallText(before)}</del>`,
+      before !== undefined && after !== undefined && " → ",
+      after !== undefined && markup`<ins>${smallText(after)}</ins>`,
+    ];
+    return markup`<p class="mono change">${sides}</p>`;
+  }
   if (typeof before === "string" && typeof after === "string") {
     const pieces = diffWords(clip(before), clip(after));
     return markup`<pre>${pieces.map((piece) => wordPiece(piece))}${cutNote(before, after)}</pre>`;
@@ -109,6 +129,16 @@ function valueDiff(before: JsonValue | undefined, after: JsonValue | undefined):
   );
   return markup`<pre class="lines">
 ${lines.map((piece, at) => linePiece(piece, at === 0, at === lines.length - 1))}</pre>`;
+}
+
+/** A number, a truth, a digest, or nothing: what has no words to compare. */
+function isSmall(value: JsonValue | undefined): boolean {
+  if (typeof value === "string") return value.length <= 64 && !/\s/u.test(value);
+  return typeof value !== "object" || value === null;
+}
+
+function smallText(value: JsonValue): Markup {
+  return visible(typeof value === "string" ? value : jsonText(value));
 }
 
 function clip(text: string): string {
