@@ -1,7 +1,7 @@
 // Door #std: leaves that every other folder may use.
 export type { Brand } from "./brand.ts";
 export type { JsonArray, JsonObject, JsonPrimitive, JsonValue, RawNumber } from "./json.ts";
-export { isJsonObject, isRawNumber, rawNumber } from "./json.ts";
+export { isJsonObject, isRawNumber, rawNumber, setMember } from "./json.ts";
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
 export { assert, assertNever } from "./assert.ts";

@@ -35,3 +35,10 @@ export function isRawNumber(value: unknown): value is RawNumber {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !isRawNumber(value);
 }
+
+/** Sets a member under a name from outside; `__proto__` becomes a member like any other. */
+export function setMember<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name === "__proto__")
+    Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+  else object[name] = value;
+}

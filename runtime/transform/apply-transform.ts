@@ -11,7 +11,7 @@ import { Payload, markError, markParams, markResult } from "./envelope.ts";
 import type { Marked, MarkedObject, RedactPayload } from "./envelope.ts";
 import { MessageScrubber } from "./scrub.ts";
 import { REMOVED_TEXT, Scrubber, SecretCollector } from "./secrets.ts";
-import { settle } from "./settle.ts";
+import { settle, settleObject } from "./settle.ts";
 import { PayloadWalk } from "./walk.ts";
 import { Work } from "./work.ts";
 
@@ -191,6 +191,9 @@ function transform(
   const walk = walkOf(compiled, response, collector, work, options);
   // All payloads first: a value found in the last one is removed from the first as well.
   const marked = mark(redactionOf(response, walk));
+  // Without a value to remove and without a detector, scrubbing would only copy.
+  if (collector.values.size === 0 && response.detectors === 0)
+    return { ok: true, value: settleObject(marked, 0, work), applied: collector.applied, secrets: [] };
   const scrubber = new MessageScrubber(
     new Scrubber(collector.values, work),
     publicNames,

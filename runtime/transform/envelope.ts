@@ -1,5 +1,5 @@
 // Where the payload stands in the messages of MCP, and which parts of them are the protocol's own.
-import { isJsonObject } from "#std";
+import { isJsonObject, setMember } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { parseJsonContainer } from "./json-text.ts";
 
@@ -95,10 +95,17 @@ export interface RedactPayload {
   readonly errorData: (data: JsonValue) => Marked | undefined;
 }
 
+/** The object itself where nothing changes. */
 function mapMembers(object: JsonObject, change: (key: string, value: JsonValue) => Marked): MarkedObject {
-  const result = Object.create(null) as Record<string, Marked>;
-  for (const [key, value] of Object.entries(object)) result[key] = change(key, value);
-  return result;
+  let result: Record<string, Marked> | undefined;
+  for (const key of Object.keys(object)) {
+    const value = object[key] as JsonValue;
+    const changed = change(key, value);
+    if (changed === value) continue;
+    result ??= { ...object };
+    setMember(result, key, changed);
+  }
+  return result ?? object;
 }
 
 function mapItems(value: JsonValue, change: (item: JsonValue) => Marked): Marked {

@@ -1,6 +1,6 @@
 // Applies the operations to a payload. Where a value does not have the shape that a path assumes, more is hidden, not
 // less: a scalar on the way is redacted, a name reaches into the elements of a list, JSON in a string is entered.
-import { isJsonObject, isRawNumber } from "#std";
+import { isJsonObject, isRawNumber, setMember } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { isLabelledKey, replaceSensitive } from "./detect-text.ts";
 import { CarriedJson, Final } from "./envelope.ts";
@@ -173,23 +173,27 @@ export class PayloadWalk {
     // An index was meant for a list; what stands here instead may hold the value.
     if (nodes.some((node) => node.hidesByIndex)) return this.#redact(object, depth);
     const all = nodes.reduce((joined, node) => joinActs(joined, node.actsByIndex), acts);
-    const result = Object.create(null) as Record<string, Marked>;
+    // Made with the first difference: most objects are passed on as they are.
+    let result: Record<string, Marked> | undefined;
     let renamed = 1;
-    for (const [key, member] of Object.entries(object)) {
-      const next = nodes.flatMap((node) =>
-        [node.names.get(key), node.wildcard].filter((child) => child !== undefined),
-      );
+    const keys = Object.keys(object);
+    for (let index = 0; index < keys.length; index += 1) {
+      const key = keys[index] as string;
+      const member = object[key] as JsonValue;
+      const next = childrenAt(nodes, key);
       if (next.length === 0 && isIdle(all)) {
-        result[key] = member;
+        if (result !== undefined) setMember(result, key, member);
         continue;
       }
       const walked = this.#member(key, member, next, all, depth + 1);
-      if (walked === GONE) continue;
       let name = this.#name(key, all);
+      if (result === undefined && walked === member && name === key) continue;
+      result ??= firstMembers(object, keys, index);
+      if (walked === GONE) continue;
       if (name !== key && Object.hasOwn(result, name)) name = `${name} ${(renamed += 1)}`;
-      result[name] = walked;
+      setMember(result, name, walked);
     }
-    return result;
+    return result ?? object;
   }
 
   #name(key: string, { detectors }: TextActs): string {
@@ -212,6 +216,25 @@ export class PayloadWalk {
     }
     return this.#apply(member, nodes, acts, depth);
   }
+}
+
+const NO_NODES: readonly PathNode[] = [];
+
+function childrenAt(nodes: readonly PathNode[], key: string): readonly PathNode[] {
+  let found: PathNode[] | undefined;
+  for (const node of nodes) {
+    for (const child of [node.names.get(key), node.wildcard]) {
+      if (child !== undefined) (found ??= []).push(child);
+    }
+  }
+  return found ?? NO_NODES;
+}
+
+/** A new object with the first `count` members. */
+function firstMembers(object: JsonObject, keys: readonly string[], count: number): Record<string, Marked> {
+  const result: Record<string, Marked> = {};
+  for (const key of keys.slice(0, count)) setMember(result, key, object[key] as JsonValue);
+  return result;
 }
 
 function belowOf(nodes: readonly PathNode[]): TextActs {
