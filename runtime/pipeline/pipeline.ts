@@ -63,11 +63,14 @@ async function runStages<Out>(
   let reached: object = first;
   const race = new StageRace(signal);
   try {
+    let startedMs = performance.now();
     for (const stage of stages) {
-      const startedMs = performance.now();
       const running = startStage(stage, reached, race);
       const outcome = running instanceof Promise ? await running : running;
-      onStage(stage.name, performance.now() - startedMs);
+      // One reading of the clock ends a stage and starts the next.
+      const endedMs = performance.now();
+      onStage(stage.name, endedMs - startedMs);
+      startedMs = endedMs;
       if (outcome.kind === "denial")
         return { kind: "denial", denial: outcome.denial, stage: stage.name, reached };
       reached = outcome.exchange;

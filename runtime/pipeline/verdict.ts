@@ -21,9 +21,9 @@ class Proceeding<T> {
   constructor(exchange: T) {
     this.#exchange = exchange;
   }
-  static read<T>(value: unknown): { readonly exchange: T } | undefined {
+  static read<T>(value: unknown): T | undefined {
     return typeof value === "object" && value !== null && #exchange in value
-      ? { exchange: (value as unknown as Proceeding<T>).#exchange }
+      ? (value as unknown as Proceeding<T>).#exchange
       : undefined;
   }
 }
@@ -55,10 +55,8 @@ export type Outcome<T> =
 
 /** Reads what a stage returned. Anything that is not a minted verdict is a denial. */
 export function readVerdict<T>(stage: string, value: unknown): Outcome<T> {
-  const proceeding = Proceeding.read<T>(value);
-  if (proceeding !== undefined && typeof proceeding.exchange === "object" && proceeding.exchange !== null) {
-    return { kind: "proceed", exchange: proceeding.exchange };
-  }
+  const exchange = Proceeding.read<T>(value);
+  if (typeof exchange === "object" && exchange !== null) return { kind: "proceed", exchange };
   const denial = Denying.read(value);
   if (denial !== undefined) return { kind: "denial", denial };
   return { kind: "denial", denial: { code: "STAGE_FAULT", detail: `stage ${stage} returned no verdict` } };

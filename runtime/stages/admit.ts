@@ -11,6 +11,7 @@ import {
 } from "#mcp";
 import type { ClientMessage, MethodRow } from "#mcp";
 import { requireLegacyAccept } from "../listener/check-transport.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Admitted, Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
@@ -47,15 +48,14 @@ export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Ad
         control.keepAfterDisconnect();
       }
       if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
-      const admitted = {
-        ...exchange,
+      const admitted = learn(exchange, {
         message,
         method,
         era,
         protocolVersion: session?.protocolVersion ?? version,
         session,
         requestBytes: bytes.length,
-      };
+      });
       if (session !== undefined) session.request = requestFactsOf(admitted);
       return proceed(admitted);
     },

@@ -1,5 +1,6 @@
 // Stage 3, authenticate: headers only, before the body is read. Runs on every message, inside a session too.
 import type { Clock } from "#std";
+import { learn } from "../pipeline/exchange.ts";
 import type { Authenticated, Located } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -12,10 +13,10 @@ export function createAuthenticateStage(clock: Clock): Stage<Located, Authentica
       const header = exchange.inbound.headers.get("authorization");
       const nowMs = clock.nowMs();
       const known = verifier.known(header, entry, nowMs);
-      if (known !== undefined) return proceed({ ...exchange, principal: known });
+      if (known !== undefined) return proceed(learn(exchange, { principal: known }));
       return verifier
         .verify(header, entry, nowMs, signal)
-        .then((principal) => proceed({ ...exchange, principal }));
+        .then((principal) => proceed(learn(exchange, { principal })));
     },
   };
 }

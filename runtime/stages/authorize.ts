@@ -3,6 +3,7 @@ import { isMethodKind } from "#bundle";
 import type { PolicyId } from "#bundle";
 import type { Decision, ShadowDecision } from "#pdp";
 import type { JsonObject } from "#std";
+import { learn } from "../pipeline/exchange.ts";
 import type { Permitted, Projected } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -24,7 +25,7 @@ export function createAuthorizeStage(
       // Authentication admits to the endpoint itself; what a list shows is decided leaf by leaf when it is answered.
       if (target.kind === "server") {
         if (exchange.method.handling !== "forward" || seesAnyLeaf(exchange))
-          return proceed({ ...exchange, decision: undefined } as Permitted);
+          return proceed(learn(exchange, { decision: undefined }) as Permitted);
         return deny({ code: "POLICY_DENIED", detail: "nothing of the server is visible", reason: NO_PERMIT });
       }
       if (principal.missingAttributes.length > 0) {
@@ -45,10 +46,12 @@ export function createAuthorizeStage(
         if (!visible) return deny({ code: "POLICY_DENIED", detail: "not visible", reason: NO_PERMIT });
         const { refusal, shadow } = judgeMethod(exchange, onShadow);
         if (refusal !== undefined) return deny(refusal);
-        return proceed({
-          ...exchange,
-          decision: { effect: "allow", reasons: [], errors: [], ...(shadow === undefined ? {} : { shadow }) },
-        } as unknown as Permitted);
+        const visibleOnly: Decision = { effect: "allow", reasons: [], errors: [] };
+        return proceed(
+          learn(exchange, {
+            decision: shadow === undefined ? visibleOnly : { ...visibleOnly, shadow },
+          }) as unknown as Permitted,
+        );
       }
       if (query === undefined) return deny({ code: "STAGE_FAULT", detail: "a leaf call without a query" });
       const decision = snapshot.evaluator.decide(query);
@@ -60,10 +63,11 @@ export function createAuthorizeStage(
       if (refusal !== undefined) return deny(refusal);
       // Both must allow: where the target would be denied that is what would be told.
       const shadow = decision.shadow?.effect === "deny" ? decision.shadow : (ofMethod ?? decision.shadow);
-      return proceed({
-        ...exchange,
-        decision: shadow === undefined ? decision : { ...decision, shadow },
-      } as unknown as Permitted);
+      return proceed(
+        learn(exchange, {
+          decision: shadow === undefined ? decision : { ...decision, shadow },
+        }) as unknown as Permitted,
+      );
     },
   };
 }

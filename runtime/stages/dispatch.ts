@@ -1,11 +1,13 @@
 // Stage 11, dispatch: one upstream call, or the gateway's own answer. Accepts nothing less than a recorded exchange.
-import type { Upstream, ChannelKey, ExchangeObserver } from "#upstream";
+import type { ChannelKey, ExchangeObserver, OutboundRequest } from "#upstream";
 import { AegisError, isAegisError } from "#errors";
 import type { Clock } from "#std";
 import { answerOf } from "../pipeline/answer-rules.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
+import type { Verdict } from "../pipeline/verdict.ts";
 
 export interface DispatchOptions {
   /** Answers the methods the gateway serves itself: lifecycle, liveness, lists. */
@@ -22,24 +24,32 @@ export interface DispatchOptions {
 export function createDispatchStage(options: DispatchOptions): Stage<Recorded, Answered> {
   return {
     name: "dispatch",
-    run: async (exchange, signal) => {
-      const answer =
-        exchange.outbound === undefined
-          ? await options.answerLocally(exchange, signal)
-          : await send(exchange, exchange.route.server.binding.upstream, options, signal);
-      return proceed({ ...exchange, answer, transformed: 0 });
-    },
+    run: (exchange, signal) =>
+      exchange.outbound === undefined
+        ? answerHere(exchange, options, signal)
+        : send(exchange, exchange.outbound, options, signal),
   };
+}
+
+async function answerHere(
+  exchange: Recorded,
+  options: DispatchOptions,
+  signal: AbortSignal,
+): Promise<Verdict<Answered>> {
+  return answered(exchange, await options.answerLocally(exchange, signal));
+}
+
+function answered(exchange: Recorded, answer: Answer): Verdict<Answered> {
+  return proceed(learn(exchange, { answer, transformed: 0 }));
 }
 
 async function send(
   exchange: Recorded,
-  upstream: Upstream,
+  outbound: OutboundRequest,
   options: DispatchOptions,
   signal: AbortSignal,
-): Promise<Answer> {
-  const { outbound } = exchange;
-  if (outbound === undefined) throw new AegisError("STAGE_FAULT", "nothing to send");
+): Promise<Verdict<Answered>> {
+  const { upstream } = exchange.route.server.binding;
   let large: Uint8Array | undefined;
   const onLarge = (bytes: Uint8Array): void => {
     large = bytes;
@@ -56,7 +66,7 @@ async function send(
     const reply = await upstream.request(channel, outbound, observe(exchange), limits, signal);
     outcome = reply.kind;
     const answer = answerOf(reply);
-    return large === undefined ? answer : { kind: "unread", bytes: large };
+    return answered(exchange, large === undefined ? answer : { kind: "unread", bytes: large });
   } catch (fault) {
     if (isAegisError(fault)) outcome = fault.code;
     throw fault;

@@ -2,6 +2,7 @@
 import { checkParamHeaders } from "#mcp";
 import type { DecisionQuery, PreparedCall } from "#pdp";
 import type { PinCheck } from "#upstream";
+import { learn } from "../pipeline/exchange.ts";
 import type { MethodGate, Projected, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
@@ -13,7 +14,8 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
     name: "pin+project",
     run: (exchange, signal) => {
       const { target, era, route } = exchange;
-      if (target.kind === "server") return proceed({ ...exchange, query: undefined, gateQuery: undefined });
+      if (target.kind === "server")
+        return proceed(learn(exchange, { query: undefined, gateQuery: undefined }));
       if (era === "modern")
         checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
       // Methods and resource rules have no definition that could change.
@@ -69,7 +71,7 @@ function withQueries(
     if (prepared?.ok === false)
       return deny({ code: prepared.code, detail: prepared.detail, reason: prepared.detail });
   }
-  return proceed({ ...exchange, query: queryOf(call), gateQuery: queryOf(gate) });
+  return proceed(learn(exchange, { query: queryOf(call), gateQuery: queryOf(gate) }));
 }
 
 function queryOf(prepared: PreparedCall | undefined): DecisionQuery | undefined {

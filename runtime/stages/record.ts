@@ -1,6 +1,7 @@
 // Stage 10, record: the allow decision is durable before anything is sent. The only place that mints `Recorded`.
 import type { AuditLog } from "#audit";
 import { decisionRecord } from "../pipeline/audit-records.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Recorded, Transformed } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -10,7 +11,7 @@ export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded>
     name: "record",
     run: async (exchange) => {
       if (exchange.method.audit === "count")
-        return proceed({ ...exchange, receipt: undefined } as unknown as Recorded);
+        return proceed(learn(exchange, { receipt: undefined }) as unknown as Recorded);
       const receipt = await audit.append({
         tenant: exchange.route.entry.tenant,
         event: "decision",
@@ -20,7 +21,7 @@ export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded>
           audit,
         ),
       });
-      return proceed({ ...exchange, receipt } as unknown as Recorded);
+      return proceed(learn(exchange, { receipt }) as unknown as Recorded);
     },
   };
 }

@@ -1,4 +1,5 @@
 // Stage 2, endpoint: the path names the route, and with it tenant, issuers and audience. Nothing else does.
+import { learn } from "../pipeline/exchange.ts";
 import type { Checked, Located } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
@@ -10,7 +11,7 @@ export function createEndpointStage(): Stage<Checked, Located> {
       const route = exchange.snapshot.routes.get(exchange.inbound.path);
       if (route === undefined)
         return deny({ code: "ROUTE_NOT_FOUND", detail: `no route at ${exchange.inbound.path}` });
-      return proceed({ ...exchange, route });
+      return proceed(learn(exchange, { route }));
     },
   };
 }

@@ -5,13 +5,14 @@ import { completionArguments, loggingArguments } from "#methods";
 import { canonicalSpelling } from "#resources";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { learn } from "../pipeline/exchange.ts";
 import type { Admitted, MethodGate, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { RoutedServer } from "../snapshot/snapshot.ts";
 
 export function createTargetStage(): Stage<Admitted, Targeted> {
-  return { name: "target", run: (exchange) => proceed({ ...exchange, target: resolveTarget(exchange) }) };
+  return { name: "target", run: (exchange) => proceed(learn(exchange, { target: resolveTarget(exchange) })) };
 }
 
 function resolveTarget(exchange: Admitted): Target {

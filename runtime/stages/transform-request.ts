@@ -6,6 +6,7 @@ import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { applyRequest } from "#transform";
 import type { OutboundRequest } from "#upstream";
+import { learn } from "../pipeline/exchange.ts";
 import type { Throttled, Transformed } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
@@ -33,7 +34,7 @@ export function createTransformRequestStage({
     run: (exchange) => {
       const { message, method, target } = exchange;
       if (method.handling !== "forward" || message.kind !== "request") {
-        return proceed({ ...exchange, outbound: undefined });
+        return proceed(learn(exchange, { outbound: undefined }));
       }
       const params = forwardedParams(message.method, message.params ?? {}, exchange);
       const args = params["arguments"];
@@ -50,10 +51,8 @@ export function createTransformRequestStage({
           params["arguments"] = changed;
         }
       }
-      return proceed({
-        ...exchange,
-        outbound: { method: message.method, params, paramHeaders: paramHeaders(exchange, params) },
-      });
+      const outbound = { method: message.method, params, paramHeaders: paramHeaders(exchange, params) };
+      return proceed(learn(exchange, { outbound }));
     },
   };
 }
@@ -63,11 +62,11 @@ function forwardedParams(method: string, params: JsonObject, exchange: Throttled
   if (known === undefined)
     throw new AegisError("STAGE_FAULT", `no forwarded members are listed for ${method}`);
   const forwarded: Record<string, JsonValue> = {};
-  for (const [key, value] of Object.entries(params)) {
+  for (const key of Object.keys(params)) {
     if (key === "_meta") continue;
     if (!known.includes(key))
       throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
-    forwarded[key] = value;
+    forwarded[key] = params[key] as JsonValue;
   }
   const meta = forwardedMeta(params["_meta"], exchange);
   if (meta !== undefined) forwarded["_meta"] = meta;
@@ -81,7 +80,8 @@ function forwardedParams(method: string, params: JsonObject, exchange: Throttled
 function forwardedMeta(meta: JsonValue | undefined, exchange: Throttled): JsonObject | undefined {
   if (!isJsonObject(meta)) return undefined;
   const forwarded: Record<string, JsonValue> = {};
-  for (const [key, value] of Object.entries(meta)) {
+  for (const key of Object.keys(meta)) {
+    const value = meta[key] as JsonValue;
     if (key.startsWith(OWN_NAMESPACE)) continue;
     if (key.startsWith(PREFIX) && exchange.era === "legacy") continue;
     if (TRACE_KEYS.has(key) && (typeof value !== "string" || value.length > MAX_TRACE_CHARS)) continue;

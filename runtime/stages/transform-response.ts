@@ -7,7 +7,8 @@ import { planTransform } from "../large-answers/answer-pool.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { FinishPlan } from "../large-answers/protocol.ts";
 import { redact } from "../pipeline/answer-rules.ts";
-import type { Redacted, UnreadAnswer, Verified } from "../pipeline/exchange.ts";
+import { learn } from "../pipeline/exchange.ts";
+import type { Answer, Redacted, UnreadAnswer, Verified } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
@@ -34,7 +35,7 @@ export function createTransformResponseStage(
         return proceed(exchange as Redacted);
       const ruled = redact(answer, compiled, { fingerprint });
       if (!ruled.ok) return deny(ruled.denial);
-      return proceed({ ...exchange, answer: ruled.answer, transformed: ruled.applied } as Redacted);
+      return proceed(learn(exchange, { answer: ruled.answer, transformed: ruled.applied }) as Redacted);
     },
   };
 }
@@ -63,9 +64,6 @@ async function finish(
   const finished = await largeAnswers.finish(exchange.route.server.entry.id, answer.bytes, plan, signal);
   if (finished.kind === "denied") return deny(finished.denial);
   const { body, outcome, code, applied } = finished;
-  return proceed({
-    ...exchange,
-    answer: { kind: "written", body, outcome, code },
-    transformed: applied,
-  } as Redacted);
+  const written: Answer = { kind: "written", body, outcome, code };
+  return proceed(learn(exchange, { answer: written, transformed: applied }) as Redacted);
 }
