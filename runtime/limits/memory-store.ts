@@ -85,6 +85,11 @@ function charge(store: Store, key: string, window: SlidingWindow, nowMs: number)
   store.slots += window.slots() - before;
 }
 
+interface Charged {
+  readonly key: string;
+  readonly window: SlidingWindow;
+}
+
 function check(store: Store, checks: readonly LimitCheck[], nowMs: number): RateDecision {
   const [first] = checks;
   if (first === undefined) return { allowed: true, remaining: Infinity };
@@ -92,7 +97,7 @@ function check(store: Store, checks: readonly LimitCheck[], nowMs: number): Rate
   store.latestMs = Math.max(store.latestMs, nowMs);
   const now = store.latestMs;
   sweepExpired(store, now, SWEEP_STEPS);
-  const charged = new Map<string, SlidingWindow>();
+  const charged: Charged[] = [];
   let newKeys = 0;
   let remaining = Infinity;
   let worst: LimitDenied | undefined;
@@ -100,11 +105,11 @@ function check(store: Store, checks: readonly LimitCheck[], nowMs: number): Rate
     if (!isUsable(entry)) return denial(entry, CAPACITY_RETRY_MS, "invalid");
     if (entry.limit.limit === 0) return denial(entry, entry.limit.windowMs, "limit");
     const key = storeKey(entry);
-    if (charged.has(key)) continue;
+    if (charged.some((other) => other.key === key)) continue;
     const known = store.windows.get(key);
     const window = known ?? newWindow(entry);
     if (known === undefined) newKeys += 1;
-    charged.set(key, window);
+    charged.push({ key, window });
     const waitMs = window.waitMs(now);
     if (waitMs > (worst?.retryAfterMs ?? 0)) worst = denial(entry, waitMs, "limit");
     remaining = Math.min(remaining, window.remaining(now) - 1);
@@ -112,7 +117,7 @@ function check(store: Store, checks: readonly LimitCheck[], nowMs: number): Rate
   if (worst !== undefined) return worst;
   if (!hasRoom(store, newKeys)) sweepExpired(store, now, FULL_SWEEP_STEPS);
   if (!hasRoom(store, newKeys)) return denial(first, CAPACITY_RETRY_MS, "capacity");
-  for (const [key, window] of charged) charge(store, key, window, now);
+  for (const { key, window } of charged) charge(store, key, window, now);
   return { allowed: true, remaining };
 }
 

@@ -1,23 +1,25 @@
 // Stage 8, throttle: every limit of the leaf is checked; all are charged or none.
 import { hash } from "node:crypto";
-import type { LimitEntry, LimitKey } from "#bundle";
+import type { LeafEntry, LimitEntry, LimitKey, TenantId } from "#bundle";
 import type { Clock } from "#std";
-import type { RateDecision, RateLimiter } from "../limits/rate-limiter.ts";
+import type { Principal } from "../authn/principal.ts";
+import type { LimitCheck, RateDecision, RateLimiter } from "../limits/rate-limiter.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Permitted, Throttled } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
 
 export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<Permitted, Throttled> {
+  const keys = new KnownKeys();
   return {
     name: "throttle",
     run: (exchange) => {
       const action = exchange.target.kind === "leaf" ? exchange.target.action : undefined;
       const { tenant } = exchange.route.entry;
       const limits = action === undefined ? [] : exchange.snapshot.limitsFor(tenant, action);
-      if (limits.length === 0) return proceed({ ...exchange, limitsChecked: 0 });
-      const keyed = limits.map((limit) => ({ limit, key: limitKey(limit, exchange) }));
-      const outcome = limiter.check(keyed, clock.monotonicMs());
+      if (limits.length === 0) return proceed(learn(exchange, { limitsChecked: 0 }));
+      const outcome = limiter.check(keys.of(exchange, limits), clock.monotonicMs());
       if (!(outcome instanceof Promise)) return judge(exchange, outcome, limits.length);
       return outcome.then((decision) => judge(exchange, decision, limits.length));
     },
@@ -25,13 +27,50 @@ export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<P
 }
 
 function judge(exchange: Permitted, outcome: RateDecision, limitsChecked: number): Verdict<Throttled> {
-  if (outcome.allowed) return proceed({ ...exchange, limitsChecked });
+  if (outcome.allowed) return proceed(learn(exchange, { limitsChecked }));
   return deny({
     code: "RATE_LIMITED",
     detail: `limit ${outcome.limitId}`,
     reason: `retry after ${Math.ceil(outcome.retryAfterMs / 1_000)} s`,
     data: { limit: outcome.limitId, retryAfterMs: outcome.retryAfterMs },
   });
+}
+
+interface KeyedLimits {
+  readonly tenant: TenantId;
+  readonly limits: readonly LimitEntry[];
+  readonly checks: readonly LimitCheck[];
+}
+
+/** Leaves of one caller whose keys are kept. */
+const MAX_KEPT_LEAVES = 64;
+
+/**
+ * The keys of a caller's recent calls, kept for as long as the verified token is: they only depend on the caller, the
+ * endpoint the token is for, and the leaf.
+ */
+class KnownKeys {
+  readonly #ofCaller = new WeakMap<Principal, Map<LeafEntry, KeyedLimits>>();
+
+  of(exchange: Permitted, limits: readonly LimitEntry[]): readonly LimitCheck[] {
+    const { principal, target, route } = exchange;
+    if (target.kind !== "leaf") return checksOf(exchange, limits);
+    const { tenant } = route.entry;
+    let ofLeaf = this.#ofCaller.get(principal);
+    const known = ofLeaf?.get(target.leaf);
+    if (known?.limits === limits && known.tenant === tenant) return known.checks;
+    const checks = checksOf(exchange, limits);
+    if (ofLeaf === undefined || ofLeaf.size >= MAX_KEPT_LEAVES) {
+      ofLeaf = new Map();
+      this.#ofCaller.set(principal, ofLeaf);
+    }
+    ofLeaf.set(target.leaf, { tenant, limits, checks });
+    return checks;
+  }
+}
+
+function checksOf(exchange: Permitted, limits: readonly LimitEntry[]): readonly LimitCheck[] {
+  return limits.map((limit) => ({ limit, key: limitKey(limit, exchange) }));
 }
 
 /** One counter's name. Hashed, so that a caller cannot choose its length or forge a separator. */
