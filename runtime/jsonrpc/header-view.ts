@@ -12,6 +12,8 @@ export interface HeaderView {
   readonly all: (name: string) => readonly string[];
   /** Lower-case names, each once. */
   readonly names: () => Iterable<string>;
+  /** Lower-case names that were sent more than once. */
+  readonly repeated: () => Iterable<string>;
 }
 
 /**
@@ -23,25 +25,54 @@ const STRIPPED =
 
 /** Builds a view from node's flat `rawHeaders` list: name, value, name, value. */
 export function headerView(rawHeaders: readonly string[]): HeaderView {
-  const values = new Map<string, string[]>();
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = (rawHeaders[at] ?? "").toLowerCase();
-    if (STRIPPED.test(name)) continue;
-    const known = values.get(name);
-    const value = trimmed(rawHeaders[at + 1] ?? "");
-    if (known === undefined) values.set(name, [value]);
+  return new ReceivedHeaders(rawHeaders);
+}
+
+const NO_VALUES: readonly string[] = [];
+
+class ReceivedHeaders implements HeaderView {
+  /** The first value of each name. */
+  readonly #values = new Map<string, string>();
+  /** All values of the names that were sent more than once. */
+  #repeated: Map<string, string[]> | undefined;
+
+  constructor(rawHeaders: readonly string[]) {
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const name = (rawHeaders[at] ?? "").toLowerCase();
+      if (STRIPPED.test(name)) continue;
+      const value = trimmed(rawHeaders[at + 1] ?? "");
+      const first = this.#values.get(name);
+      if (first === undefined) this.#values.set(name, value);
+      else this.#repeat(name, first, value);
+    }
+  }
+
+  #repeat(name: string, first: string, value: string): void {
+    this.#repeated ??= new Map<string, string[]>();
+    const known = this.#repeated.get(name);
+    if (known === undefined) this.#repeated.set(name, [first, value]);
     else known.push(value);
   }
-  const all = (name: string): readonly string[] => values.get(name.toLowerCase()) ?? [];
-  return {
-    get: (name) => {
-      const found = all(name);
-      if (found.length > 1) throw duplicateHeader(name);
-      return found[0];
-    },
-    all,
-    names: () => values.keys(),
-  };
+
+  get(name: string): string | undefined {
+    const lower = name.toLowerCase();
+    if (this.#repeated?.has(lower) === true) throw duplicateHeader(name);
+    return this.#values.get(lower);
+  }
+
+  all(name: string): readonly string[] {
+    const lower = name.toLowerCase();
+    const value = this.#values.get(lower);
+    return this.#repeated?.get(lower) ?? (value === undefined ? NO_VALUES : [value]);
+  }
+
+  names(): Iterable<string> {
+    return this.#values.keys();
+  }
+
+  repeated(): Iterable<string> {
+    return this.#repeated?.keys() ?? NO_VALUES;
+  }
 }
 
 /** The refusal of a header that was sent twice: HeaderMismatch where MCP mirrors the body in it. */

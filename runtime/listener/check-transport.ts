@@ -18,7 +18,7 @@ export interface TransportRules {
 export type RequestHead = Pick<InboundHttp, "method" | "rawTarget" | "headers">;
 
 /** Headers of which a second one makes a request ambiguous. `mcp-param-*` is checked by prefix. */
-const SINGLE_VALUED: readonly string[] = [
+const SINGLE_VALUED: ReadonlySet<string> = new Set([
   "host",
   "origin",
   "authorization",
@@ -32,7 +32,7 @@ const SINGLE_VALUED: readonly string[] = [
   "mcp-session-id",
   "last-event-id",
   "dpop",
-];
+]);
 
 const METHODS: ReadonlySet<string> = new Set(["POST", "GET", "DELETE"]);
 
@@ -50,11 +50,8 @@ export function checkTransport(head: RequestHead, rules: TransportRules): void {
 }
 
 function refuseDuplicates(headers: HeaderView): void {
-  for (const name of SINGLE_VALUED) {
-    if (headers.all(name).length > 1) throw duplicateHeader(name);
-  }
-  for (const name of headers.names()) {
-    if (name.startsWith("mcp-param-") && headers.all(name).length > 1) throw duplicateHeader(name);
+  for (const name of headers.repeated()) {
+    if (SINGLE_VALUED.has(name) || name.startsWith("mcp-param-")) throw duplicateHeader(name);
   }
 }
 
