@@ -35,6 +35,7 @@ export type {
   TestPrincipal,
   TestSuite,
   TransformTest,
+  VisibilityTest,
 } from "./model/test-suite.ts";
 export type { Invariant, InvariantCallers, InvariantResult, InvariantWitness } from "./model/invariant.ts";
 export { formatDocument } from "./format/format-document.ts";

@@ -275,8 +275,28 @@ export interface TestCallShape {
 }
 
 export interface TestDataShape extends HeaderShape {
+  readonly principalGroups?: Readonly<Record<string, readonly string[]>>;
+  readonly callGroups?: Readonly<Record<string, readonly string[]>>;
   readonly principals?: Readonly<Record<string, TestPrincipalShape>>;
   readonly calls?: Readonly<Record<string, TestCallShape>>;
+}
+
+export interface TestExpectShape {
+  /** Cells of these principals alone. */
+  readonly as?: readonly string[];
+  readonly reasons?: readonly string[];
+  readonly errors?: number;
+  readonly shadow?: "allow" | "deny";
+  readonly code?: string;
+}
+
+export interface TestVisibleShape {
+  readonly principals: readonly string[];
+  readonly server: string;
+  readonly tools?: readonly string[];
+  /** URIs of resources and URI templates. */
+  readonly resources?: readonly string[];
+  readonly prompts?: readonly string[];
 }
 
 export interface TestShape {
@@ -284,16 +304,8 @@ export interface TestShape {
   readonly skip?: string;
   readonly matrix?: { readonly principals: readonly string[]; readonly calls: readonly string[] };
   readonly allow?: readonly (readonly [principal: string, call: string])[];
-  readonly expect?: Readonly<
-    Record<
-      string,
-      {
-        readonly reasons?: readonly string[];
-        readonly errors?: number;
-        readonly shadow?: "allow" | "deny";
-      }
-    >
-  >;
+  readonly visible?: TestVisibleShape;
+  readonly expect?: Readonly<Record<string, TestExpectShape | readonly TestExpectShape[]>>;
   readonly as?: string;
   readonly call?: string | TestCallShape;
   readonly upstream?: JsonObject;

@@ -35,6 +35,8 @@ export interface ResolvedCall {
 export interface UnresolvedCall {
   readonly ok: false;
   readonly code: "DOCUMENT_INVALID" | "NAME_UNKNOWN" | "SERVER_UNKNOWN";
+  /** The member of the call that is at fault; undefined where it is the call as a whole. */
+  readonly member: TargetKey | "server" | undefined;
   readonly message: string;
   readonly help: string | undefined;
 }
@@ -52,17 +54,18 @@ export class CallResolver {
   resolve(shape: TestCallShape): ResolvedCall | UnresolvedCall {
     const [key, ...more] = TARGET_KEYS.filter((candidate) => shape[candidate] !== undefined);
     if (key === undefined || more.length > 0) {
-      return failed("DOCUMENT_INVALID", `a call names exactly one of ${TARGET_KEYS.join(", ")}`);
+      const message = `a call names exactly one of ${TARGET_KEYS.join(", ")}`;
+      return failed("DOCUMENT_INVALID", undefined, message);
     }
     if (!this.#leaves.has(shape.server)) {
       const help = didYouMean(shape.server, [...this.#leaves.keys()]);
-      return failed("SERVER_UNKNOWN", `no server is named ${JSON.stringify(shape.server)}`, help);
+      return failed("SERVER_UNKNOWN", "server", `no server is named ${JSON.stringify(shape.server)}`, help);
     }
     try {
       return this.#resolve(key, shape);
     } catch (fault) {
       if (!isAegisError(fault)) throw fault;
-      return failed("DOCUMENT_INVALID", `${key}: ${fault.detail}`);
+      return failed("DOCUMENT_INVALID", key, `${key}: ${fault.detail}`);
     }
   }
 
@@ -117,6 +120,7 @@ export class CallResolver {
       const help = "the gateway refuses such a URI before any policy is asked";
       return failed(
         "NAME_UNKNOWN",
+        "resource",
         `${JSON.stringify(resource)} is no URI in canonical form: ${fault}`,
         help,
       );
@@ -135,10 +139,11 @@ export class CallResolver {
     return index;
   }
 
-  #unknown(kind: LeafEntry["kind"], server: ServerId, name: string): UnresolvedCall {
-    const names = (this.#leaves.get(server) ?? []).flatMap((leaf) => (leaf.name === "" ? [] : [leaf.name]));
+  #unknown(kind: "prompt" | "resource" | "tool", server: ServerId, name: string): UnresolvedCall {
+    const leaves = this.#leaves.get(server) ?? [];
+    const names = leaves.filter((leaf) => leaf.kind.startsWith(kind)).map((leaf) => leaf.name);
     const message = `${server} has no pinned ${kind} named ${JSON.stringify(name)}`;
-    return failed("NAME_UNKNOWN", message, didYouMean(name, names));
+    return failed("NAME_UNKNOWN", kind, message, didYouMean(name, names));
   }
 }
 
@@ -147,6 +152,11 @@ function method(kind: MethodKind, server: ServerId, args: JsonObject): ResolvedC
   return { ok: true, action: leafActionOf(name, server, ""), target: name, arguments: args };
 }
 
-function failed(code: UnresolvedCall["code"], message: string, help?: string): UnresolvedCall {
-  return { ok: false, code, message, help };
+function failed(
+  code: UnresolvedCall["code"],
+  member: UnresolvedCall["member"],
+  message: string,
+  help?: string,
+): UnresolvedCall {
+  return { ok: false, code, member, message, help };
 }

@@ -17,10 +17,10 @@ export interface TestCall {
   readonly name: string;
   readonly server: ServerId;
   readonly action: LeafAction;
-  /** Tool or prompt name, or resource URI. */
+  /** Tool or prompt name, or resource URI; one that nothing stands for only where `invalid`. */
   readonly target: string;
   readonly arguments: JsonObject;
-  /** The pinned schema must refuse the arguments. */
+  /** The gateway must refuse the call before any policy is asked. */
   readonly invalid: boolean;
   readonly at: SourceSpan;
 }
@@ -28,12 +28,16 @@ export interface TestCall {
 /** What a cell of a matrix must show beside its effect. */
 export interface CallExpectation {
   readonly call: string;
+  /** Names of the principals whose cells must show it; undefined = all of the matrix. */
+  readonly principals: readonly string[] | undefined;
   /** Policy ids that must be among the reasons of the decision. */
   readonly reasons: readonly string[] | undefined;
   /** Exact number of evaluation errors. */
   readonly errors: number | undefined;
   /** What the decision would be were the documents in shadow mode enforced. */
   readonly shadow: "allow" | "deny" | undefined;
+  /** Why the call is denied, as the client is told: `POLICY_DENIED`, `ARGUMENTS_INVALID` … */
+  readonly code: string | undefined;
   readonly at: SourceSpan;
 }
 
@@ -46,7 +50,7 @@ export interface MatrixTest {
   readonly calls: readonly TestCall[];
   /** Cells that must be allowed; every other cell must be denied. */
   readonly allow: readonly { readonly principal: string; readonly call: string; readonly at: SourceSpan }[];
-  readonly expect: ReadonlyMap<string, CallExpectation>;
+  readonly expect: readonly CallExpectation[];
 }
 
 /** One allowed call, and what the transforms make of its arguments and of the result of the server. */
@@ -65,8 +69,23 @@ export interface TransformTest {
 
 export type TestCase = MatrixTest | TransformTest;
 
+/** What lists show: exactly `listed` of one server to each principal. */
+export interface VisibilityTest {
+  readonly name: string;
+  readonly skip: string | undefined;
+  readonly at: SourceSpan;
+  readonly principals: readonly TestPrincipal[];
+  readonly server: ServerId;
+  readonly listed: readonly {
+    readonly action: LeafAction;
+    readonly name: string;
+    readonly at: SourceSpan;
+  }[];
+}
+
 export interface TestSuite {
   readonly file: string;
   readonly name: string;
   readonly tests: readonly TestCase[];
+  readonly visibility: readonly VisibilityTest[];
 }

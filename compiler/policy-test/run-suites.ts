@@ -3,6 +3,7 @@ import type { CompileResult, TestSuite } from "#compiler";
 import { createEvaluator } from "#pdp";
 import { CoverageRecorder } from "./coverage/coverage-recorder.ts";
 import { runTest } from "./run-test.ts";
+import { runVisibility } from "./run-visibility.ts";
 import type { SuiteReport, SuiteResult } from "./suite-report.ts";
 
 export interface RunSuitesOptions {
@@ -17,11 +18,13 @@ export interface RunSuitesOptions {
 function selected(suites: readonly TestSuite[], filter: readonly string[]): readonly TestSuite[] {
   const needles = filter.map((text) => text.toLowerCase());
   return suites.flatMap((suite) => {
-    const tests = suite.tests.filter((test) => {
+    const isSelected = (test: { readonly name: string }): boolean => {
       const title = `${suite.file} › ${suite.name} › ${test.name}`.toLowerCase();
       return needles.length === 0 || needles.some((needle) => title.includes(needle));
-    });
-    return tests.length === 0 ? [] : [{ ...suite, tests }];
+    };
+    const tests = suite.tests.filter(isSelected);
+    const visibility = suite.visibility.filter(isSelected);
+    return tests.length + visibility.length === 0 ? [] : [{ ...suite, tests, visibility }];
   });
 }
 
@@ -41,6 +44,8 @@ export async function runSuites(result: RunInput, options: RunSuitesOptions = {}
     for (const suite of selected(result.model.suites, options.filter ?? [])) {
       const tests = [];
       for (const test of suite.tests) tests.push(await runTest(bench, test));
+      for (const test of suite.visibility) tests.push(runVisibility(bench, test));
+      tests.sort((a, b) => a.at.line - b.at.line);
       suites.push({ file: suite.file, name: suite.name, tests });
     }
     const report = summary(bundle.digest, suites);

@@ -1,7 +1,15 @@
 // Runs one test: the cells of a matrix, or one call through the transforms.
 import { createHmac } from "node:crypto";
 import type { BundleContent, TransformEntry } from "#bundle";
-import type { MatrixTest, SourceSpan, TestCall, TestCase, TestPrincipal, TransformTest } from "#compiler";
+import type {
+  CallExpectation,
+  MatrixTest,
+  SourceSpan,
+  TestCall,
+  TestCase,
+  TestPrincipal,
+  TransformTest,
+} from "#compiler";
 import { isAegisError } from "#errors";
 import type { Evaluator } from "#pdp";
 import type { JsonObject } from "#std";
@@ -78,28 +86,43 @@ function checkCell(bench: TestBench, test: MatrixTest, cell: Cell): readonly Tes
     const at = allowedAt ?? test.at;
     failures.push({ kind: "failure", at, subject, expected: why, actual: describe(verdict), policies });
   }
-  const expectation = test.expect.get(call.name);
-  if (expectation === undefined) return failures;
-  const { at, reasons, errors, shadow } = expectation;
-  const missing = (reasons ?? []).filter((id) => !verdict.reasons.includes(id));
-  if (missing.length > 0) {
-    const wanted = `${missing.join(", ")} among the reasons`;
-    failures.push({ kind: "failure", at, subject, expected: wanted, actual: describe(verdict), policies });
-  }
-  if (errors !== undefined && verdict.errors.length !== errors) {
-    const actual = `${count(verdict.errors.length)}: ${describe(verdict)}`;
-    failures.push({ kind: "failure", at, subject, expected: count(errors), actual, policies });
-  }
-  // What no policy in shadow mode bears on would stay as it is.
-  const would = verdict.shadow ?? verdict;
-  if (shadow !== undefined && would.effect !== shadow) {
-    const shown = { ...verdict, ...would };
-    const actual = `${describe(shown)} in shadow mode`;
-    const by = decidingPolicies(bench.content, shown);
-    const expected = `${shadow} in shadow mode`;
-    failures.push({ kind: "failure", at, subject, expected, actual, policies: by });
+  for (const expectation of test.expect) {
+    const { call: name, principals } = expectation;
+    if (name !== call.name || principals?.includes(cell.principal.name) === false) continue;
+    failures.push(...checkExpectation(bench, cell, expectation, { subject, policies }));
   }
   return failures;
+}
+
+function checkExpectation(
+  bench: TestBench,
+  { verdict }: Cell,
+  { at, reasons, errors, shadow, code }: CallExpectation,
+  shown: Pick<TestFailure, "subject" | "policies">,
+): readonly TestFailure[] {
+  const failures: TestFailure[] = [];
+  const fail = (expected: string, actual: string, policies = shown.policies): void => {
+    failures.push({ kind: "failure", at, subject: shown.subject, expected, actual, policies });
+  };
+  const missing = (reasons ?? []).filter((id) => !verdict.reasons.includes(id));
+  if (missing.length > 0) fail(`${missing.join(", ")} among the reasons`, describe(verdict));
+  if (errors !== undefined && verdict.errors.length !== errors) {
+    fail(count(errors), `${count(verdict.errors.length)}: ${describe(verdict)}`);
+  }
+  if (code !== undefined && codeOf(verdict) !== code) fail(`deny (${code})`, describe(verdict));
+  // What no policy in shadow mode bears on would stay as it is.
+  const would = { ...verdict, ...verdict.shadow };
+  if (shadow !== undefined && would.effect !== shadow) {
+    const by = decidingPolicies(bench.content, would);
+    fail(`${shadow} in shadow mode`, `${describe(would)} in shadow mode`, by);
+  }
+  return failures;
+}
+
+/** What the client is told; undefined for an allowed call. */
+function codeOf({ effect, refusal, errors }: CallVerdict): string | undefined {
+  if (effect === "allow") return undefined;
+  return refusal?.code ?? (errors.length > 0 ? "POLICY_ERROR" : "POLICY_DENIED");
 }
 
 function count(errors: number): string {
@@ -110,14 +133,20 @@ function subjectOf(principal: TestPrincipal, call: TestCall): string {
   return `${principal.name} calls ${call.name}`;
 }
 
+const REFUSED_BEFORE_POLICY: ReadonlySet<string> = new Set([
+  "ARGUMENTS_INVALID",
+  "ARGUMENTS_NOT_REPRESENTABLE",
+  "TARGET_UNKNOWN",
+]);
+
 /** A test whose arguments the pinned schema refuses proves nothing about policies, unless that is what it is for. */
 function checkArguments(subject: string, call: TestCall, verdict: CallVerdict): TestFailure | undefined {
   const { refusal } = verdict;
-  const isRefused = refusal?.code === "ARGUMENTS_INVALID" || refusal?.code === "ARGUMENTS_NOT_REPRESENTABLE";
+  const isRefused = refusal !== undefined && REFUSED_BEFORE_POLICY.has(refusal.code);
   if (isRefused === call.invalid) return undefined;
   const base = { at: call.at, subject, policies: [] };
   if (call.invalid) {
-    const expected = "arguments that the pinned schema refuses (invalid: true)";
+    const expected = "a call that the gateway refuses before any policy (invalid: true)";
     return { kind: "failure", ...base, expected, actual: "the arguments are valid" };
   }
   const expected = "valid arguments (or invalid: true on the call)";

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Era, RequestFacts } from "#bundle";
 import { AegisError } from "#errors";
+import { isListed } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
@@ -35,8 +36,7 @@ export function answerList(exchange: Recorded): Answer {
 
 function isVisible(exchange: Recorded, request: RequestFacts, item: ListedItem): boolean {
   const { principal, route, snapshot } = exchange;
-  if (principal.missingAttributes.length > 0) return false;
-  return snapshot.evaluator.visible(route.entry.tenant, item.leaf.action, principal.facts, request);
+  return isListed(snapshot.evaluator, route.entry.tenant, principal, request, item.leaf.action);
 }
 
 function withEraFields(result: JsonObject, era: Era): JsonObject {

@@ -18,6 +18,8 @@ export { qualifiedId, TENANT_QUALIFIED } from "./cedar-request.ts";
 export { ENGINE_FAULT } from "./decisions.ts";
 export { createEvaluator } from "./evaluator.ts";
 export type { CallInput, Evaluator, EvaluatorOptions, PreparedCall } from "./evaluator.ts";
+export { isListed } from "./listed.ts";
+export type { ListCaller } from "./listed.ts";
 export { REQUEST_MEMBERS, UNKNOWN_REQUEST, requestContext } from "./request-context.ts";
 export type { RequestMember } from "./request-context.ts";
 export { viewSchema } from "./schema-view.ts";
