@@ -124,7 +124,10 @@ export class RecordedFacts {
         isJsonObject(value ?? null) && Object.hasOwn(value as JsonObject, name)
           ? (value as JsonObject)[name]
           : undefined;
-      if (next === undefined) return { kind: "unknown" };
+      if (next === undefined) {
+        const isOther = isPrincipal && texts(this.#principal["otherAttributes"]).includes(name);
+        return { kind: isOther && at.length === path.length ? "withheld" : "unknown" };
+      }
       value = next;
     }
     return value === undefined ? { kind: "unknown" } : { kind: "value", value };

@@ -93,6 +93,9 @@ export function recordedFacts(
     if (value === undefined) kept.absent(["principal", name]);
     else kept.put(attributes, ["principal", name], value);
   }
+  // Presence alone: what no policy reads may still be what the issuer's mapping requires.
+  const others = Object.keys(principal.attributes).filter((name) => !reads.attributes.includes(name));
+  if (others.length > 0) kept.put(who, ["principal", "otherAttributes"], others.sort());
   if (reads.readsGroups) kept.put(who, ["principal", "groups"], principal.groups);
   const context: Record<string, JsonValue> = empty();
   for (const name of reads.request) {

@@ -85,7 +85,12 @@ test("without-text: numbers, Booleans and derived facts, no word of the argument
   expect(facts).toMatchObject({
     mode: "without-text",
     definition: "d1",
-    principal: { type: "User", tenant: "default", attributes: { email: "dana@corp.example" } },
+    principal: {
+      type: "User",
+      tenant: "default",
+      attributes: { email: "dana@corp.example" },
+      otherAttributes: ["is_external"],
+    },
     context: { arguments: { limit: 3, dry: true, place: { floor: 2 } }, auth: { mfa: false } },
   });
   expect(facts?.["withheld"]).toEqual(
