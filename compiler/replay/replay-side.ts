@@ -112,7 +112,7 @@ export class ReplaySide {
       environment.issuers.map(({ issuer, tenant: own, tenantOf, attributes }) => [
         issuer,
         own,
-        tenantOf,
+        tenantOf ?? null,
         attributes,
       ]),
     );
