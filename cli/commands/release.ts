@@ -12,6 +12,7 @@ import { EXIT } from "../output/exit-codes.ts";
 import { readInput } from "../output/files.ts";
 import { openSigners, withSignerOptions } from "../output/signers.ts";
 import type { SignerOptions } from "../output/signers.ts";
+import { readReviewedPlan } from "../output/reviewed-plan.ts";
 import { readBundleInput, readRootInput } from "../output/trust-files.ts";
 import { parseExpiry, parseSeconds } from "../output/instants.ts";
 import { jsonDocument } from "../output/io.ts";
@@ -36,7 +37,7 @@ function withReleaseOptions(command: Command): Command {
     .requiredOption("-o, --output <dir>", "channel directory")
     .option("--expires <when>", "when gateways stop accepting it: 90d, 12h, or an instant", "90d")
     .option("--grace <duration>", "how long gateways serve on past the expiry", "1d")
-    .option("--plan <file>", "plan that was reviewed; its digest is recorded")
+    .option("--plan <file>", "JSON plan of this bundle that was reviewed; its digest is recorded")
     .option("--tests <file>", "test report; its digest and counts are recorded")
     .addOption(formatOption("text", "json"));
 }
@@ -96,7 +97,7 @@ async function readTerms(options: ReleaseOptions, digest: string, host: CommandH
     ...(source === undefined ? {} : { source }),
     ...(options.plan === undefined
       ? {}
-      : { plan: { digest: sha256Hex(await readInput(options.plan, host.io.cwd)) } }),
+      : { plan: await readReviewedPlan(options.plan, host.io.cwd, digest) }),
     ...(options.tests === undefined ? {} : { tests: await readTestReport(options.tests, host.io.cwd) }),
   };
 }

@@ -1,4 +1,5 @@
 // keys, root, release, rollback: the chain of trust, and what is refused on the way.
+import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RELEASE, createDesk, prepareRelease } from "./cli-fixture.ts";
@@ -230,7 +231,7 @@ describe("release", () => {
     const digest = (await desk.ok("inspect", "p.aegis", "--format", "json")).out;
     expect((await desk.ok(...RELEASE)).out).toBe(`prod sequence 1  ${String(json(digest)["digest"])}\n`);
     writeFileSync(desk.path("tests.json"), (await desk.ok("test", "repo", "--format", "json")).out);
-    writeFileSync(desk.path("plan.json"), "{}");
+    await desk.ok("plan", "repo", "--base", "p.aegis", "--out", "plan.json");
     const second = await desk.ok(
       ...releaseWith("--tests", "tests.json", "--plan", "plan.json", "--format", "json"),
     );
@@ -241,12 +242,44 @@ describe("release", () => {
         channel: "prod",
         sequence: 2,
         tests: { passed: 2, failed: 0 },
-        plan: { digest: expect.any(String) },
+        plan: { digest: createHash("sha256").update(read("plan.json")).digest("hex") },
       },
     });
     expect((await desk.ok("verify", "ch", "--root", "root.json", "--channel", "prod")).out).toContain(
       "sequence 2",
     );
+  });
+
+  it("records only a plan of the bundle that is released, and one that nothing stopped", async () => {
+    await desk.ok("plan", "repo", "--base", "p.aegis", "--out", "plan.json");
+    const plan = json(read("plan.json"));
+    const other = { ...plan, head: { digest: "0".repeat(64) } };
+    const gates = [{ name: "newlyAllowed", result: "violated", message: "", rows: [], side: "head" }];
+    for (const [text, expected] of [
+      [JSON.stringify(other), 6],
+      [JSON.stringify({ ...plan, gates }), 5],
+      ["{}", 1],
+      ["no JSON", 1],
+    ] as const) {
+      writeFileSync(desk.path("other.json"), text);
+      const before = desk.listing();
+      expect((await desk.run(...releaseWith("--plan", "other.json"))).code).toBe(expected);
+      expect(desk.listing()).toEqual(before);
+    }
+    const { out, err } = await desk.ok(
+      "plan",
+      "repo",
+      "--base",
+      "p.aegis",
+      "--out",
+      "again.json",
+      "--format",
+      "json",
+    );
+    const digest = createHash("sha256").update(read("again.json")).digest("hex");
+    expect(out).toBe(read("again.json"));
+    expect(err).toContain(digest);
+    expect((await desk.ok(...releaseWith("--plan", "again.json"))).err).toContain(`plan    ${digest}`);
   });
 
   it("takes a key from the environment, and prints it nowhere", async () => {

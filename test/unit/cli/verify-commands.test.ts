@@ -163,7 +163,7 @@ describe("inspect", () => {
 
   it("shows the statement, who signed it, what was reviewed, and the bundle of a channel", async () => {
     writeFileSync(desk.path("tests.json"), (await desk.ok("test", "repo", "--format", "json")).out);
-    writeFileSync(desk.path("plan.json"), "{}");
+    await desk.ok("plan", "repo", "--base", "p.aegis", "--out", "plan.json");
     await desk.ok(...releaseWith("--tests", "tests.json", "--plan", "plan.json"));
     const { out: keyId } = await desk.ok("keys", "show", "k.json", "--format", "json");
     const { out } = await desk.ok("inspect", "ch");
