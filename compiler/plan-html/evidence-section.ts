@@ -143,10 +143,7 @@ export function symbolicSection({ symbolic }: Plan): Markup {
 function symbolicBlock(symbolic: PlanSymbolic): Content {
   const { asked, proved, found, notAnalysed } = symbolic;
   const lines = notAnalysed.slice(0, MAX_LINES);
-  const isAll = proved === asked && notAnalysed.length === 0;
-  const verdict = isAll
-    ? "Proved: nothing is newly allowed for any caller and any call, within what the solver models."
-    : "Proved for a part: what was not proved may be newly allowed.";
+  const verdict = symbolicVerdict(symbolic);
   return [
     markup`<p class="lead">${verdict}</p>`,
     markup`<div class="card">
@@ -185,4 +182,13 @@ function symbolicBlock(symbolic: PlanSymbolic): Content {
         </div>
       </details>`,
   ];
+}
+
+function symbolicVerdict({ asked, proved, found, notAnalysed }: PlanSymbolic): string {
+  const isComplete = proved + found === asked && notAnalysed.length === 0;
+  if (isComplete && found === 0)
+    return "Proved: nothing is newly allowed for any caller and any call, within what the solver models.";
+  if (isComplete)
+    return "Every pair was decided: where it found a call, a row shows it; for the others it is proved that nothing is newly allowed.";
+  return "Proved for a part: what is not analysed, or got no answer in time, was only searched.";
 }

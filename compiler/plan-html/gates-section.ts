@@ -17,19 +17,20 @@ export function gatesSection(plan: Plan): Markup | undefined {
     <h2 id="gates-h">Gates and invariants</h2>
     <p class="lead">Gates speak of the change, invariants of the head, whatever changes.</p>
     <ul class="list">
-      ${[...worstFirst(gates).map((gate) => gateItem(gate, plan)), ...sortedInvariants(invariants).map(invariantItem)]}
+      ${worstFirst(plan)}
     </ul>
   </section>`;
 }
 
-function worstFirst(gates: readonly GateResult[]): readonly GateResult[] {
-  const rank = { violated: 0, warning: 1, passed: 2 } as const;
-  return [...gates].sort((a, b) => rank[a.result] - rank[b.result]);
-}
-
-function sortedInvariants(results: readonly InvariantResult[]): readonly InvariantResult[] {
-  const rank = { violated: 0, unsearched: 1, held: 2, proved: 2 } as const;
-  return [...results].sort((a, b) => rank[a.status] - rank[b.status]);
+/** What is violated first, then what needs a look; gates before invariants. */
+function worstFirst(plan: Plan): Content {
+  const { gates = [], invariants = [] } = plan;
+  const rank = { violated: 0, warning: 1, unsearched: 1, passed: 2, held: 2, proved: 2 } as const;
+  const items = [
+    ...gates.map((gate) => ({ rank: rank[gate.result], item: gateItem(gate, plan) })),
+    ...invariants.map((result) => ({ rank: rank[result.status], item: invariantItem(result) })),
+  ];
+  return items.sort((a, b) => a.rank - b.rank).map(({ item }) => item);
 }
 
 function gateItem(gate: GateResult, plan: Plan): Markup {

@@ -94,7 +94,7 @@ summary:focus-visible{outline-offset:-2px}
 .side .policy{margin-top:.65rem}
 .policy .where{font-size:.88rem;color:var(--muted);overflow-wrap:anywhere}
 .policy .why{margin-top:.1rem}
-.policy pre{margin-top:.35rem;max-height:16rem}
+.policy pre{font-size:.8em;margin-top:.35rem;max-height:16rem}
 .parts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:.8rem 1.6rem}
 .parts>*{min-width:0}
 .label{font-size:.8rem;font-weight:650;color:var(--muted);margin-bottom:.3rem;display:block}
@@ -161,11 +161,11 @@ button:hover{border-color:var(--link)}
 .matrix tbody th[scope=rowgroup] span.stick{position:sticky;left:1rem}
 .matrix .m{display:block;color:var(--muted);font-size:.8rem;font-weight:400}
 .matrix td{padding:.13rem .15rem;min-width:2.7rem;text-align:center;font-size:0}
-.matrix td a,.matrix td::before{display:grid;place-items:center;height:1.85rem;min-width:2.4rem;border-radius:.35rem;font-size:1rem;font-weight:700;line-height:1}
+.matrix td a{display:grid;place-items:center;height:1.85rem;min-width:2.4rem;border-radius:.35rem;font-weight:700;line-height:1}
 .matrix td a{text-decoration:none;font-size:0;background:var(--tone-soft);color:var(--tone);border:1px solid transparent}
 .matrix td a::before{font-size:1.05rem}
 .matrix td a:hover,.matrix td a:focus-visible{border-color:var(--tone)}
-.matrix td.d::before,.matrix td.a::before,.matrix td.s::before,.matrix td.n::before{font-weight:400;color:var(--muted)}
+.matrix td.d::before,.matrix td.a::before,.matrix td.s::before,.matrix td.n::before{font-size:1rem;color:var(--muted)}
 .matrix td.d::before{content:"·" / ""}
 .matrix td.a::before{content:"○" / ""}
 .matrix td.s::before{content:"◐" / ""}

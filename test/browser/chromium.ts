@@ -165,12 +165,7 @@ export class Page {
       if (method === "Runtime.exceptionThrown") this.complaints.push(JSON.stringify(params));
     });
     for (const domain of ["Page", "Network", "Log", "Runtime"]) await this.send(`${domain}.enable`);
-    await this.send("Emulation.setDeviceMetricsOverride", {
-      width: options.width,
-      height: options.height,
-      deviceScaleFactor: 1,
-      mobile: false,
-    });
+    await this.resize(options.width, options.height);
     await this.send("Emulation.setEmulatedMedia", {
       media: options.media ?? "screen",
       features: [
@@ -182,6 +177,16 @@ export class Page {
       await this.send("Emulation.setScriptExecutionDisabled", { value: true });
     await this.send("Page.navigate", { url });
     await loaded.promise;
+  }
+
+  /** Size of the window in CSS pixels. */
+  async resize(width: number, height: number): Promise<void> {
+    await this.send("Emulation.setDeviceMetricsOverride", {
+      width,
+      height,
+      deviceScaleFactor: 1,
+      mobile: false,
+    });
   }
 
   async send(method: string, params: Reply = {}): Promise<Reply> {

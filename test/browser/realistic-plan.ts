@@ -1,6 +1,7 @@
 // A plan with something of everything, from real edits of the template repository: what its page is looked at with.
-import { checkInvariants, planChanges } from "#plan";
-import type { GateResult, Plan } from "#plan";
+import { checkInvariants, planChanges, withGates } from "#plan";
+import type { Plan } from "#plan";
+import { proveNoNewPermits, withSymbolic } from "#symbolic";
 import { compileEdited } from "../unit/compiler/plan/edited-sides.ts";
 import type { Edit } from "../unit/compiler/plan/edited-sides.ts";
 
@@ -57,50 +58,44 @@ const HEAD: readonly Edit[] = [
   { file: "routes.yaml", find: "deadline: 30s", replace: "deadline: 20s" },
 ];
 
-/** Gates as aegis.yaml of a careful team has them. */
-function gatesOf(plan: Plan): readonly GateResult[] {
-  const allowed = plan.changes.flatMap((change, index) => (change.kind === "newly-allowed" ? [index] : []));
-  const finance = allowed.filter((index) => {
-    const change = plan.changes[index];
-    return change?.evidence !== "structural" && change?.action.includes("finance") === true;
-  });
-  const redactions = plan.changes.flatMap((change, index) =>
-    change.kind === "transforms-changed" ? [index] : [],
-  );
-  return [
-    {
-      name: "no newly allowed call on finance-restricted",
-      result: "violated",
-      message:
-        "2 rows newly allow calls on finance-restricted; add the label finance-approved to accept them",
-      rows: finance,
-      side: "base",
-      label: "finance-approved",
-      at: { file: "aegis.yaml", line: 14, column: 5 },
-    },
-    {
-      name: "redactions only grow",
-      result: "warning",
-      message: "a redaction of jira.search is gone",
-      rows: redactions,
-      side: "head",
-      at: { file: "aegis.yaml", line: 18, column: 5 },
-    },
-    {
-      name: "at most 20 newly allowed rows",
-      result: "passed",
-      message: `${allowed.length} of 20`,
-      rows: [],
-      side: "head",
-    },
-  ];
-}
+const GATES: Edit = {
+  file: "aegis.yaml",
+  replace: `gates:
+  newlyAllowed:
+    default: warn
+    tiers: { restricted: { require: "label:finance-approved" } }
+  newlyDenied: warn
+  redactionRemoved: { require: "label:privacy-approved" }
+  limitLoosened: deny
+`,
+};
+
+const INVARIANTS: Edit = {
+  file: "invariants/contract.yaml",
+  replace: `invariants:
+  - name: nobody from outside moves money
+    reason: FIN-3, asked for by the auditors every year
+    callers: { attrs: { is_external: true } }
+    targets: { tiers: [restricted] }
+    expect: denied
+  - name: production is for developers
+    reason: SEC-17
+    callers: { notRoles: [Developer] }
+    targets: { servers: [sql-prod] }
+    expect: denied
+`,
+};
 
 /** The plan, the same on every machine. */
 export async function realisticPlan(): Promise<Plan> {
-  const before = await compileEdited(BOTH);
-  const after = await compileEdited([...BOTH, ...HEAD]);
+  const both = [...BOTH, GATES, INVARIANTS];
+  const before = await compileEdited(both);
+  const after = await compileEdited([...both, ...HEAD]);
   const plan = await planChanges(before, after, { base: { kind: "git", ref: "main" } });
+  const found = plan.changes.filter((change) => change.evidence !== "structural");
+  const proof = await proveNoNewPermits(before, after, { found, queryTimeoutMs: 60_000 });
+  const proved = withSymbolic(plan, proof, before, after);
   const invariants = await checkInvariants(after, after.model.invariants);
-  return { ...plan, gates: plan.gates ?? gatesOf(plan), ...(invariants.length === 0 ? {} : { invariants }) };
+  const checked = invariants.length === 0 ? proved : { ...proved, invariants };
+  return withGates(checked, before, after, { labels: ["privacy-approved"] });
 }
