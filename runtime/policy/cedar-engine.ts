@@ -16,6 +16,8 @@ import { isCedarSafe, principalEntity, serverEntity, tenantsOf } from "./cedar-r
 import type { CedarEntity } from "./cedar-request.ts";
 import { createCedarInstance, prepareCedar } from "./cedar-instance.ts";
 import type { CedarInstance } from "./cedar-instance.ts";
+import { checkPolicies, checkSchemas } from "./cedar-validation.ts";
+import type { NamedJson } from "./cedar-validation.ts";
 import { denial, engineFault, readableCause } from "./decisions.ts";
 import type { Decision, DecisionMode, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
@@ -29,6 +31,11 @@ const turnBudgetMs = 4;
 
 export interface CedarPdpOptions {
   readonly signal?: AbortSignal;
+  /**
+   * True for a slice that another engine decides: its schema and policies are checked now, and parsed by themselves at the
+   * first decision that is asked of this one.
+   */
+  readonly isSpare?: (slice: Slice) => boolean;
   readonly createInstance?: () => CedarInstance;
 }
 
@@ -38,6 +45,7 @@ interface PreparedSlice {
   readonly schema: SchemaView;
   readonly server: CedarEntity;
   readonly sets: Readonly<Record<DecisionMode, PolicySet>>;
+  readonly isSpare: boolean;
 }
 
 interface PolicySet {
@@ -65,16 +73,51 @@ export async function createCedarPdp(
   await prepareCedar();
   const createInstance = options.createInstance ?? createCedarInstance;
   const turn = new Turn(turnBudgetMs, options.signal);
-  const slices = await indexSlices(policies, registry, turn);
+  const slices = await indexSlices(policies, registry, options.isSpare ?? (() => false), turn);
   const pdp = new CedarPdp(policies, slices, createInstance);
+  const spare: PreparedSlice[] = [];
   for (const slice of slices.values()) {
-    for (const mode of ["call", "visibility", "shadow"] as const) {
-      if (slice.sets[mode].policies.length === 0 && mode === "shadow") continue;
-      await turn.pause();
-      pdp.prepare(slice, mode);
+    if (slice.isSpare) spare.push(slice);
+    else {
+      for (const mode of modesOf(slice)) {
+        await turn.pause();
+        pdp.prepare(slice, mode);
+      }
     }
   }
+  if (spare.length > 0) await checkSlices(policies, spare, createInstance(), turn);
   return { decide: (query) => pdp.decide(query), dispose: () => pdp.dispose() };
+}
+
+function modesOf(slice: PreparedSlice): readonly DecisionMode[] {
+  return slice.sets.shadow.policies.length === 0 ? ["call", "visibility"] : ["call", "visibility", "shadow"];
+}
+
+/** Every schema and policy of the slices, each once. Throws TrustError BUNDLE_INVALID. */
+async function checkSlices(
+  policies: PolicySection,
+  slices: readonly PreparedSlice[],
+  cedar: CedarInstance,
+  turn: Turn,
+): Promise<void> {
+  const schemas = new Map<Digest, NamedJson>();
+  const residuals = new Map<Digest, NamedJson>();
+  for (const slice of slices) {
+    await turn.pause();
+    for (const mode of modesOf(slice)) {
+      const digest = slice.schemas[mode];
+      if (!schemas.has(digest)) {
+        schemas.set(digest, { what: `schema of ${slice.action}`, json: ownEntry(policies.schemas, digest) });
+      }
+      for (const { residual } of slice.sets[mode].policies) {
+        if (residuals.has(residual)) continue;
+        const json = ownEntry(policies.residuals, residual);
+        residuals.set(residual, { what: `policies of ${slice.action}`, json });
+      }
+    }
+  }
+  await checkSchemas(cedar, schemas.values(), turn);
+  await checkPolicies(cedar, [...residuals.values()], turn);
 }
 
 class CedarPdp {
@@ -210,6 +253,7 @@ function readAnswer(answer: ReturnType<CedarInstance["statefulIsAuthorized"]>): 
 async function indexSlices(
   policies: PolicySection,
   registry: RegistrySection,
+  isSpare: (slice: Slice) => boolean,
   turn: Turn,
 ): Promise<ReadonlyMap<string, PreparedSlice>> {
   const serverOf = new Map(
@@ -237,6 +281,7 @@ async function indexSlices(
       schema,
       server: serverEntity(server, schema),
       sets: policySets(slice),
+      isSpare: isSpare(slice),
     });
   }
   return slices;

@@ -45,8 +45,11 @@ export async function createInterpretedPdp(
   registry: RegistrySection,
   options: InterpretedPdpOptions = {},
 ): Promise<InterpretedPdp> {
-  const reference = await createCedarPdp(policies, registry, options);
   const slices = await compileSlices(policies, registry, new Turn(turnBudgetMs, options.signal));
+  const reference = await createCedarPdp(policies, registry, {
+    ...options,
+    isSpare: ({ tenant, action }) => slices.has(sliceKey(tenant, action)),
+  });
   const total = policies.slices.length;
   const crossCheckEvery = options.crossCheckEvery ?? CROSS_CHECK_EVERY;
   let disposed = false;
