@@ -228,7 +228,7 @@ const PRINT = `
 @media print{
 html{font-size:10pt;color-scheme:light}
 body{background:#fff}
-nav.bar,.js,.filter,.skip{display:none!important}
+nav.bar,body .js,.filter,.skip{display:none!important}
 .wrap{max-width:none;padding:0}
 details::details-content{content-visibility:visible!important;display:block!important;block-size:auto!important}
 summary::before{display:none}
