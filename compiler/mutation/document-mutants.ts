@@ -165,7 +165,10 @@ function keyMutants(document: Document, path: DocumentPath, of: string): readonl
   });
   if (typeof value === "number" && NUMERIC.has(key)) {
     const around = [value + 1, value - 1].filter((other) => other >= 0 || value < 0);
-    return [removed, ...around.map((other) => boundaryMutant(document, path, value, other))];
+    return [
+      removed,
+      ...around.map((other) => boundaryMutant(document, path, value, other, `${key} of ${of}`)),
+    ];
   }
   if (typeof value === "string" && key === "pattern") {
     return [removed, ...patternMutants(document, path, value, of)];
@@ -187,8 +190,13 @@ function keyMutants(document: Document, path: DocumentPath, of: string): readonl
   return [removed, widened, ...members];
 }
 
-function boundaryMutant(document: Document, path: DocumentPath, before: number, after: number): Mutant {
-  const name = `${path.slice(-2).join(".")}`;
+function boundaryMutant(
+  document: Document,
+  path: DocumentPath,
+  before: number,
+  after: number,
+  name: string,
+): Mutant {
   return mutant(document, path, "at", {
     operator: "boundary",
     description: `${before} became ${after} in ${name}`,
@@ -244,7 +252,12 @@ function operationMutants(
   if (verb === "truncate" && typeof length === "number") {
     const around = [length + 1, length - 1].filter((other) => other >= 0);
     const lengthPath = [...path, "length"];
-    return [removed, ...around.map((other) => boundaryMutant(document, lengthPath, length, other))];
+    return [
+      removed,
+      ...around.map((other) =>
+        boundaryMutant(document, lengthPath, length, other, `the length of ${shown(where)}`),
+      ),
+    ];
   }
   const detectors = withoutEach(
     document,

@@ -8,9 +8,13 @@ import { decideCall } from "#policy-test";
 import type { CompiledMutant } from "./compile-mutant.ts";
 import type { MutantWitness } from "./mutant.ts";
 import { matrixTest } from "./suggest-test.ts";
+import type { TestTarget } from "./suggest-test.ts";
 import { transformWitness } from "./transform-witness.ts";
 
 type Model = Pick<CompileResult["model"], "roles" | "suites">;
+
+/** Changes of which a witness is made. */
+const MAX_TRIED = 50;
 
 /** Undefined where no call was found; that proves nothing. */
 export async function findWitness(
@@ -19,8 +23,11 @@ export async function findWitness(
   signal: AbortSignal | undefined,
 ): Promise<MutantWitness | undefined> {
   const changes = await decisionChanges(compiled, model, false, signal);
-  const [change] = changes.filter((item) => item.kind !== "reasons-changed" || isTold(item));
-  if (change !== undefined) return witnessOf(compiled, change, undefined);
+  const told = changes.filter((item) => item.kind !== "reasons-changed" || isTold(item));
+  const witnesses = told.slice(0, MAX_TRIED).map((change) => witnessOf(compiled, change, undefined));
+  // A call that a test can make is worth more than the first.
+  const witness = witnesses.find(({ test }) => test !== "") ?? witnesses[0];
+  if (witness !== undefined) return witness;
   const transformed = await transformWitness(compiled, model, signal);
   if (transformed !== undefined) return transformed;
   // What a policy in shadow mode would decide is seen where all of them are enforced.
@@ -118,16 +125,10 @@ function witnessOf(
 }
 
 /** The definition that an action stands for; undefined where the original has none. */
-export function targetOf(content: BundleContent, action: LeafAction): Target | undefined {
+function targetOf(content: BundleContent, action: LeafAction): TestTarget | undefined {
   for (const server of content.registry.servers) {
     const leaf = server.leaves.find((item) => item.action === action);
-    if (leaf !== undefined) return { server: server.id, kind: leaf.kind, name: leaf.name };
+    if (leaf !== undefined) return { server: server.id, kind: leaf.kind, name: leaf.name, action };
   }
   return undefined;
-}
-
-export interface Target {
-  readonly server: string;
-  readonly kind: string;
-  readonly name: string;
 }

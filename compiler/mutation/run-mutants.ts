@@ -128,7 +128,7 @@ async function firstFailure(
   { suites, actions, content }: CompiledMutant,
   { filter, signal }: Pick<Run, "filter" | "signal">,
 ): Promise<string | undefined> {
-  const selected = testsOn(suites, actions);
+  const selected = testsOn(suites, actions, content);
   if (selected.length === 0) return undefined;
   // No bundle is written: a mutant is decided, never released.
   const mutated = { bundle: { ...bundle, content }, model: { ...model, suites: selected } };

@@ -1,14 +1,17 @@
 // A witness as a TestSuite document: a file of its own, or parts to put into one.
 import { stringify } from "yaml";
 import { DEFAULT_TENANT } from "#bundle";
-import type { PrincipalFacts, RequestFacts } from "#bundle";
+import type { LeafAction, PrincipalFacts, RequestFacts } from "#bundle";
 import { UNKNOWN_REQUEST } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
+import { methodCall } from "./method-call.ts";
 
 export interface TestTarget {
   readonly server: string;
   readonly kind: string;
+  /** Empty for a method. */
   readonly name: string;
+  readonly action: LeafAction;
 }
 
 export interface TestCaller {
@@ -36,7 +39,7 @@ export function matrixTest(suggestion: MatrixSuggestion): string {
     ...(shadow === undefined ? {} : { shadow }),
   };
   return suite(target, caller, {
-    name: `${effect === "allow" ? "allowed" : "denied"}: ${target?.name ?? ""}`,
+    name: `${effect === "allow" ? "allowed" : "denied"}: ${nameOf(target)}`,
     matrix: { principals: [CALLER], calls: [CALL] },
     ...(effect === "allow" ? { allow: [[CALLER, CALL]] } : {}),
     ...(Object.keys(expected).length === 0 ? {} : { expect: { [CALL]: expected } }),
@@ -51,22 +54,41 @@ interface TransformSuggestion {
 }
 
 export function transformTest({ target, caller, expected }: TransformSuggestion): string {
-  const name = `transformed: ${target?.name ?? ""}`;
+  const name = `transformed: ${nameOf(target)}`;
   return suite(target, caller, { name, as: CALLER, call: CALL, ...expected });
 }
 
-function suite(target: TestTarget | undefined, caller: TestCaller, test: object): string {
+function suite(
+  target: TestTarget | undefined,
+  caller: TestCaller,
+  test: Readonly<Record<string, unknown>>,
+): string {
   const call = target === undefined ? undefined : callOf(target, caller.arguments);
   if (call === undefined) return "";
-  const document = {
-    principals: { [CALLER]: principalOf(caller) },
-    calls: { [CALL]: call },
-    tests: [test],
-  };
-  return stringify(document, { lineWidth: 0, collectionStyle: "any" });
+  return [
+    `principals:\n  ${CALLER}: ${inline(principalOf(caller))}`,
+    `calls:\n  ${CALL}: ${inline(call)}`,
+    `tests:\n  - ${Object.entries(test)
+      .map(([name, value]) => `${name}: ${inline(value)}`)
+      .join("\n    ")}\n`,
+  ].join("\n");
 }
 
-function callOf({ server, kind, name }: TestTarget, args: JsonObject): JsonObject | undefined {
+/** On one line. */
+function inline(value: unknown): string {
+  return stringify(value, {
+    ...{ collectionStyle: "flow", flowCollectionPadding: true, lineWidth: 0, indent: 2 },
+    ...{ aliasDuplicateObjects: false },
+  })
+    .trim()
+    .replaceAll(/\n\s*/gu, " ");
+}
+
+function nameOf(target: TestTarget | undefined): string {
+  return target === undefined || target.name === "" ? (target?.action ?? "") : target.name;
+}
+
+function callOf({ server, kind, name, action }: TestTarget, args: JsonObject): JsonObject | undefined {
   switch (kind) {
     case "tool":
       return { server, tool: name, arguments: args };
@@ -76,11 +98,10 @@ function callOf({ server, kind, name }: TestTarget, args: JsonObject): JsonObjec
     case "resource-template":
     case "resource-rule":
       return { server, resource: args["uri"] ?? name };
-    case "sampling":
-    case "elicitation":
-    case "completion":
-    default:
-      return undefined;
+    default: {
+      const call = methodCall(kind, server, action, args);
+      return call === undefined ? undefined : { server, ...call };
+    }
   }
 }
 

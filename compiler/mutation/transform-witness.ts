@@ -74,7 +74,7 @@ function entryPairs(base: BundleContent, content: BundleContent, action: LeafAct
 function toolOf(content: BundleContent, action: LeafAction): TestTarget | undefined {
   for (const server of content.registry.servers) {
     const leaf = server.leaves.find((item) => item.action === action && item.kind === "tool");
-    if (leaf !== undefined) return { server: server.id, kind: leaf.kind, name: leaf.name };
+    if (leaf !== undefined) return { server: server.id, kind: leaf.kind, name: leaf.name, action };
   }
   return undefined;
 }

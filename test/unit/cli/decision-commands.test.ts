@@ -53,7 +53,7 @@ describe("aegis test", () => {
   test("passes on the template: exit 0, nothing on standard error", async () => {
     const { exitCode, out, err } = await run("test");
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
-    expect(out.split("\n").at(-2)).toBe("3 tests: 3 passed, 0 failed (25 calls decided)");
+    expect(out.split("\n").at(-2)).toBe("4 tests: 4 passed, 0 failed (28 calls decided)");
   });
 
   test("a failing cell: exit 4, its place, what was expected and decided, and by which policy", async () => {
@@ -98,7 +98,7 @@ describe("aegis test", () => {
   test("json and junit are documents of their own", async () => {
     expect(JSON.parse((await run("test", "--format", "json")).out)).toMatchObject({
       formatVersion: 1,
-      passed: 3,
+      passed: 4,
       failed: 0,
     });
     expect((await run("test", "--format", "junit")).out).toMatch(
