@@ -3,6 +3,7 @@ import type { DiagnosticSink } from "../diagnostics/index.ts";
 import { startOf } from "../diagnostics/index.ts";
 import { DEFAULT_TENANT } from "#bundle";
 import type { Workspace } from "../workspace/index.ts";
+import { readCedarTests } from "./cedar-tests.ts";
 import { layerOf } from "./layer.ts";
 import { parsePinFile } from "./pin-file.ts";
 import type { PinFile } from "./pin-file.ts";
@@ -43,7 +44,7 @@ export interface Documents {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-type FileRole = DocumentKind | "Cedar" | "Pins";
+type FileRole = DocumentKind | "Cedar" | "CedarTests" | "Pins";
 
 /** First match wins. Other files in `tests` and files without a YAML or Cedar ending are not documents. */
 const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
@@ -61,11 +62,12 @@ const ROLES: readonly (readonly [pattern: RegExp, role: FileRole])[] = [
   [/^invariants\/.*\.ya?ml$/u, "Invariants"],
   [/^tests\/testdata\/.*\.ya?ml$/u, "TestData"],
   [/^tests\/.*_test\.ya?ml$/u, "TestSuite"],
+  [/^tests\/(?!testdata\/).*\.json$/u, "CedarTests"],
 ];
 
 /** What a tenant may write: everything that is decided for its own callers alone. */
 const TENANT_ROLES: ReadonlySet<FileRole> = new Set([
-  ...(["Policy", "Cedar", "Routes", "Identity", "Limits", "TestData", "TestSuite"] as const),
+  ...(["Policy", "Cedar", "Routes", "Identity", "Limits", "TestData", "TestSuite", "CedarTests"] as const),
 ]);
 const TENANT_FILES =
   "a tenant's layer holds policies/, routes.yaml, routes/, identity.yaml, identity/*.json, limits.yaml and tests/";
@@ -139,14 +141,23 @@ function loadFile(loading: Loading, path: string): void {
   }
   const source = parseYaml(path, text, sink);
   if (source === undefined) loading.faulty += 1;
+  if (role === "CedarTests") {
+    const suite = source === undefined ? undefined : readCedarTests(source, sink);
+    if (suite !== undefined) keep(loading, "TestSuite", suite);
+    return;
+  }
   const shape = source === undefined ? undefined : validateDocument(source, role, sink);
   if (source === undefined || shape === undefined) {
     if (role === "Server") loading.faultyServers.push(...namesOfServer(path, source));
     return;
   }
-  const list = loading.byKind.get(role) ?? [];
-  list.push({ source, shape });
-  loading.byKind.set(role, list);
+  keep(loading, role, { source, shape });
+}
+
+function keep(loading: Loading, kind: DocumentKind, document: Parsed<unknown>): void {
+  const list = loading.byKind.get(kind) ?? [];
+  list.push(document);
+  loading.byKind.set(kind, list);
 }
 
 /** What a server document that is left out may have declared: what its file is named, and what it says. */

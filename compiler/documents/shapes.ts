@@ -288,6 +288,8 @@ export interface TestExpectShape {
   readonly errors?: number;
   readonly shadow?: "allow" | "deny";
   readonly code?: string;
+  /** Of Cedar's own tests alone: no other policy may be among the reasons. */
+  readonly exactly?: boolean;
 }
 
 export interface TestVisibleShape {

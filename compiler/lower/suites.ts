@@ -77,7 +77,7 @@ function expectations(
       sink.report("TEST_NAME_UNKNOWN", at, message, didYouMean(call, cells.calls));
     }
     const list = isList(given) ? given : [given];
-    return list.flatMap(({ as, reasons, errors, shadow, code }, entry) => {
+    return list.flatMap(({ as, reasons, errors, shadow, code, exactly = false }, entry) => {
       const path = ["tests", index, "expect", written, ...(isList(given) ? [entry] : []), "as"] as const;
       const principals = as?.flatMap((name, position) => {
         const place = document.source.at(...path, position);
@@ -88,7 +88,7 @@ function expectations(
         }
         return members;
       });
-      return calls.map((call) => ({ call, principals, reasons, errors, shadow, code, at }));
+      return calls.map((call) => ({ call, principals, reasons, exactly, errors, shadow, code, at }));
     });
   });
 }

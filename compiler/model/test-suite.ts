@@ -32,6 +32,8 @@ export interface CallExpectation {
   readonly principals: readonly string[] | undefined;
   /** Policy ids that must be among the reasons of the decision. */
   readonly reasons: readonly string[] | undefined;
+  /** No other policy may be among the reasons. */
+  readonly exactly: boolean;
   /** Exact number of evaluation errors. */
   readonly errors: number | undefined;
   /** What the decision would be were the documents in shadow mode enforced. */

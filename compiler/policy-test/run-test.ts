@@ -97,7 +97,7 @@ function checkCell(bench: TestBench, test: MatrixTest, cell: Cell): readonly Tes
 function checkExpectation(
   bench: TestBench,
   { verdict }: Cell,
-  { at, reasons, errors, shadow, code }: CallExpectation,
+  { at, reasons, exactly, errors, shadow, code }: CallExpectation,
   shown: Pick<TestFailure, "subject" | "policies">,
 ): readonly TestFailure[] {
   const failures: TestFailure[] = [];
@@ -105,7 +105,9 @@ function checkExpectation(
     failures.push({ kind: "failure", at, subject: shown.subject, expected, actual, policies });
   };
   const missing = (reasons ?? []).filter((id) => !verdict.reasons.includes(id));
+  const further = exactly ? verdict.reasons.filter((id) => reasons?.includes(id) !== true) : [];
   if (missing.length > 0) fail(`${missing.join(", ")} among the reasons`, describe(verdict));
+  if (further.length > 0) fail(`no reason but ${reasons?.join(", ") ?? ""}`, `also ${further.join(", ")}`);
   if (errors !== undefined && verdict.errors.length !== errors) {
     fail(count(errors), `${count(verdict.errors.length)}: ${describe(verdict)}`);
   }
