@@ -112,7 +112,7 @@ function table(grid: Grid, plan: Plan): Markup {
     (principal, column) =>
       markup`<th scope="col" class="${columns[column] ?? ""}"><div>${name(principal, 120)}</div></th>`,
   );
-  const servers = [...Map.groupBy(grid.leaves, ({ server }) => server)];
+  const servers = [...Map.groupBy(grid.leaves, ({ server }) => server)].sort(([a], [b]) => (a < b ? -1 : 1));
   const targets = targetsOf(plan);
   return markup`<table class="matrix">
     <caption class="off">

@@ -149,6 +149,7 @@ const MATRIX = `
 .chip input:focus-visible{outline:0}
 .find{display:flex;gap:.5rem;align-items:center;flex:1 1 15rem;min-width:0}
 .find input{flex:1;min-width:0;font:inherit;color:inherit;background:var(--card);border:1px solid var(--muted);border-radius:.45rem;padding:.35rem .7rem}
+.find input::placeholder{color:var(--muted);opacity:1}
 button{font:inherit;font-size:.92rem;color:var(--text);background:var(--card);border:1px solid var(--line);border-radius:.45rem;padding:.3rem .8rem;cursor:pointer}
 button:hover{border-color:var(--link)}
 .grid{margin-top:.8rem;width:fit-content;max-width:100%;overflow:auto;max-height:min(48rem,86vh);overscroll-behavior-x:contain;isolation:isolate}
