@@ -37,6 +37,8 @@ export interface SymbolicOptions {
   readonly signal?: AbortSignal;
   /** Told of every pair that is done. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** A solver that is running already, and keeps running; one of its own is started where absent. */
+  readonly solver?: Solver;
   /** The encodings; another table only in a test of the tests. */
   readonly table?: EncodingTable;
 }
@@ -65,7 +67,7 @@ export async function proveNoNewPermits(
   const pairs = symbolicPairs(sides.base, sides.head);
   if (pairs.length === 0)
     return { symbolic: { asked: 0, proved: 0, found: 0, notAnalysed: [] }, changes: [] };
-  const solver = await createSolver();
+  const solver = options.solver ?? (await createSolver());
   const signal = options.signal ?? new AbortController().signal;
   const replay = new SidesReplay(sides.base, sides.head, signal);
   try {
@@ -83,7 +85,7 @@ export async function proveNoNewPermits(
     return summarise(verdicts);
   } finally {
     await replay.dispose();
-    await solver.dispose();
+    if (options.solver === undefined) await solver.dispose();
   }
 }
 

@@ -40,5 +40,8 @@ function pairs(text: string): ReadonlyMap<Term, Term> {
 }
 
 function joined(tokens: readonly string[]): Term {
-  return tokens.join(" ").replaceAll("( ", "(").replaceAll(" )", ")");
+  return tokens.reduce((text, token) => {
+    const isTight = text === "" || text.endsWith("(") || token === ")";
+    return isTight ? text + token : `${text} ${token}`;
+  }, "");
 }
