@@ -1,10 +1,15 @@
-// Base and head of a plan, made by small edits of the template repository in memory.
+// Base and head of a plan, made by small edits of the template repository in memory. Its test suites are those of
+// test/data/plan/template-tests: what a plan searches depends on them, and the template's own grow.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { definitionDigest } from "#bundle";
-import { compile } from "#compiler";
+import { compile, directoryWorkspace, memoryWorkspace } from "#compiler";
 import type { CompileResult, Workspace } from "#compiler";
 import type { JsonObject } from "#std";
-import { editedTemplate } from "../../../e2e/edited-template.ts";
 import type { FileEdit } from "../../../e2e/edited-template.ts";
+import { TEMPLATE_DIR } from "../../../e2e/world.ts";
+
+const TESTS_DIR = join(import.meta.dirname, "../../../data/plan/template-tests");
 
 export interface TextEdit {
   readonly file: string;
@@ -55,11 +60,26 @@ export function editedWorkspace(edits: readonly Edit[]): Workspace {
     const file = "pin" in edit ? `registry/pins/${edit.pin}.json` : edit.file;
     byFile.set(file, [...(byFile.get(file) ?? []), "pin" in edit ? pinEdit(edit) : textEdit(edit)]);
   }
-  const all = [...byFile].map(([file, list]): [string, FileEdit] => [
-    file,
-    (text) => list.reduce((edited, edit) => edit(edited), text),
+  const files = templateFiles();
+  for (const [file, list] of byFile) {
+    const before = files.get(file) ?? "";
+    const after = list.reduce((edited, edit) => edit(edited), before);
+    if (after === before) throw new Error(`the edit of ${file} changes nothing`);
+    files.set(file, after);
+  }
+  return memoryWorkspace(files);
+}
+
+function templateFiles(): Map<string, string> {
+  const template = directoryWorkspace(TEMPLATE_DIR);
+  const own = template.list().filter((path) => !path.startsWith("tests/"));
+  const tests = readdirSync(TESTS_DIR, { recursive: true, encoding: "utf8" });
+  return new Map([
+    ...own.map((path) => [path, Buffer.from(template.read(path)).toString("utf8")] as const),
+    ...tests
+      .filter((path) => path.endsWith(".yaml"))
+      .map((path) => [`tests/${path}`, readFileSync(join(TESTS_DIR, path), "utf8")] as const),
   ]);
-  return editedTemplate(Object.fromEntries(all));
 }
 
 /** Compiles the template with the edits; throws with the diagnostics where it does not compile. */

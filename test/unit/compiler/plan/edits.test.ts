@@ -2,12 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import type { BundleContent } from "#bundle";
-import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
 import { decisionDelta, planChanges } from "#plan";
 import type { Plan, PlanChange } from "#plan";
 import { compileEdited } from "./edited-sides.ts";
 import type { Edit } from "./edited-sides.ts";
+import { witnessEffects } from "./witness-effects.ts";
 
 interface EditCase {
   readonly name: string;
@@ -32,31 +31,6 @@ function rowText(change: PlanChange): string {
 
 function visibleRows(plan: Plan): readonly string[] {
   return plan.changes.filter((change) => change.kind !== "reasons-changed").map(rowText);
-}
-
-/** The effect of every witness, decided afresh. */
-async function witnessEffects(content: BundleContent, plan: Plan): Promise<readonly string[]> {
-  const evaluator = await createEvaluator(content);
-  try {
-    const effects: string[] = [];
-    for (const change of plan.changes) {
-      if (change.evidence === "structural") continue;
-      const { principal, arguments: args, request = UNKNOWN_REQUEST } = change.witness;
-      const signal = AbortSignal.timeout(5_000);
-      const prepared = await evaluator.prepare({
-        tenant: principal.tenant,
-        action: change.action,
-        arguments: args,
-        principal,
-        request,
-        signal,
-      });
-      effects.push(prepared.ok ? evaluator.decide(prepared.query).effect : "deny");
-    }
-    return effects;
-  } finally {
-    evaluator.dispose();
-  }
 }
 
 describe("edits of the template", () => {
