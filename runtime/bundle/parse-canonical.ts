@@ -2,7 +2,7 @@
 // event loop free while a large bundle is loaded.
 import { rawNumber } from "#std";
 import type { JsonValue } from "#std";
-import { canonicalJson, canonicalNumber } from "./canonical-json.ts";
+import { MAX_JSON_DEPTH, canonicalJson, canonicalNumber } from "./canonical-json.ts";
 
 /** Longest text that is parsed and compared at once: under a millisecond. */
 const PIECE_LENGTH = 32_768;
@@ -97,19 +97,39 @@ function readName(cursor: Cursor): string {
 /** The value of a text, which must be the canonical text of it. */
 function readPiece(source: string, offset: number): JsonValue {
   const value = JSON.parse(source) as JsonValue;
-  if (canonicalOrUndefined(value) === source) return value;
-  // Most pieces hold no such number, and a reviver costs several times the parse.
+  if (isCanonical(value, source)) return value;
+  // A number that a double cannot carry, or no canonical text: most pieces are neither, and a reviver costs several times
+  // the parse.
   const lossless = JSON.parse(source, keepLosslessNumber) as JsonValue;
   if (canonicalJson(lossless) !== source) throw notCanonical(offset);
   return lossless;
 }
 
-function canonicalOrUndefined(value: unknown): string | undefined {
-  try {
-    return canonicalJson(value);
-  } catch {
-    return undefined;
+/**
+ * True only where `source` is what `canonicalJson` gives for the value parsed from it. The engine writes numbers and strings
+ * as RFC 8785 does and members in the order they were read: what is left to prove is that order, the depth, and that no
+ * escape stands for a lone surrogate. It takes a third of the time of writing the text anew.
+ */
+function isCanonical(value: JsonValue, source: string): boolean {
+  return !source.includes("\\ud") && isSorted(value, 0) && JSON.stringify(value) === source;
+}
+
+function isSorted(value: JsonValue, depth: number): boolean {
+  if (depth > MAX_JSON_DEPTH) return false;
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly JsonValue[]) if (!isSorted(item, depth + 1)) return false;
+    return true;
   }
+  const members = value as Readonly<Record<string, JsonValue>>;
+  let previous: string | undefined;
+  for (const name of Object.keys(members)) {
+    if (previous !== undefined && name <= previous) return false;
+    previous = name;
+    const member = members[name];
+    if (member === undefined || !isSorted(member, depth + 1)) return false;
+  }
+  return true;
 }
 
 /** End of the JSON value that starts at `start`; undefined where it is longer than `maxLength`. */

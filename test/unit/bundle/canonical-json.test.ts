@@ -98,7 +98,29 @@ describe("canonical JSON", () => {
     },
   );
 
+  it.each([
+    '{"a":{"c":1,"b":2}}',
+    '[{"b":[],"a":1}]',
+    '{"9":1,"10":2}',
+    '"\\ud800"',
+    '{"\\udc00":1}',
+    "[-0]",
+  ])("refuses what the engine itself would write as it stands, or not at all: %s", (text) => {
+    expect(() => parseCanonicalJson(text)).toThrow();
+  });
+
+  it.each([
+    '{"10":2,"9":1}',
+    '{"__proto__":1,"a":{}}',
+    '"\\\\ud800"',
+    '{"toJSON":"x"}',
+    "[".repeat(200) + "]".repeat(200),
+  ])("reads what needs a second look: %s", (text) => {
+    expect(canonicalJson(parseCanonicalJson(text))).toBe(text);
+  });
+
   it("refuses deep nesting without exhausting the stack", () => {
+    expect(() => parseCanonicalJson("[".repeat(202) + "]".repeat(202))).toThrow();
     expect(() => parseCanonicalJson("[".repeat(100_000) + "]".repeat(100_000))).toThrow();
   });
 });
