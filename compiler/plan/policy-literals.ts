@@ -88,9 +88,13 @@ function pathsOf(children: readonly Expr[]): readonly (readonly string[])[] {
   });
 }
 
-/** The path that an expression is, or that one of Cedar's methods is asked of: `context.now.toTime()`. */
+/**
+ * The path that an expression is, or that one of Cedar's methods is asked of: `context.now.toTime()`. A derived fact is
+ * read under a test of the argument that it is derived from: `if … then context._d.x else context._d.x`.
+ */
 function pathThrough(expr: Expr): readonly string[] | undefined {
   const path = pathOf(expr);
+  if (open(expr)[0] === "if-then-else") return pathThrough(operand(bodyOf(expr), "then"));
   const [, body] = open(expr);
   if (path !== undefined || !Array.isArray(body)) return path;
   const [first] = childrenOf(expr);
