@@ -38,7 +38,7 @@ export function registerPlan(program: Command, host: CommandHost): void {
       const changes = await provePlan(searched, input, head, options, host.io);
       const invariants = await checkInvariants(head, head.model.invariants);
       const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
-      const plan = withGates(checked, input, head, { labels: options.label });
+      const plan = withGates(checked, input, head, { labels: options.label ?? [] });
       await writePlan(plan, format, options.out, host.io);
       const stopped = violatedGates(plan);
       for (const gate of stopped) host.io.err(`gate violated: ${showHidden(describeGate(gate))}\n`);

@@ -15,7 +15,7 @@ export interface PlanCommandOptions {
   readonly format: string;
   readonly out?: string;
   /** Labels of the pull request, for gates that require one. */
-  readonly label: readonly string[];
+  readonly label?: readonly string[];
   /** Audit directories, or single segments. */
   readonly replay?: readonly string[];
   readonly symbolic?: true;
@@ -32,11 +32,8 @@ export function planOptions(command: Command): Command {
       "--out <file>",
       "write the plan to a file as well; a .json file gets JSON and a .html file HTML, whatever the format",
     )
-    .option(
-      "--label <name>",
-      "label that the pull request carries, for gates that require one (repeatable)",
-      (name: string, names: readonly string[]) => [...names, name],
-      [],
+    .addOption(
+      repeatableOption("--label <name>", "label that the pull request carries, for gates that require one"),
     )
     .addOption(
       repeatableOption(

@@ -107,6 +107,31 @@ describe("the base of a plan", () => {
 });
 
 describe("gates", () => {
+  it("asks the gates of aegis.yaml about the labels of the pull request", async () => {
+    runner.edit(
+      "aegis.yaml",
+      (text) => `${text}\ngates: { newlyAllowed: { require: "label:security-approved" } }\n`,
+    );
+    const base = runner.commit("gates");
+    runner.edit("policies/jira.yaml", (text) => text.replace("in: [Employee]", "in: [Developer, Employee]"));
+    const head = runner.commit("developers search");
+    const withLabels = (...names: readonly string[]): ReturnType<typeof runHere> =>
+      runHere(runner, {
+        inputs: { command: "plan" },
+        eventName: "pull_request",
+        event: {
+          pull_request: { base: { sha: base }, head: { sha: head }, labels: names.map((name) => ({ name })) },
+        },
+      });
+    const stopped = await withLabels("bug");
+    expect(stopped.exitCode).toBe(5);
+    expect(stopped.annotations.join("\n")).toMatch(
+      /file=aegis\.yaml,line=\d+.*GATE_VIOLATED.*2 rows without the label/u,
+    );
+    expect(stopped.summary).toContain("#### Gates");
+    expect((await withLabels("bug", "security-approved")).exitCode).toBe(0);
+  });
+
   it("fails on what fail-on names, and on nothing else", async () => {
     const { base } = branchAndMove();
     const exits = [];
