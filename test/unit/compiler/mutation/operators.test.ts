@@ -6,7 +6,8 @@ import { describe, expect, test } from "vitest";
 import { runMutants } from "#mutation";
 import type { MutationReport } from "#mutation";
 import { runSuites } from "#policy-test";
-import { CEDAR, compiled, shop, WEAK_SUITE, YAML } from "./shop.ts";
+import type { JsonObject } from "#std";
+import { CEDAR, compiled, knownCall, shop, WEAK_SUITE, YAML } from "./shop.ts";
 
 const DATA = join(import.meta.dirname, "../../../data/mutation");
 
@@ -14,6 +15,8 @@ interface Case {
   readonly name: string;
   readonly cedar?: string;
   readonly yaml?: string;
+  /** A call that the policies allow, where a search would not find one by itself. */
+  readonly known?: JsonObject;
   /** `status line:column description` of every mutant. A trailing ` (no call)` says that none was found. */
   readonly mutants: readonly string[];
 }
@@ -38,10 +41,11 @@ for (const file of readdirSync(DATA).sort()) {
   const path = join(DATA, file);
   describe(file, () => {
     const cases = parse(readFileSync(path, "utf8")) as readonly Case[];
-    test.each(cases)("$name", async ({ name, cedar, yaml, mutants }) => {
+    test.each(cases)("$name", async ({ name, cedar, yaml, known, mutants }) => {
       const policies = {
         ...(cedar === undefined ? {} : { [CEDAR]: cedar }),
         ...(yaml === undefined ? {} : { [YAML]: yaml }),
+        ...(known === undefined ? {} : { "tests/known_test.yaml": knownCall(known) }),
       };
       const { report } = await mutate({ ...policies, "tests/weak_test.yaml": WEAK_SUITE });
       const lines = linesOf(report);
@@ -54,7 +58,7 @@ for (const file of readdirSync(DATA).sort()) {
       const suites = Object.fromEntries(
         [...new Set(suggested)].map((text, index) => [`tests/suggested-${index}_test.yaml`, text]),
       );
-      const again = await mutate({ ...policies, ...suites });
+      const again = await mutate({ ...policies, "tests/weak_test.yaml": WEAK_SUITE, ...suites });
       expect(again.failed).toBe(0);
       const unkilled = linesOf(again.report).filter((line) => line.startsWith("survived"));
       expect(unkilled).toEqual(lines.filter((line) => line.endsWith("(no call)")));

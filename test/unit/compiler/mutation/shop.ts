@@ -59,6 +59,16 @@ calls: { search: { server: jira, tool: jira.search, arguments: { jql: x } } }
 tests: [{ name: strangers cannot search, matrix: { principals: [stranger], calls: [search] } }]
 `;
 
+/** A test that does not run: its call is one from which a search can start. */
+export function knownCall(call: JsonObject): string {
+  const document = {
+    principals: { stranger: { id: "sam", attrs: { is_external: true } } },
+    calls: { known: { server: "shop", ...call } },
+    tests: [{ name: "a start", skip: "known", matrix: { principals: ["stranger"], calls: ["known"] } }],
+  };
+  return JSON.stringify(document);
+}
+
 /** The project with the files given, in memory. */
 export function shop(files: Readonly<Record<string, string>>): Workspace {
   const all = baseFiles();
