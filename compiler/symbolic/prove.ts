@@ -193,8 +193,7 @@ class Prover {
     const left = this.#deadline - performance.now();
     if (left <= 0) return { kind: "unknown", reason: "no answer: the time of the whole run is used up" };
     const timeoutMs = Math.ceil(Math.min(this.#options.queryTimeoutMs ?? QUERY_TIMEOUT_MS, left));
-    const names = symbols.unknowns.map(({ name }) => name);
-    const answer = await this.#solver.ask(text, names, timeoutMs);
+    const answer = await this.#solver.ask(text, symbols.unknowns, timeoutMs);
     this.#answers.set(text, answer);
     return answer;
   }
