@@ -15,6 +15,7 @@ export { missingOf } from "./coverage/missing.ts";
 export type { MissingOutcome } from "./coverage/missing.ts";
 export { renderCoverageText } from "./coverage/render-coverage.ts";
 export { renderLcov } from "./coverage/render-lcov.ts";
+export { differences } from "./json-difference.ts";
 export { runSuites } from "./run-suites.ts";
 export type { RunSuitesOptions } from "./run-suites.ts";
 export {

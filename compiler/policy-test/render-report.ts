@@ -140,11 +140,28 @@ export function renderTestJunit(report: SuiteReport): string {
       report.suites.flatMap((suite) => suite.tests),
       invariants,
     )}>`,
+    ...junitCoverage(report.coverage),
     ...report.suites.flatMap(junitSuite),
     ...junitInvariants(invariants),
     `</testsuites>`,
   ];
   return total === 0 ? `${lines[0]}\n<testsuites name="aegis test" tests="0"/>\n` : `${lines.join("\n")}\n`;
+}
+
+/** JUnit has no coverage: readers that show properties show the percentages. */
+function junitCoverage(coverage: CoverageReport | undefined): readonly string[] {
+  if (coverage === undefined) return [];
+  const { outcomes, policies, leafSides, transformLines } = coverage;
+  const property = (name: string, share: Share): string =>
+    `    <property name="coverage.${name}" value="${percentOf(share)}"/>`;
+  return [
+    "  <properties>",
+    property("clauses", outcomes),
+    property("policies", policies),
+    property("definitions", leafSides),
+    property("transforms", transformLines),
+    "  </properties>",
+  ];
 }
 
 function junitSuite(suite: SuiteResult): readonly string[] {

@@ -58,6 +58,11 @@ test("below the gate: exit 4 with the number; JSON is one document; without the 
   await writeFile(file, before);
 });
 
+test("JUnit carries the percentages as properties", async () => {
+  const { out } = await runCommand(repo, "test", "--coverage", "--format", "junit");
+  expect(out).toContain('<property name="coverage.clauses" value="100"/>');
+});
+
 test("a percentage that is none, and a file that cannot be written", async () => {
   expect(await runCommand(repo, "test", "--min-coverage", "101")).toMatchObject({
     exitCode: 1,
