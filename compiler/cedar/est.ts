@@ -25,6 +25,14 @@ export const TRUE: Expr = { Value: true };
 export const FALSE: Expr = { Value: false };
 export const ALL: JsonObject = { op: "All" };
 
+/** A residual of a bundle as the policy that it is. */
+export function policyEst(residual: JsonObject | undefined): PolicyEst | undefined {
+  if (residual === undefined || !Array.isArray(residual["conditions"])) return undefined;
+  const { effect, principal } = residual;
+  if ((effect !== "permit" && effect !== "forbid") || !isJsonObject(principal)) return undefined;
+  return residual as unknown as PolicyEst;
+}
+
 /** A policy as the JSON value that it is. */
 export function asJson(policy: PolicyEst): JsonObject {
   return policy as unknown as JsonObject;

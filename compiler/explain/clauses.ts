@@ -1,8 +1,6 @@
 // Takes the conditions of a compiled policy apart into the terms an author thinks in.
 import type { Derivation } from "#bundle";
 import type { CedarInstance } from "#pdp";
-import { isJsonObject } from "#std";
-import type { JsonObject } from "#std";
 import { ALL } from "../cedar/est.ts";
 import type { Clause, Expr, PolicyEst } from "../cedar/est.ts";
 import { conditionTerms, contextPath } from "../cedar/terms.ts";
@@ -146,12 +144,4 @@ function withoutOuterParentheses(text: string): string {
     if (depth === 0 && index < text.length - 1) return text;
   }
   return text.slice(1, -1);
-}
-
-/** A residual of a bundle as the policy that it is. */
-export function policyEst(residual: JsonObject | undefined): PolicyEst | undefined {
-  if (residual === undefined || !Array.isArray(residual["conditions"])) return undefined;
-  const { effect, principal } = residual;
-  if ((effect !== "permit" && effect !== "forbid") || !isJsonObject(principal)) return undefined;
-  return residual as unknown as PolicyEst;
 }

@@ -4,9 +4,9 @@ import type { BundleContent, Derivation, Slice } from "#bundle";
 import { ENGINE_FAULT, createCedarInstance, createCedarPdp, prepareCedar } from "#pdp";
 import type { DecisionQuery } from "#pdp";
 import type { JsonObject } from "#std";
-import { asJson } from "../cedar/est.ts";
+import { asJson, policyEst } from "../cedar/est.ts";
 import type { PolicyEst } from "../cedar/est.ts";
-import { clausesOf, policyEst, wholeProbe } from "./clauses.ts";
+import { clausesOf, wholeProbe } from "./clauses.ts";
 import type { ClauseParts } from "./clauses.ts";
 import type { ExplainedClause, ExplainedPolicy, ExplainedTerm, Outcome } from "./explanation.ts";
 

@@ -5,12 +5,11 @@ import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
 import type { CallVerdict, Caller } from "#policy-test";
 import type { JsonObject } from "#std";
-import { ALL, asJson, bodyOf, childrenOf, open, scopeEntities } from "../cedar/est.ts";
+import { ALL, asJson, bodyOf, childrenOf, open, policyEst, scopeEntities } from "../cedar/est.ts";
 import type { Expr, PolicyEst } from "../cedar/est.ts";
-import { factChanges, factualCall } from "../plan/fact-changes.ts";
-import type { FactChange, FactualCall } from "../plan/fact-changes.ts";
-import { missingAttributes, planSide } from "../plan/plan-side.ts";
-import { policyEst } from "./clauses.ts";
+import { factChanges, factualCall } from "../calls/fact-changes.ts";
+import type { FactChange, FactualCall } from "../calls/fact-changes.ts";
+import { missingAttributes, planSide } from "../calls/plan-side.ts";
 import type { WhyNot, WhyNotAnswer } from "./explanation.ts";
 
 /** Facts that are changed together at most. */

@@ -2,9 +2,9 @@
 import type { BundleContent, ServerEntry } from "#bundle";
 import { GATE_NAMES } from "../model/gate.ts";
 import type { Gate, GateClause, GateName } from "../model/gate.ts";
-import { planSide } from "../plan/plan-side.ts";
-import type { PlanInput, PlanSide } from "../plan/plan-side.ts";
-import type { GateResult, Plan, PlanChange } from "../plan/plan-types.ts";
+import { planSide } from "../calls/plan-side.ts";
+import type { PlanInput, PlanSide } from "../calls/plan-side.ts";
+import type { GateResult, Plan, PlanChange } from "#plan";
 import { strictness } from "./gate-table.ts";
 
 type SideName = "base" | "head";

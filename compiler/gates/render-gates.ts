@@ -1,6 +1,6 @@
 // Results of gates as lines of text.
-import { describeRow } from "../plan/describe-change.ts";
-import type { GateResult, Plan } from "../plan/plan-types.ts";
+import { describeRow } from "#plan";
+import type { GateResult, Plan } from "#plan";
 import { showHidden } from "../registry/index.ts";
 
 type Paint = (style: "dim" | "green" | "red" | "yellow", text: string) => string;

@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { isJsonObject } from "#std";
 import { applyRequest, applyResponse, compileTransform } from "#transform";
 import type { TransformOptions } from "#transform";
-import { differences } from "../policy-test/json-difference.ts";
+import { differences } from "#policy-test";
 import type { CompiledMutant } from "./compile-mutant.ts";
 import type { MutantWitness } from "./mutant.ts";
 import { transformTest } from "./suggest-test.ts";

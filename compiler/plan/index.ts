@@ -1,8 +1,8 @@
 // Door #plan: which decisions change between two versions of a repository.
 export { decisionDelta, planChanges } from "./plan-changes.ts";
 export type { PlanOptions } from "./plan-changes.ts";
-export { bundleInput } from "./plan-side.ts";
-export type { PlanInput } from "./plan-side.ts";
+export { bundleInput } from "../calls/plan-side.ts";
+export type { PlanInput } from "../calls/plan-side.ts";
 export { checkInvariants } from "./check-invariants.ts";
 export type { InvariantResult } from "../model/invariant.ts";
 export { violatedGates, withGates } from "../gates/evaluate-gates.ts";
@@ -30,6 +30,7 @@ export type {
 } from "./plan-types.ts";
 export {
   describeDecision,
+  describeRow,
   describeSubject,
   describeWitness,
   isImplied,
@@ -38,6 +39,7 @@ export {
   searchLine,
   signOf,
 } from "./describe-change.ts";
+export { planSources } from "./plan-sources.ts";
 export { describeReplay } from "./describe-replay.ts";
 export { renderPlanHtml } from "../plan-html/index.ts";
 export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";

@@ -2,7 +2,7 @@
 import { canonicalJson, DEFAULT_TENANT } from "#bundle";
 import type { PrincipalFacts, TenantId } from "#bundle";
 import type { Invariant, InvariantCallers } from "../model/invariant.ts";
-import type { NamedPrincipal } from "./plan-side.ts";
+import type { NamedPrincipal } from "../calls/plan-side.ts";
 import type { KnownCaller } from "./prove-denied.ts";
 
 /** A role or group as the platform names it. */

@@ -2,14 +2,14 @@
 import { canonicalJson, isMethodKind } from "#bundle";
 import type { LeafAction, LeafEntry, ServerEntry, ServerId, Slice, TransformEntry } from "#bundle";
 import { IMPLIED_PERMIT } from "#compiler";
-import { callClasses } from "./call-classes.ts";
-import type { CallClasses, LeafSide } from "./call-classes.ts";
-import type { KnownCall, PlanSide } from "./plan-side.ts";
-import { literalsOf } from "./policy-literals.ts";
-import type { PolicyLiterals } from "./policy-literals.ts";
-import { requestClasses } from "./request-classes.ts";
-import type { RequestClasses } from "./request-classes.ts";
-import { isResourceKind } from "./resource-calls.ts";
+import { callClasses } from "../calls/call-classes.ts";
+import type { CallClasses, LeafSide } from "../calls/call-classes.ts";
+import type { KnownCall, PlanSide } from "../calls/plan-side.ts";
+import { literalsOf } from "../calls/policy-literals.ts";
+import type { PolicyLiterals } from "../calls/policy-literals.ts";
+import { requestClasses } from "../calls/request-classes.ts";
+import type { RequestClasses } from "../calls/request-classes.ts";
+import { isResourceKind } from "../calls/resource-calls.ts";
 
 /** Arguments tried on one leaf. */
 const MAX_CALLS_PER_LEAF = 256;

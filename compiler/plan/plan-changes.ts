@@ -1,9 +1,9 @@
 // Compares two versions of a repository by deciding the same calls on both.
 import type { LeafAction, ServerId } from "#bundle";
 import { callsOf, leafSearches } from "./leaf-searches.ts";
-import { planSide } from "./plan-side.ts";
+import { planSide } from "../calls/plan-side.ts";
 import { planSources } from "./plan-sources.ts";
-import type { NamedPrincipal, PlanInput, PlanSide } from "./plan-side.ts";
+import type { NamedPrincipal, PlanInput, PlanSide } from "../calls/plan-side.ts";
 import type {
   DecisionChange,
   DecisionChangeKind,
@@ -15,8 +15,8 @@ import type {
   PlanSearch,
   StructuralChange,
 } from "./plan-types.ts";
-import { literalsOf } from "./policy-literals.ts";
-import { principalClasses } from "./principal-classes.ts";
+import { literalsOf } from "../calls/policy-literals.ts";
+import { principalClasses } from "../calls/principal-classes.ts";
 import { searchLeaves } from "./search-decisions.ts";
 import type { SearchedLeaf } from "./search-decisions.ts";
 import { structuralChanges } from "./structural-changes.ts";

@@ -2,7 +2,7 @@
 import type { PolicyId, SourcePosition } from "#bundle";
 import { excerptReader } from "./policy-excerpt.ts";
 import type { Excerpt } from "./policy-excerpt.ts";
-import type { PlanSide } from "./plan-side.ts";
+import type { PlanSide } from "../calls/plan-side.ts";
 import type { PlanChange, PlanSource } from "./plan-types.ts";
 
 /** Policies of both sides that some row names, in order of policy, the base first. */

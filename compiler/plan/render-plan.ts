@@ -20,7 +20,7 @@ import {
   structuralLabel,
   summaryLine,
 } from "./describe-change.ts";
-import { describeSymbolic } from "../symbolic/describe-symbolic.ts";
+import { describeSymbolic } from "./describe-symbolic.ts";
 import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 

@@ -6,11 +6,11 @@ import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
 import type { JsonObject } from "#std";
 import type { LeafSearch } from "./leaf-searches.ts";
-import { missingAttributes } from "./plan-side.ts";
-import type { NamedPrincipal, PlanSide } from "./plan-side.ts";
+import { missingAttributes } from "../calls/plan-side.ts";
+import type { NamedPrincipal, PlanSide } from "../calls/plan-side.ts";
 import type { DecisionChange, DecisionChangeKind, PlanDecision } from "./plan-types.ts";
-import { factsRead } from "./request-classes.ts";
-import { isResourceKind, ResourceLeaves } from "./resource-calls.ts";
+import { factsRead } from "../calls/request-classes.ts";
+import { isResourceKind, ResourceLeaves } from "../calls/resource-calls.ts";
 
 export interface Sides {
   readonly base: PlanSide;

@@ -1,5 +1,5 @@
 // The texts of Cedar's extension types as numbers. A form that is not known here is outside of the fragment.
-import { durationMsOf } from "../plan/request-values.ts";
+import { durationMsOf } from "../calls/request-values.ts";
 import { OutsideFragment, integer } from "./terms.ts";
 import { scalar } from "./symbolic-values.ts";
 import type { SymbolicValue } from "./symbolic-values.ts";

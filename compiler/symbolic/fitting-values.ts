@@ -3,9 +3,9 @@
 import type { Derivation } from "#bundle";
 import { compileMatcher } from "#facts";
 import type { JsonValue } from "#std";
-import { factSamples } from "../plan/fact-samples.ts";
-import type { Comparison } from "../plan/policy-literals.ts";
-import { matchingSamples, nearMisses } from "../plan/sample-pattern.ts";
+import { factSamples } from "../calls/fact-samples.ts";
+import type { Comparison } from "../calls/policy-literals.ts";
+import { matchingSamples, nearMisses } from "../calls/sample-pattern.ts";
 import type { Model } from "./model.ts";
 
 const MAX_VALUES = 24;

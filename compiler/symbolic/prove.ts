@@ -1,13 +1,13 @@
 // Asks a solver, for each caller type and leaf that differs, whether the head allows a call that the base does not.
 import type { AttributeMapping, LeafAction, PrincipalType } from "#bundle";
-import { ResourceLeaves, isResourceKind } from "../plan/resource-calls.ts";
-import { planSide } from "../plan/plan-side.ts";
-import type { PlanInput, PlanSide } from "../plan/plan-side.ts";
-import type { DecisionChange, PlanSymbolic, PlanWitness } from "../plan/plan-types.ts";
+import { ResourceLeaves, isResourceKind } from "../calls/resource-calls.ts";
+import { planSide } from "../calls/plan-side.ts";
+import type { PlanInput, PlanSide } from "../calls/plan-side.ts";
+import type { DecisionChange, PlanSymbolic, PlanWitness } from "#plan";
 import { callerName } from "./caller-name.ts";
 import type { EncodingTable } from "./encodings.ts";
-import { literalsOf } from "../plan/policy-literals.ts";
-import { factsRead } from "../plan/request-classes.ts";
+import { literalsOf } from "../calls/policy-literals.ts";
+import { factsRead } from "../calls/request-classes.ts";
 import { lessonsOf } from "./lessons.ts";
 import { makeQuestion } from "./question.ts";
 import type { Question } from "./question.ts";

@@ -5,9 +5,9 @@ import type { Evaluator } from "#pdp";
 import { decideCall } from "#policy-test";
 import type { CallVerdict } from "#policy-test";
 import type { JsonObject } from "#std";
-import { missingAttributes } from "../plan/plan-side.ts";
-import type { PlanSide } from "../plan/plan-side.ts";
-import type { PlanDecision } from "../plan/plan-types.ts";
+import { missingAttributes } from "../calls/plan-side.ts";
+import type { PlanSide } from "../calls/plan-side.ts";
+import type { PlanDecision } from "#plan";
 
 export interface SymbolicCall {
   readonly principal: PrincipalFacts;

@@ -3,7 +3,7 @@ import { DEFAULT_TENANT, annotationsOf, methodOfAction, primitiveOf } from "#bun
 import type { BundleContent, LeafEntry, PrincipalType, ServerEntry, Slice, TenantId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import type { PlanIssuer } from "../plan/plan-side.ts";
+import type { PlanIssuer } from "../calls/plan-side.ts";
 import type { RawArguments } from "./raw-arguments.ts";
 import { fixedRecord, readRecord, readType } from "./request-types.ts";
 import type { TypeReader } from "./request-types.ts";

@@ -2,8 +2,8 @@
 import { DEFAULT_TENANT, annotationsOf, canonicalJson, isMethodKind } from "#bundle";
 import type { LeafAction, PrincipalType, TenantId } from "#bundle";
 import { IMPLIED_PERMIT } from "#compiler";
-import type { PlanSide } from "../plan/plan-side.ts";
-import { isResourceKind } from "../plan/resource-calls.ts";
+import type { PlanSide } from "../calls/plan-side.ts";
+import { isResourceKind } from "../calls/resource-calls.ts";
 import { programOf } from "./question.ts";
 import type { QuestionSide } from "./side-world.ts";
 

@@ -1,8 +1,8 @@
 // A plan with what a solver said of it.
-import { planSide } from "../plan/plan-side.ts";
-import type { PlanInput } from "../plan/plan-side.ts";
-import { planSources } from "../plan/plan-sources.ts";
-import type { Plan, PlanChange } from "../plan/plan-types.ts";
+import { planSide } from "../calls/plan-side.ts";
+import type { PlanInput } from "../calls/plan-side.ts";
+import { planSources } from "#plan";
+import type { Plan, PlanChange } from "#plan";
 import type { SymbolicResult } from "./prove.ts";
 
 /**

@@ -241,7 +241,7 @@ describe("release", () => {
       statement: {
         channel: "prod",
         sequence: 2,
-        tests: { passed: 2, failed: 0 },
+        tests: { passed: 4, failed: 0 },
         plan: { digest: createHash("sha256").update(read("plan.json")).digest("hex") },
       },
     });

@@ -178,7 +178,7 @@ describe("inspect", () => {
     expect(report).toMatchObject({
       formatVersion: 1,
       kind: "channel",
-      statement: { sequence: 1, tests: { passed: 2 } },
+      statement: { sequence: 1, tests: { passed: 4 } },
       bundle: { name: "acme-mcp" },
     });
     const statement = json((await desk.ok("inspect", "ch/release.json", "--format", "json")).out);

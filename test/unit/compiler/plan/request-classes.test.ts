@@ -1,10 +1,10 @@
 // Requests around what policies read: addresses, durations, and combinations under the cap.
 import { describe, expect, test } from "vitest";
 import { UNKNOWN_REQUEST } from "#pdp";
-import { addressesAround, datetimeMsOf, durationMsOf } from "../../../../compiler/plan/request-values.ts";
-import { requestClasses } from "../../../../compiler/plan/request-classes.ts";
-import { coherentCall, methodStarts } from "../../../../compiler/plan/method-calls.ts";
-import { uriSamples } from "../../../../compiler/plan/resource-calls.ts";
+import { addressesAround, datetimeMsOf, durationMsOf } from "../../../../compiler/calls/request-values.ts";
+import { requestClasses } from "../../../../compiler/calls/request-classes.ts";
+import { coherentCall, methodStarts } from "../../../../compiler/calls/method-calls.ts";
+import { uriSamples } from "../../../../compiler/calls/resource-calls.ts";
 
 describe("values", () => {
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compilePattern } from "#schema";
-import { matchingSamples, nearMisses } from "../../../../compiler/plan/sample-pattern.ts";
+import { matchingSamples, nearMisses } from "../../../../compiler/calls/sample-pattern.ts";
 
 const PATTERNS: readonly string[] = [
   "(?i)^\\s*SELECT\\s",

@@ -1,5 +1,5 @@
 // What a proof came to, in words.
-import type { PlanSymbolic } from "../plan/plan-types.ts";
+import type { PlanSymbolic } from "./plan-types.ts";
 
 /** Reasons that are written out; the rest are counted. */
 const MAX_REASONS = 20;
