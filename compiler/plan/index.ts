@@ -40,6 +40,7 @@ export {
   signOf,
 } from "./describe-change.ts";
 export { planSources } from "./plan-sources.ts";
+export { describeSymbolic } from "./describe-symbolic.ts";
 export { describeReplay } from "./describe-replay.ts";
 export { renderPlanHtml } from "../plan-html/index.ts";
 export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";

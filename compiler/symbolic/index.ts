@@ -2,5 +2,4 @@
 export { proveNoNewPermits } from "./prove.ts";
 export type { SymbolicOptions, SymbolicResult } from "./prove.ts";
 export { SOLVER_PACKAGE, SolverUnavailable } from "./solver.ts";
-export { describeSymbolic } from "../plan/describe-symbolic.ts";
 export { withSymbolic } from "./with-symbolic.ts";

@@ -20,6 +20,8 @@ function branchAndMove(): { readonly base: string; readonly moved: string; reado
   const head = runner.commit("take jira.search away");
   runner.git("switch", "--quiet", "main");
   rmSync(join(runner.project, "policies/sql-prod.cedar"));
+  // Its last test names a policy of that file.
+  runner.edit("tests/access_test.yaml", (text) => text.slice(0, text.indexOf("  - name: external staff")));
   const moved = runner.commit("another's change");
   runner.git("switch", "--quiet", "change");
   return { base, moved, head };

@@ -33,7 +33,11 @@ async function explain(principal: string, call: string): Promise<Explanation> {
 
 /** Explains a call of sql.query under one Cedar policy that takes the place of the template's. */
 async function explainSql(policy: string, args: Explanation["call"]["arguments"]): Promise<Explanation> {
-  const workspace = editedTemplate({ "policies/sql-prod.cedar": () => policy });
+  const workspace = editedTemplate({
+    "policies/sql-prod.cedar": () => policy,
+    // Its last test names a policy of that file.
+    "tests/access_test.yaml": (text) => text.slice(0, text.indexOf("  - name: external staff")),
+  });
   const content = contentOf(await compile({ dir: "", workspace }));
   const caller = findCaller(
     '{"roles":["Developer"],"attrs":{"is_external":true}}',

@@ -5,7 +5,8 @@ import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { planChanges, renderPlanMarkdown, renderPlanText } from "#plan";
 import { showHidden } from "#compiler";
-import { describeSymbolic, proveNoNewPermits, withSymbolic } from "#symbolic";
+import { describeSymbolic } from "#plan";
+import { proveNoNewPermits, withSymbolic } from "#symbolic";
 import { compileEdited } from "../plan/edited-sides.ts";
 import type { Edit } from "../plan/edited-sides.ts";
 
