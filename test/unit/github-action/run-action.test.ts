@@ -179,7 +179,7 @@ describe("findings", () => {
     expect(result.exitCode).toBe(4);
     const commands = commandsOf(result.log).map((line) => /^::([\w-]+)/u.exec(line)?.[1]);
     expect([...new Set(commands)].sort()).toEqual(["endgroup", "error", "group", "stop-commands", "warning"]);
-    expect(result.annotations.filter((line) => line.startsWith("::error"))).toHaveLength(1);
+    expect(result.annotations.filter((line) => line.startsWith("::error"))).toHaveLength(2);
     expect(result.outputs.get("digest")).toMatch(/^[0-9a-f]{64}$/u);
     expect(result.summary).not.toContain("\n::");
   });
