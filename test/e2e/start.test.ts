@@ -111,7 +111,7 @@ describe("npm start", () => {
         /policy tests: .*FAILED/u,
       );
       expect(swapped).toMatch(/release 2 is active/u);
-      expect(swapped).toMatch(/tools\/call:sql-prod\/sql\.query[^]*- denied +developer/u);
+      expect(swapped).toMatch(/tools\/call:sql-prod\/sql\.query[^]*- deny +developer/u);
       const denied = JSON.parse(await shell(pasted(run.stdout(), "curl"))) as { error: object };
       expect(denied.error).toMatchObject({ code: 4030, data: { code: "POLICY_DENIED" } });
 
