@@ -29,6 +29,7 @@ export async function buildCli(outdir = join(ROOT, "dist", "cli")): Promise<Meta
     name: "@aegis/cli",
     description: "Check, test, plan, build, sign and serve policies for Model Context Protocol traffic.",
     bin: { aegis: "./aegis.js" },
+    optionalPeers: ["z3-solver"],
   });
   await writeLauncher("cli/bin/aegis.js", join(outdir, "aegis.js"), "cli.js");
   return metafile;

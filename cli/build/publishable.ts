@@ -8,23 +8,29 @@ interface RootManifest {
   readonly license: string;
   readonly engines: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
 }
 
 export interface PackageShape {
   readonly name: string;
   readonly description: string;
   readonly bin: Readonly<Record<string, string>>;
+  /** Packages that a user adds where a command asks for them. */
+  readonly optionalPeers?: readonly string[];
 }
 
 /** Writes package.json: nothing but the packages that stay outside the bundles, in the versions of the lockfile. */
 export async function writeManifest(outdir: string, shape: PackageShape): Promise<void> {
   const root = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as RootManifest;
-  const dependencies = EXTERNAL_PACKAGES.map((name) => {
-    const version = root.dependencies[name];
+  const exact = (name: string): readonly [string, string] => {
+    const version = root.dependencies[name] ?? root.devDependencies[name];
     if (version === undefined || !/^\d+\.\d+\.\d+$/u.test(version))
       throw new Error(`${name} has no exact version`);
-    return [name, version] as const;
-  });
+    return [name, version];
+  };
+  const { optionalPeers = [] } = shape;
+  const optional = { peerDependencies: Object.fromEntries(optionalPeers.map(exact)) };
+  const meta = Object.fromEntries(optionalPeers.map((name) => [name, { optional: true }]));
   const manifest = {
     name: shape.name,
     version: root.version,
@@ -33,7 +39,8 @@ export async function writeManifest(outdir: string, shape: PackageShape): Promis
     type: "module",
     engines: root.engines,
     bin: shape.bin,
-    dependencies: Object.fromEntries(dependencies),
+    dependencies: Object.fromEntries(EXTERNAL_PACKAGES.map(exact)),
+    ...(optionalPeers.length === 0 ? {} : { ...optional, peerDependenciesMeta: meta }),
   };
   await writeFile(join(outdir, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   await copyFile(join(ROOT, "LICENSE"), join(outdir, "LICENSE"));
