@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { AegisError } from "#errors";
+import { IdTable } from "#std";
 import { AuditStartError } from "./audit-errors.ts";
 import { loadAuditKeys } from "./audit-keys.ts";
 import type { AuditEvent, AuditReceipt, AuditStats, ObservableAuditLog } from "./audit-log.ts";
@@ -64,7 +65,7 @@ interface Supervisor {
   readonly onRecovered: (() => void) | undefined;
   /** What was told last; undefined where the log takes records. */
   toldFault: string | undefined;
-  readonly pending: Map<number, Waiting>;
+  readonly pending: IdTable<Waiting>;
   readonly heads: Map<string, ChainHead>;
   readonly writableWaiters: Set<() => void>;
   child: ChildProcess | undefined;
@@ -130,9 +131,8 @@ function announceState(supervisor: Supervisor, detail?: string): void {
 // ── one writer ────────────────────────────────────────────────────────────────────────────────────────────────
 
 function settle(supervisor: Supervisor, id: number): Waiting | undefined {
-  const waiting = supervisor.pending.get(id);
+  const waiting = supervisor.pending.take(id);
   if (waiting === undefined) return undefined;
-  supervisor.pending.delete(id);
   supervisor.pendingBytes -= waiting.bytes;
   return waiting;
 }
@@ -182,12 +182,12 @@ function takeReply(supervisor: Supervisor, reply: WriterReply, attempt: Attempt)
 }
 
 function refusePending(supervisor: Supervisor): void {
-  const refused = [...supervisor.pending.values()];
+  const refused = supervisor.pending.ids().map((id) => supervisor.pending.get(id));
   supervisor.pending.clear();
   supervisor.pendingBytes = 0;
   supervisor.outbox = [];
   for (const waiting of refused)
-    waiting.reject(unavailable("the audit writer ended before the record was durable"));
+    waiting?.reject(unavailable("the audit writer ended before the record was durable"));
 }
 
 function spawnWriter(supervisor: Supervisor): { readonly child: ChildProcess; readonly socket: Socket } {
@@ -284,7 +284,8 @@ function scheduleRestart(supervisor: Supervisor): void {
  * unread, and is read before the next one.
  */
 function watchPending(supervisor: Supervisor): void {
-  const [id, oldest] = supervisor.pending.entries().next().value ?? [];
+  const [id] = supervisor.pending.ids();
+  const oldest = id === undefined ? undefined : supervisor.pending.get(id);
   const isLate = oldest !== undefined && performance.now() - oldest.sinceMs >= ACKNOWLEDGE_TIMEOUT_MS;
   if (isLate && supervisor.late === id) supervisor.child?.kill("SIGKILL");
   supervisor.late = isLate ? id : undefined;
@@ -368,7 +369,7 @@ function createSupervisor(options: AuditProcessOptions): Supervisor {
     onFault,
     onRecovered,
     toldFault: undefined,
-    pending: new Map(),
+    pending: new IdTable(),
     heads: new Map(),
     writableWaiters: new Set(),
     child: undefined,

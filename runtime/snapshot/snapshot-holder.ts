@@ -1,6 +1,6 @@
 // Owns the one reference to the active snapshot, the leases on it, and the end of the generations before it.
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "#std";
+import { IdTable, systemClock } from "#std";
 import type { Clock } from "#std";
 
 /** D22: the active generation and at most two that drain. */
@@ -55,7 +55,8 @@ interface HeldLease {
 
 interface Generation<T> {
   readonly snapshot: T;
-  readonly leases: Set<HeldLease>;
+  readonly leases: IdTable<HeldLease>;
+  lastLease: number;
   /** Settles when the generation is disposed. */
   readonly ended: Promise<void>;
   readonly markEnded: () => void;
@@ -80,7 +81,7 @@ export function createSnapshotHolder<T>(options: SnapshotHolderOptions<T>): Snap
     const index = live.indexOf(generation);
     if (index === -1) return;
     live.splice(index, 1);
-    for (const { onEnd } of generation.leases) if (onEnd !== undefined) guarded(onEnd);
+    for (const { onEnd } of leasesOf(generation)) if (onEnd !== undefined) guarded(onEnd);
     guarded(() => {
       dispose(generation.snapshot);
     });
@@ -138,7 +139,7 @@ function newGeneration<T>(snapshot: T): Generation<T> {
   const markEnded = (): void => {
     resolve(undefined);
   };
-  return { snapshot, leases: new Set(), ended: promise, markEnded };
+  return { snapshot, leases: new IdTable(), lastLease: 0, ended: promise, markEnded };
 }
 
 function lease<T>(
@@ -148,21 +149,26 @@ function lease<T>(
   onEnd: (() => void) | undefined,
 ): SnapshotLease<T> {
   const held: HeldLease = { endsAtMs: clock.monotonicMs() + DEFAULT_LEASE_MS, onEnd };
-  generation.leases.add(held);
+  const id = ++generation.lastLease;
+  generation.leases.set(id, held);
   return {
     snapshot: generation.snapshot,
     setDeadline: (deadlineMs) => {
       held.endsAtMs = clock.monotonicMs() + deadlineMs;
     },
     release: () => {
-      if (generation.leases.delete(held)) endIfDrained(generation);
+      if (generation.leases.take(id) !== undefined) endIfDrained(generation);
     },
   };
 }
 
+function leasesOf(generation: Generation<unknown>): readonly HeldLease[] {
+  return generation.leases.ids().flatMap((id) => generation.leases.get(id) ?? []);
+}
+
 function leasesEndAtMs(generation: Generation<unknown>): number {
   let endsAtMs = 0;
-  for (const held of generation.leases) endsAtMs = Math.max(endsAtMs, held.endsAtMs);
+  for (const held of leasesOf(generation)) endsAtMs = Math.max(endsAtMs, held.endsAtMs);
   return endsAtMs;
 }
 

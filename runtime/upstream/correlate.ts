@@ -14,7 +14,7 @@ import type {
   ServerResponseMessage,
 } from "#mcp";
 import type { JsonObject, JsonValue } from "#std";
-import { isJsonObject } from "#std";
+import { IdTable, isJsonObject } from "#std";
 import type {
   ChannelKey,
   ExchangeObserver,
@@ -130,7 +130,7 @@ function toReply(message: ServerResponseMessage, pending: Pending): UpstreamRepl
 class ChannelCorrelator implements Correlator {
   readonly #options: CorrelatorOptions;
   readonly #era: Era;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new IdTable<Pending>();
   /** Cancelled or failed ids, oldest first. */
   readonly #abandoned = new Set<number>();
   readonly #serverRequests = new Set<RequestId>();
@@ -181,7 +181,7 @@ class ChannelCorrelator implements Correlator {
   };
 
   readonly failAll = (error: AegisError): void => {
-    for (const id of [...this.#pending.keys()]) this.#fail(id, error);
+    for (const id of this.#pending.ids()) this.#fail(id, error);
   };
 
   readonly accept = (message: ServerMessage, scope?: number): void => {
@@ -221,9 +221,8 @@ class ChannelCorrelator implements Correlator {
   }
 
   #fail(id: number, error: AegisError): boolean {
-    const pending = this.#pending.get(id);
+    const pending = this.#pending.take(id);
     if (pending === undefined) return false;
-    this.#pending.delete(id);
     this.#abandoned.add(id);
     if (this.#abandoned.size > UPSTREAM_CAPS.maxAbandonedIds) {
       for (const oldest of this.#abandoned) {
@@ -254,7 +253,7 @@ class ChannelCorrelator implements Correlator {
           throw new UpstreamFault("RESULT_TOO_LARGE", "a large answer to a request of the gateway's own");
         pending.onLarge(large);
       }
-      this.#pending.delete(id);
+      this.#pending.take(id);
       pending.resolve(reply);
     } catch (error) {
       const fault =
@@ -358,7 +357,7 @@ class ChannelCorrelator implements Correlator {
 
   /** On a shared channel a server request can be attributed only while a single request is under way. */
   #onlyPending(): number | undefined {
-    return this.#pending.size === 1 ? this.#pending.keys().next().value : undefined;
+    return this.#pending.size === 1 ? this.#pending.ids()[0] : undefined;
   }
 }
 
