@@ -49,7 +49,10 @@ export function registerTest(program: Command, host: CommandHost): void {
           return EXIT.checkFailed;
         }
         const { invariants } = result.model;
-        if (invariants.length === 0 && result.model.suites.every((suite) => suite.tests.length + suite.visibility.length === 0)) {
+        if (
+          invariants.length === 0 &&
+          result.model.suites.every((suite) => suite.tests.length + suite.visibility.length === 0)
+        ) {
           throw new CliError("there are no tests", {
             help: "write tests/access_test.yaml (kind: TestSuite); `aegis init` makes an example",
           });
