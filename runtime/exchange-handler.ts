@@ -7,6 +7,7 @@ import { accepts } from "./listener/check-transport.ts";
 import type { InboundHttp } from "./listener/inbound.ts";
 import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
 import { createControl } from "./pipeline/control.ts";
+import { newExchange } from "./pipeline/exchange.ts";
 import type { Authenticated, Checked, Exchange, Reached } from "./pipeline/exchange.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import { ReplyChannel } from "./pipeline/reply-channel.ts";
@@ -55,7 +56,7 @@ export function createExchangeHandler(
       onDeadline: lease.setDeadline,
     });
     try {
-      const exchange: Exchange = {
+      const exchange = newExchange({
         id: randomUUID(),
         receivedAtMs: options.clock.nowMs(),
         startedMonotonicMs: options.clock.monotonicMs(),
@@ -63,7 +64,7 @@ export function createExchangeHandler(
         reply: new ReplyChannel(inbound.reply, () => accepts(inbound.headers, "text/event-stream")),
         control,
         snapshot: lease.snapshot,
-      };
+      });
       await serve(exchange, options);
     } finally {
       control.release();

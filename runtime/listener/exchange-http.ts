@@ -60,7 +60,8 @@ class ReceivedRequest implements InboundHttp {
       if (!response.writableFinished) listener();
     };
     if (response.closed || response.destroyed) onClose();
-    else response.once("close", onClose);
+    // Emitted once, so that the wrapper of `once` is spared.
+    else response.on("close", onClose);
   }
 
   get closed(): AbortSignal {
@@ -92,14 +93,12 @@ class ResponseReply implements HttpReply {
   json(status: number, body: string | Uint8Array, headers: ResponseHeaders = {}): void {
     this.#commit();
     const response = this.#response;
-    response.writeHead(status, {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(body),
-      ...headers,
-    });
+    const length = Buffer.byteLength(body);
+    response.writeHead(status, headerList(JSON_TYPE, String(length), headers));
     // As a string, head and body leave in one write.
-    response.end(body);
-    if (!response.writableFinished) response.setTimeout(this.#limits.streamStallMs, () => response.destroy());
+    if (typeof body === "string" && body.length === length) response.end(body, "latin1");
+    else response.end(body);
+    if (isLeftUnwritten(response)) response.setTimeout(this.#limits.streamStallMs, () => response.destroy());
   }
 
   empty(status: number, headers: ResponseHeaders = {}): void {
@@ -121,6 +120,23 @@ class ResponseReply implements HttpReply {
     this.#committed = true;
     if (!this.#request.complete) discardBody(this.#request, this.#response, this.#limits.maxDiscardedBytes);
   }
+}
+
+const JSON_TYPE = "application/json";
+
+/** Flat list: name, value, name, value. */
+function headerList(contentType: string, contentLength: string, headers: ResponseHeaders): string[] {
+  const list = ["content-type", contentType, "content-length", contentLength];
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === "content-type") list[1] = value;
+    else list.push(name, value);
+  }
+  return list;
+}
+
+/** False where the kernel has taken all of it, though the response is told so only in a later turn. */
+function isLeftUnwritten({ writableFinished, socket }: ServerResponse): boolean {
+  return !writableFinished && (socket === null || socket.writableLength > 0);
 }
 
 /**

@@ -54,13 +54,16 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   server.maxConnections = limits.maxConnections;
   const connections = trackConnections(server, limits.maxConnectionsPerAddress);
   let closing = false;
+  const onResponseClose = (): void => {
+    if (closing) setImmediate(() => server.closeIdleConnections());
+  };
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     if (connections.isTurnedAway(request.socket)) return;
     if (closing) response.shouldKeepAlive = false;
     // A connection that was busy when the drain began is closed once it is idle.
-    response.once("close", () => closing && setImmediate(() => server.closeIdleConnections()));
-    response.on("error", () => undefined);
+    response.on("close", onResponseClose);
+    response.on("error", ignoreError);
     void serve(request, response, limits, options);
   });
   server.on("clientError", answerParserFault);
@@ -143,6 +146,11 @@ function trackConnections(server: Server, maxPerAddress: number): Connections {
       for (const socket of unused) socket.destroy();
     },
   };
+}
+
+/** A client that went away; its exchange learns of it by the close that follows. */
+function ignoreError(): void {
+  return undefined;
 }
 
 /** A response where there is no ServerResponse to write it with; the connection is closed after it. */

@@ -25,6 +25,51 @@ export interface Exchange {
   readonly snapshot: Snapshot;
 }
 
+/** What the stages learn, in one word: every field that an exchange may have later. */
+type Unlearned = Record<Exclude<keyof Answered & string, keyof Exchange>, undefined>;
+
+/**
+ * An exchange of which nothing is learned yet. Its later fields are there from the start, so that learning one neither
+ * changes the shape of the object nor moves what it holds.
+ */
+export function newExchange({
+  id,
+  receivedAtMs,
+  startedMonotonicMs,
+  inbound,
+  reply,
+  control,
+  snapshot,
+}: Exchange): Exchange {
+  const whole: Exchange & Unlearned = {
+    id,
+    receivedAtMs,
+    startedMonotonicMs,
+    inbound,
+    reply,
+    control,
+    snapshot,
+    route: undefined,
+    principal: undefined,
+    message: undefined,
+    method: undefined,
+    era: undefined,
+    protocolVersion: undefined,
+    session: undefined,
+    requestBytes: undefined,
+    target: undefined,
+    query: undefined,
+    gateQuery: undefined,
+    decision: undefined,
+    limitsChecked: undefined,
+    outbound: undefined,
+    receipt: undefined,
+    answer: undefined,
+    transformed: undefined,
+  };
+  return whole;
+}
+
 /**
  * The stronger form of an exchange: the same object, with what a stage has learned. Only the stage that is running holds
  * it. A copy at every stage was the largest part of what a call leaves to the garbage collector.

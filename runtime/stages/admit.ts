@@ -27,39 +27,44 @@ export interface AdmitOptions {
 export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Admitted> {
   return {
     name: "admit",
-    run: async (exchange, signal) => {
-      const { inbound, route, principal, control } = exchange;
-      requirePost(inbound.method);
-      control.setDeadline(route.entry.deadlineMs);
-      const bytes = await inbound.readBody(options.maxRequestBytes, signal);
-      const message = parseClientMessage(parseStrict(bytes));
-      address(exchange, message, undefined);
-      const { era, version } = classifyMessage({ headers: inbound.headers, message });
-      address(exchange, message, era);
-      requireEra(era, exchange);
-      const method = rowOf(message, era);
-      const session = era === "legacy" ? joinSession(exchange, message, options.sessions) : undefined;
-      if (session !== undefined) {
-        session.expiresAtMs = principal.expiresAtMs;
-        session.principal = principal.facts;
-      }
-      if (era === "legacy") {
-        requireLegacyAccept(inbound);
-        control.keepAfterDisconnect();
-      }
-      if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
-      const admitted = learn(exchange, {
-        message,
-        method,
-        era,
-        protocolVersion: session?.protocolVersion ?? version,
-        session,
-        requestBytes: bytes.length,
-      });
-      if (session !== undefined) session.request = requestFactsOf(admitted);
-      return proceed(admitted);
+    run: (exchange, signal) => {
+      requirePost(exchange.inbound.method);
+      exchange.control.setDeadline(exchange.route.entry.deadlineMs);
+      return exchange.inbound
+        .readBody(options.maxRequestBytes, signal)
+        .then((bytes) => proceed(admitMessage(exchange, bytes, options)));
     },
   };
+}
+
+function admitMessage(exchange: Authenticated, bytes: Uint8Array, options: AdmitOptions): Admitted {
+  const { inbound, principal, control } = exchange;
+  const message = parseClientMessage(parseStrict(bytes));
+  address(exchange, message, undefined);
+  const { era, version } = classifyMessage({ headers: inbound.headers, message });
+  address(exchange, message, era);
+  requireEra(era, exchange);
+  const method = rowOf(message, era);
+  const session = era === "legacy" ? joinSession(exchange, message, options.sessions) : undefined;
+  if (session !== undefined) {
+    session.expiresAtMs = principal.expiresAtMs;
+    session.principal = principal.facts;
+  }
+  if (era === "legacy") {
+    requireLegacyAccept(inbound);
+    control.keepAfterDisconnect();
+  }
+  if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
+  const admitted = learn(exchange, {
+    message,
+    method,
+    era,
+    protocolVersion: session?.protocolVersion ?? version,
+    session,
+    requestBytes: bytes.length,
+  });
+  if (session !== undefined) session.request = requestFactsOf(admitted);
+  return admitted;
 }
 
 /** From here on even a refusal carries the request's id. */

@@ -11,7 +11,7 @@ import { proceed } from "../pipeline/verdict.ts";
 export function createRecordResultStage(audit: AuditLog, clock: Clock): Stage<Redacted, Concluded> {
   return {
     name: "record-result",
-    run: async (exchange) => {
+    run: (exchange) => {
       if (exchange.method.audit === "count") return proceed(exchange as Concluded);
       const body = resultRecord(exchange, {
         outcome: outcomeOf(exchange.answer),
@@ -19,8 +19,9 @@ export function createRecordResultStage(audit: AuditLog, clock: Clock): Stage<Re
         durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
         transformed: exchange.transformed,
       });
-      await audit.append({ tenant: exchange.route.entry.tenant, event: "result", body });
-      return proceed(exchange as Concluded);
+      return audit
+        .append({ tenant: exchange.route.entry.tenant, event: "result", body })
+        .then(() => proceed(exchange as Concluded));
     },
   };
 }

@@ -9,19 +9,17 @@ import { proceed } from "../pipeline/verdict.ts";
 export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded> {
   return {
     name: "record",
-    run: async (exchange) => {
+    run: (exchange) => {
       if (exchange.method.audit === "count")
         return proceed(learn(exchange, { receipt: undefined }) as unknown as Recorded);
-      const receipt = await audit.append({
-        tenant: exchange.route.entry.tenant,
-        event: "decision",
-        body: decisionRecord(
-          exchange,
-          { effect: "allow", policies: exchange.decision?.reasons ?? [] },
-          audit,
-        ),
-      });
-      return proceed(learn(exchange, { receipt }) as unknown as Recorded);
+      const body = decisionRecord(
+        exchange,
+        { effect: "allow", policies: exchange.decision?.reasons ?? [] },
+        audit,
+      );
+      return audit
+        .append({ tenant: exchange.route.entry.tenant, event: "decision", body })
+        .then((receipt) => proceed(learn(exchange, { receipt }) as unknown as Recorded));
     },
   };
 }

@@ -234,7 +234,8 @@ class RequestRun {
     const { largeMessages } = this.#endpoint;
     const isLarge = largeMessages !== undefined && message.length > largeMessages.thresholdBytes;
     if (this.#reading === undefined && !(isLarge && this.#pending.takesLarge)) {
-      this.#accept(readServerMessage(message, this.#options.maxResponseBytes));
+      // Bytes are the body of an answer that has ended; only a stream can be left open.
+      this.#accept(readServerMessage(message, this.#options.maxResponseBytes), typeof message !== "string");
       return;
     }
     const before = this.#reading ?? Promise.resolve();
@@ -257,7 +258,7 @@ class RequestRun {
     const { maxResponseBytes } = this.#options;
     if (this.#pending.settled()) return;
     if (reader === undefined) {
-      this.#accept(readServerMessage(message, maxResponseBytes));
+      this.#accept(readServerMessage(message, maxResponseBytes), typeof message !== "string");
       return;
     }
     this.#stopReading ??= new AbortController();
@@ -267,9 +268,9 @@ class RequestRun {
     this.#lingerOn();
   }
 
-  #accept(message: ServerMessage): void {
+  #accept(message: ServerMessage, isWholeBody: boolean): void {
     this.#correlator.accept(message, this.#pending.id);
-    this.#lingerOn();
+    if (!isWholeBody) this.#lingerOn();
   }
 
   #lingerOn(): void {
