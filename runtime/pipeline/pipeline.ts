@@ -100,8 +100,7 @@ function startStage(
 
 /**
  * Runs the stages of one exchange against its signal: a stage that ignores its signal cannot hang the exchange. One
- * listener serves them all, because only one of them runs at a time. It stays on the signal, which ends with its exchange:
- * taking it off costs as much as putting it there.
+ * listener serves them all, because only one of them runs at a time.
  */
 class StageRace {
   readonly signal: AbortSignal;
@@ -126,9 +125,8 @@ class StageRace {
     });
   }
 
-  /** From here on an abort finds nothing to do, and the signal holds nothing of the stages. */
   end(): void {
-    this.#lose = undefined;
+    if (this.#listens) this.signal.removeEventListener("abort", this.#onAbort);
   }
 
   readonly #onAbort = (): void => this.#lose?.();
