@@ -10,6 +10,8 @@ interface CachedPrincipal {
 /** Holds no token, only its sha-256. */
 export class PrincipalCache {
   readonly #entries = new Map<string, CachedPrincipal>();
+  /** Key of the entry that was used last: it is at the end already. */
+  #newest: string | undefined;
   readonly #maxEntries: number;
   readonly #maxAgeMs: number;
 
@@ -30,10 +32,15 @@ export class PrincipalCache {
   get(key: string, nowMs: number): Principal | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
     // A clock that moved back must not stretch an entry's life.
-    if (nowMs >= entry.untilMs || nowMs < entry.untilMs - this.#maxAgeMs) return undefined;
+    if (nowMs >= entry.untilMs || nowMs < entry.untilMs - this.#maxAgeMs) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    if (key === this.#newest) return entry.principal;
+    this.#entries.delete(key);
     this.#entries.set(key, entry);
+    this.#newest = key;
     return entry.principal;
   }
 
@@ -42,6 +49,7 @@ export class PrincipalCache {
     if (untilMs <= nowMs) return;
     this.#entries.delete(key);
     this.#entries.set(key, { principal, untilMs });
+    this.#newest = key;
     if (this.#entries.size <= this.#maxEntries) return;
     const oldest = this.#entries.keys().next();
     if (oldest.done !== true) this.#entries.delete(oldest.value);

@@ -23,6 +23,20 @@ export interface HeaderView {
 const STRIPPED =
   /^(?:x-aegis-.*|x-forwarded-.*|forwarded|x-real-ip|x-original-.*|x-rewrite-.*|x-user.*|x-remote-.*|x-http-method.*|mcp-init-.*|via|proxy-.*)$/;
 
+/** By the first letter of what `STRIPPED` names: most headers begin with another. */
+function mayBeStripped(first: number): boolean {
+  switch (first) {
+    case 0x66: // f
+    case 0x6d: // m
+    case 0x70: // p
+    case 0x76: // v
+    case 0x78: // x
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Builds a view from node's flat `rawHeaders` list: name, value, name, value. */
 export function headerView(rawHeaders: readonly string[]): HeaderView {
   return new ReceivedHeaders(rawHeaders);
@@ -39,7 +53,7 @@ class ReceivedHeaders implements HeaderView {
   constructor(rawHeaders: readonly string[]) {
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
       const name = (rawHeaders[at] ?? "").toLowerCase();
-      if (STRIPPED.test(name)) continue;
+      if (mayBeStripped(name.charCodeAt(0)) && STRIPPED.test(name)) continue;
       const value = trimmed(rawHeaders[at + 1] ?? "");
       const first = this.#values.get(name);
       if (first === undefined) this.#values.set(name, value);

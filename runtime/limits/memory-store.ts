@@ -6,8 +6,9 @@ import { EXACT_LIMIT_MAX, exactWindow, slicedWindow } from "./sliding-window.ts"
 const DEFAULT_MAX_KEYS = 100_000;
 const DEFAULT_MAX_SLOTS = 4_000_000;
 const MAX_KEY_LENGTH = 512;
-/** Counters looked at for expiry on every check, and on one that finds the store full. */
+/** Counters looked at for expiry on a check that needs a new one or is the first for a while, and on one that finds the store full. */
 const SWEEP_STEPS = 4;
+const SWEEP_INTERVAL_MS = 1;
 const FULL_SWEEP_STEPS = 1_000;
 const CAPACITY_RETRY_MS = 1_000;
 
@@ -31,6 +32,7 @@ interface Store {
   sweep: MapIterator<[string, SlidingWindow]>;
   slots: number;
   latestMs: number;
+  sweptMs: number;
 }
 
 function newWindow({ limit }: LimitCheck): SlidingWindow {
@@ -96,7 +98,6 @@ function check(store: Store, checks: readonly LimitCheck[], nowMs: number): Rate
   if (!Number.isFinite(nowMs)) return denial(first, CAPACITY_RETRY_MS, "invalid");
   store.latestMs = Math.max(store.latestMs, nowMs);
   const now = store.latestMs;
-  sweepExpired(store, now, SWEEP_STEPS);
   const charged: Charged[] = [];
   let newKeys = 0;
   let remaining = Infinity;
@@ -113,6 +114,11 @@ function check(store: Store, checks: readonly LimitCheck[], nowMs: number): Rate
     const waitMs = window.waitMs(now);
     if (waitMs > (worst?.retryAfterMs ?? 0)) worst = denial(entry, waitMs, "limit");
     remaining = Math.min(remaining, window.remaining(now) - 1);
+  }
+  // The store grows by new counters alone, so that no flood of them outruns the sweep.
+  if (newKeys > 0 || now - store.sweptMs >= SWEEP_INTERVAL_MS) {
+    sweepExpired(store, now, SWEEP_STEPS);
+    store.sweptMs = now;
   }
   if (worst !== undefined) return worst;
   if (!hasRoom(store, newKeys)) sweepExpired(store, now, FULL_SWEEP_STEPS);
@@ -134,6 +140,7 @@ export function createRateLimiter(options: MemoryLimiterOptions = {}): MemoryRat
     sweep: windows.entries(),
     slots: 0,
     latestMs: -Infinity,
+    sweptMs: -Infinity,
   };
   return {
     check: (checks, nowMs) => check(store, checks, nowMs),
