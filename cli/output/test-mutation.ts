@@ -78,8 +78,16 @@ export function reachesThreshold(
   { mutationThreshold }: MutationOptions,
   io: Pick<CliIo, "err">,
 ): boolean {
-  const score = report?.score;
-  if (mutationThreshold === undefined || score === undefined || score >= mutationThreshold) return true;
+  if (mutationThreshold === undefined || report === undefined) return true;
+  const { score, leftOut } = report;
+  if (leftOut > 0) {
+    io.err(
+      `${leftOut} mutants were not run, so --mutation-threshold cannot be judged: limit them with --mutation-base\n`,
+    );
+    return false;
+  }
+  // No mutants at all: nothing that the tests could have missed.
+  if (score === undefined || score >= mutationThreshold) return true;
   io.err(`mutation score ${score} % is below --mutation-threshold ${mutationThreshold}\n`);
   return false;
 }

@@ -78,7 +78,7 @@ export interface WhyNot {
   readonly answers: readonly WhyNotAnswer[];
   /** More answers than are shown need the same number of facts. */
   readonly hasMore: boolean;
-  /** Facts whose other values make a difference to some condition. */
+  /** Facts that were given other values. */
   readonly facts: readonly string[];
   /** Forbids without a condition: no fact turns them off. */
   readonly blockedBy: readonly string[];

@@ -248,7 +248,10 @@ function whyNotLines({ whyNot, decision }: Explanation, pen: Pen): readonly stri
     return [title, pen.safe(`  ${tried}`), pen.paint("dim", `  (${searched})`)];
   }
   const count = answers[0]?.changes.length ?? 0;
-  const least = count === 1 ? "one fact" : `${String(count)} facts at once; fewer do not`;
+  const least =
+    count === 1
+      ? "one fact"
+      : `${String(count)} facts at once; fewer ${exhaustedFacts >= count - 1 ? "do not" : "were not found"}`;
   const lines = answers.flatMap(({ changes, reasons }, index) => [
     ...changes.map(({ fact, from, to }, place) => {
       const word = place > 0 ? "and" : index > 0 ? "or" : "";

@@ -16,8 +16,8 @@ import type { WhyNot, WhyNotAnswer } from "./explanation.ts";
 const MAX_FACTS = 4;
 /** Answers that are shown: all need the same number of facts. */
 const MAX_ANSWERS = 5;
-/** Of the whole search. */
-const MAX_DECISIONS = 40_000;
+/** Of each of the two searches. */
+const MAX_DECISIONS = 20_000;
 
 export interface WhyNotRequest {
   readonly caller: Caller;
@@ -115,6 +115,14 @@ interface Engines {
   readonly atoms: Evaluator;
 }
 
+interface Fewest {
+  readonly answers: readonly WhyNotAnswer[];
+  /** Facts that were changed at once when the answers were found, or at last. */
+  readonly count: number;
+  /** So many facts at once gave nothing, whatever the values. */
+  readonly exhausted: number;
+}
+
 class Search {
   readonly #slice: Slice;
   readonly #engines: Engines;
@@ -142,27 +150,43 @@ class Search {
     const wanted = now.effect === "allow" ? "deny" : "allow";
     if (wanted === "allow" && this.#blockedBy.length > 0) return this.#outcome(wanted, [], 0);
     this.#telling = await this.#tellingChanges();
-    const facts = this.#telling;
-    for (let count = 1; count <= Math.min(MAX_FACTS, facts.length); count += 1) {
+    const quick = await this.#fewest(this.#telling, 1, MAX_FACTS, wanted);
+    // A condition on several facts may turn only where all of them change, so fewer are ruled out with every value.
+    const most = quick.answers.length > 0 ? quick.count - 1 : MAX_FACTS;
+    const thorough = await this.#fewest(this.#facts, 1, most, wanted);
+    const found = thorough.answers.length > 0 ? thorough : quick;
+    const exhausted = Math.min(thorough.exhausted, this.#facts.length);
+    return this.#outcome(wanted, found.answers, exhausted);
+  }
+
+  /** The first answers, trying `from` facts at once, then one more, up to `to`. */
+  async #fewest(
+    facts: readonly (readonly FactChange[])[],
+    from: number,
+    to: number,
+    wanted: WhyNot["wanted"],
+  ): Promise<Fewest> {
+    const bound = this.#decisions + MAX_DECISIONS;
+    for (let count = from; count <= to; count += 1) {
       // One answer for each choice of facts: other values of the same facts tell nothing new.
       const answers = new Map<string, WhyNotAnswer>();
       for (const changes of combinations(facts, count)) {
-        if (this.#decisions >= MAX_DECISIONS) return this.#outcome(wanted, [...answers.values()], count - 1);
+        if (this.#decisions >= bound) return { answers: [...answers.values()], count, exhausted: count - 1 };
         const chosen = changes.map(({ fact }) => fact).join("\0");
         if (answers.has(chosen)) continue;
         const answer = await this.#tryOut(changes, wanted);
         if (answer !== undefined) answers.set(chosen, answer);
         if (answers.size > MAX_ANSWERS) break;
       }
-      if (answers.size > 0) return this.#outcome(wanted, [...answers.values()], count - 1);
+      if (answers.size > 0) return { answers: [...answers.values()], count, exhausted: count - 1 };
     }
-    return this.#outcome(wanted, [], Math.min(MAX_FACTS, facts.length));
+    return { answers: [], count: to, exhausted: to };
   }
 
   #outcome(wanted: WhyNot["wanted"], answers: readonly WhyNotAnswer[], exhaustedFacts: number): WhyNot {
     const shown = answers.slice(0, MAX_ANSWERS);
     const hasMore = answers.length > shown.length;
-    const facts = this.#telling.flatMap(([change]) => change?.fact ?? []);
+    const facts = this.#facts.flatMap(([change]) => change?.fact ?? []);
     const blockedBy = wanted === "allow" ? this.#blockedBy : [];
     return { wanted, answers: shown, hasMore, facts, blockedBy, exhaustedFacts, decisions: this.#decisions };
   }
