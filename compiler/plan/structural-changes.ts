@@ -127,10 +127,10 @@ function limitOf(value: JsonObject): LimitEntry {
   return value as unknown as LimitEntry;
 }
 
-/** More calls, or fewer callers and definitions counted. */
+/** More calls in some window of `before`, or fewer callers and definitions counted. */
 function admitsMore(before: LimitEntry, after: LimitEntry): boolean {
-  if (after.limit / after.windowMs > before.limit / before.windowMs || after.limit > before.limit)
-    return true;
+  // So many windows of `after` begin within one of `before`, and each may be used up.
+  if (Math.ceil(before.windowMs / after.windowMs) * after.limit > before.limit) return true;
   if (after.tenant !== before.tenant && after.tenant !== undefined) return true;
   if (after.per.some((key) => !before.per.includes(key))) return true;
   const counted = after.actions;
