@@ -125,7 +125,10 @@ function resultOf(
   }
 }
 
-/** The share of replayed records that changed in the way of the gate. What cannot be replayed is never counted as fine. */
+/**
+ * The share of the replayed decisions that changed in the way of the gate. What cannot be told counts as changed, and
+ * records that decide nothing do not count at all.
+ */
 function replayResult(
   plan: Plan,
   side: SideName,
@@ -142,14 +145,19 @@ function replayResult(
     const message = `not checked: ${replay === undefined ? "no audit log was replayed" : "the log holds no decision"}`;
     return [{ ...common, result, message, rows: rows.map(([index]) => index) }];
   }
+  const decisions = replay.records - replay.skipped;
+  if (decisions <= 0) {
+    const message = `none of ${replay.records} records could be replayed`;
+    return [{ ...common, result: "violated", message, rows: rows.map(([index]) => index) }];
+  }
   const replayed = rows.filter(([, change]) => change.evidence === "replay");
   const changed = replayed.reduce(
     (sum, [, change]) => sum + (change.evidence === "structural" ? 0 : change.changedCalls),
     0,
   );
-  const share = (100 * changed) / replay.records;
-  const unknown = replay.indeterminate === 0 ? "" : `, ${replay.indeterminate} more indeterminate`;
-  const message = `${changed} of ${replay.records} replayed records (${share.toFixed(1)} %, at most ${percent} %)${unknown}`;
+  const share = (100 * (changed + replay.indeterminate)) / decisions;
+  const unknown = replay.indeterminate === 0 ? "" : ` and ${replay.indeterminate} indeterminate`;
+  const message = `${changed} changed${unknown} of ${decisions} replayed decisions (${share.toFixed(1)} %, at most ${percent} %)`;
   const result = share > percent ? "violated" : "passed";
   return [{ ...common, result, message, rows: replayed.map(([index]) => index) }];
 }

@@ -29,6 +29,18 @@ const CASES = parse(
   readFileSync(join(import.meta.dirname, "../../../data/plan/gates.yaml"), "utf8"),
 ) as readonly GateCase[];
 
+interface ReplayCase {
+  readonly name: string;
+  readonly changed: number;
+  readonly counts: readonly [records: number, indeterminate: number, skipped: number];
+  readonly result: string;
+  readonly message: string;
+}
+
+const REPLAYS = parse(
+  readFileSync(join(import.meta.dirname, "../../../data/plan/replay-shares.yaml"), "utf8"),
+) as readonly ReplayCase[];
+
 const gatesEdit = (text: string | undefined): readonly Edit[] =>
   text === undefined ? [] : [{ file: "aegis.yaml", replace: `${text}\n` }];
 
@@ -76,46 +88,35 @@ describe("gates", () => {
     expect(plan.changes.filter(({ kind }) => kind.startsWith("gate-"))).toEqual([]);
   });
 
-  test.each([
-    { replayed: 3, records: 100, result: "violated" },
-    { replayed: 2, records: 100, result: "passed" },
-  ])(
-    "$replayed of $records replayed records against two percent: $result",
-    async ({ replayed, records, result }) => {
-      const before = await compileEdited([]);
-      const after = await compileEdited([
-        ...gatesEdit("gates: { newlyAllowed: { default: allow, maxPercentOfReplay: 2 } }"),
-        WIDENED,
-      ]);
-      const plan = await planChanges(before, after);
-      const [first] = plan.changes;
-      if (first === undefined || first.evidence === "structural") throw new Error("no decision changed");
-      const replay = {
-        ...first,
-        evidence: "replay" as const,
-        changedCalls: replayed,
-        searchedCalls: replayed,
-      };
-      const counts = {
-        records,
-        unchanged: records - replayed,
-        changed: replayed,
-        indeterminate: 4,
-        skipped: 0,
-      };
-      const gated = withGates(
-        { ...plan, changes: [...plan.changes, replay], replay: { ...counts, missingFacts: [] } },
-        before,
-        after,
-        { labels: [] },
-      );
-      expect(gated.gates?.at(-1)).toMatchObject({
-        name: "newlyAllowed.maxPercentOfReplay",
-        result,
-        message: expect.stringContaining("4 more indeterminate") as string,
-      });
-    },
-  );
+  test.each(REPLAYS)("$name: $result", async ({ changed, counts, result, message }) => {
+    const before = await compileEdited([]);
+    const after = await compileEdited([
+      ...gatesEdit("gates: { newlyAllowed: { default: allow, maxPercentOfReplay: 2 } }"),
+      WIDENED,
+    ]);
+    const plan = await planChanges(before, after);
+    const [first] = plan.changes;
+    if (first === undefined || first.evidence === "structural") throw new Error("no decision changed");
+    const replay = {
+      ...first,
+      evidence: "replay" as const,
+      changedCalls: changed,
+      searchedCalls: changed,
+    };
+    const [records, indeterminate, skipped] = counts;
+    const unchanged = records - changed - indeterminate - skipped;
+    const gated = withGates(
+      {
+        ...plan,
+        changes: changed === 0 ? plan.changes : [...plan.changes, replay],
+        replay: { records, unchanged, changed, indeterminate, skipped, missingFacts: [] },
+      },
+      before,
+      after,
+      { labels: [] },
+    );
+    expect(gated.gates?.at(-1)).toMatchObject({ name: "newlyAllowed.maxPercentOfReplay", result, message });
+  });
 
   test.each([
     ["gates: { newlyAllowd: deny }", "DOCUMENT_UNKNOWN_KEY", 'did you mean "newlyAllowed"?'],
