@@ -5,6 +5,7 @@ import type { Gate, GateClause, GateName } from "../model/gate.ts";
 import { planSide } from "../calls/plan-side.ts";
 import type { PlanInput, PlanSide } from "../calls/plan-side.ts";
 import type { GateResult, Plan, PlanChange } from "#plan";
+import { isSameServer } from "./same-server.ts";
 import { strictness } from "./gate-table.ts";
 
 type SideName = "base" | "head";
@@ -166,6 +167,7 @@ const CONCERNS: Readonly<Record<GateName, (change: PlanChange) => boolean>> = {
   newlyAllowed: ({ kind }) => kind === "newly-allowed",
   newlyDenied: ({ kind }) => kind === "newly-denied",
   redactionRemoved: (change) => change.kind === "transforms-changed" && weakens(change),
+  serverChanged: ({ kind }) => kind === "server-added" || kind === "server-changed",
   pinChanged: ({ kind }) => kind === "pin-changed",
   forbidShadowed: (change) => change.kind === "policy-mode-changed" && weakens(change),
   identityChanged: ({ kind }) => kind.startsWith("issuer-"),
@@ -178,31 +180,48 @@ function weakens(change: PlanChange): boolean {
   return change.evidence === "structural" && change.weakens === true;
 }
 
-/** The servers that a row is about, as each side describes them: a server cannot leave its tier and pass by that. */
+/**
+ * The servers that a row is about, as each side describes them: a server cannot leave its tier and pass by that. Every
+ * server of the base that is the same one under another id counts too.
+ */
 function serversOf(sides: Sides, change: PlanChange): readonly ServerEntry[] {
-  return (["head", "base"] as const).flatMap((side) => {
-    const { content } = sides[side];
-    return content.registry.servers.filter((server) => isAbout(change, server, content));
-  });
+  const subjects = subjectsOf(sides, change);
+  const found = (["head", "base"] as const).flatMap((side) =>
+    sides[side].content.registry.servers.filter((server) => isAbout(change, subjects, server)),
+  );
+  const others = sides.base.content.registry.servers.filter((server) =>
+    found.some((one) => one !== server && isSameServer(server, one)),
+  );
+  return [...new Set([...found, ...others])];
 }
 
-function isAbout(change: PlanChange, server: ServerEntry, content: BundleContent): boolean {
-  const has = (action: string): boolean => server.leaves.some((leaf) => leaf.action === action);
-  if (change.evidence !== "structural") return has(change.action);
+/** What a row is about on either side: actions, or ids of servers. */
+function subjectsOf(sides: Sides, change: PlanChange): ReadonlySet<string> {
+  if (change.evidence !== "structural") return new Set([change.action]);
   const { kind, subject } = change;
   switch (kind) {
     case "pin-changed":
-      return has(subject) || subject === `announcement of ${server.id}`;
+    case "server-added":
+    case "server-changed":
+      return new Set([subject]);
     case "transforms-changed":
       // A tenant's entry has its name before the action.
-      return has(subject) || has(subject.slice(subject.indexOf(": ") + 2));
-    case "policy-mode-changed": {
-      const reaches = content.policies.slices.filter(({ call, shadow }) =>
-        [...call, ...shadow].some(({ id }) => id === subject),
-      );
-      return reaches.some(({ action }) => has(action));
-    }
+      return new Set([subject, subject.slice(subject.indexOf(": ") + 2)]);
+    case "policy-mode-changed":
+      return new Set([sides.base, sides.head].flatMap(({ content }) => actionsOf(content, subject)));
     default:
-      return false;
+      return new Set();
   }
+}
+
+function actionsOf({ policies }: BundleContent, policy: string): readonly string[] {
+  return policies.slices
+    .filter(({ call, shadow }) => [...call, ...shadow].some(({ id }) => id === policy))
+    .map(({ action }) => action);
+}
+
+function isAbout(change: PlanChange, subjects: ReadonlySet<string>, server: ServerEntry): boolean {
+  if (change.kind === "server-added" || change.kind === "server-changed") return subjects.has(server.id);
+  if (change.kind === "pin-changed" && change.subject === `announcement of ${server.id}`) return true;
+  return server.leaves.some(({ action }) => subjects.has(action));
 }

@@ -6,6 +6,7 @@ export const GATE_NAMES = [
   "newlyAllowed",
   "newlyDenied",
   "redactionRemoved",
+  "serverChanged",
   "pinChanged",
   "forbidShadowed",
   "identityChanged",

@@ -9,6 +9,7 @@ import { gateTable, isLoosened } from "../gates/gate-table.ts";
 import { asObject, compareTables } from "./compare-tables.ts";
 import type { Kinds, Table } from "./compare-tables.ts";
 import { derivationTable } from "./describe-derivation.ts";
+import { modeChanges } from "./mode-changes.ts";
 import { pinChanges } from "./pin-changes.ts";
 import type { StructuralChange } from "./plan-types.ts";
 import { transformChanges } from "./transform-changes.ts";
@@ -135,24 +136,6 @@ function admitsMore(before: LimitEntry, after: LimitEntry): boolean {
   if (after.per.some((key) => !before.per.includes(key))) return true;
   const counted = after.actions;
   return counted !== undefined && (before.actions ?? ["*"]).some((action) => !counted.includes(action));
-}
-
-/** Policies of both sides that are enforced on one and in shadow mode on the other. */
-function modeChanges(base: BundleContent, head: BundleContent): readonly StructuralChange[] {
-  const before = modes(base);
-  const after = modes(head);
-  const both = (table: Table): Table => new Map([...table].filter(([id]) => before.has(id) && after.has(id)));
-  return compareTables(only("policy-mode-changed"), both(before), both(after), (_was, is, id) => {
-    const effect = head.sources.policies[id]?.effect ?? "forbid";
-    if (is?.["mode"] !== "shadow") return { details: [`this ${effect} is enforced now`] };
-    const shadowed = `this ${effect} is recorded only: it ${effect === "forbid" ? "stops" : "allows"} nothing now`;
-    return effect === "forbid" ? { details: [shadowed], weakens: true } : { details: [shadowed] };
-  });
-}
-
-function modes(content: BundleContent): Table {
-  const { policies } = content.sources;
-  return new Map(Object.entries(policies).map(([id, { mode = "enforce" }]) => [id, { mode }]));
 }
 
 /** A bundle carries no gates: then nothing is said of them. */

@@ -25,7 +25,16 @@ export interface PinEdit {
   readonly set?: JsonObject;
 }
 
-export type Edit = PinEdit | TextEdit;
+/** A new file with the text of another one. */
+export interface CopyEdit {
+  readonly copy: string;
+  readonly to: string;
+  /** Everywhere in the copy. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export type Edit = CopyEdit | PinEdit | TextEdit;
 
 interface PinnedTool {
   readonly name: string;
@@ -56,11 +65,15 @@ function pinEdit({ tool, set }: PinEdit): FileEdit {
 
 export function editedWorkspace(edits: readonly Edit[]): Workspace {
   const byFile = new Map<string, FileEdit[]>();
+  const files = templateFiles();
   for (const edit of edits) {
+    if ("copy" in edit) {
+      files.set(edit.to, (files.get(edit.copy) ?? "").replaceAll(edit.find, edit.replace));
+      continue;
+    }
     const file = "pin" in edit ? `registry/pins/${edit.pin}.json` : edit.file;
     byFile.set(file, [...(byFile.get(file) ?? []), "pin" in edit ? pinEdit(edit) : textEdit(edit)]);
   }
-  const files = templateFiles();
   for (const [file, list] of byFile) {
     const before = files.get(file) ?? "";
     const after = list.reduce((edited, edit) => edit(edited), before);
