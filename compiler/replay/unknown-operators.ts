@@ -2,8 +2,7 @@
 // known only where every value of the unknown gives it, an error among the possible outcomes.
 import { EntityValue, EvaluationError, OPERATORS, RecordValue, SetValue } from "#pdp";
 import type { Evaluate, ExtensionFunction, Frame, OperatorTable, Value } from "#pdp";
-import { UnknownReached, isUnknown, unknownOf } from "./unknown-value.ts";
-import type { UnknownValue } from "./unknown-value.ts";
+import { UnknownReached, UnknownValue, isUnknown, unknownOf } from "./unknown-value.ts";
 
 /** A frame in which the groups or roles of the caller may be unknown, by entity type. */
 export interface PartialFrame extends Frame {
@@ -108,6 +107,35 @@ const isIn: OperatorTable["binary"][string] = (left, right, frame) => {
   return open.length === 0 ? answer : unknownOf(open);
 };
 
+/** Every set contains all of no members and none contains any of them, whatever is in it. */
+function ofNothing(
+  operator: "containsAll" | "containsAny",
+  answer: boolean,
+): OperatorTable["binary"][string] {
+  const known = liftedBinary(operator, OPERATORS.binary[operator] ?? NEVER);
+  return (left, right, frame) => {
+    const isSettled = isKnownToBe(left) && right instanceof SetValue && right.size === 0;
+    return isSettled ? answer : known(left, right, frame);
+  };
+}
+
+/** There is such a value, of the type that the schema gives it: only which one is not known. */
+function isKnownToBe(value: Value): value is UnknownValue {
+  return isUnknown(value) && value.isPresent && !value.mayErr;
+}
+
+/** Every text matches a pattern of nothing but wildcards: what stands before a derived fact of a text. */
+function like(target: Value, pattern: Parameters<OperatorTable["named"]["like"]>[1]): Value {
+  if (!isUnknown(target)) return OPERATORS.named.like(target, pattern);
+  const matchesAll = pattern.length > 1 && pattern.every((literal) => literal === "");
+  return matchesAll && isKnownToBe(target) ? true : unknownOf([target]);
+}
+
+/** Whether an unknown value has a member is not known either. */
+function memberOfUnknown({ facts, mayErr }: UnknownValue): UnknownValue {
+  return new UnknownValue(facts, { mayErr, isPresent: false });
+}
+
 const NEVER = (): never => {
   throw new Error("the interpreter has no such operator");
 };
@@ -142,17 +170,21 @@ function mapped<T>(
 export const PARTIAL_OPERATORS: OperatorTable = {
   lazy: { "&&": junction("&&", false), "||": junction("||", true), "if-then-else": ifThenElse },
   unary: mapped(OPERATORS.unary, lifted),
-  binary: { ...mapped(OPERATORS.binary, liftedBinary), in: isIn },
+  binary: {
+    ...mapped(OPERATORS.binary, liftedBinary),
+    in: isIn,
+    containsAll: ofNothing("containsAll", true),
+    containsAny: ofNothing("containsAny", false),
+  },
   functions: mapped(OPERATORS.functions, liftedFunction),
   named: {
     ".": (target, name, frame) =>
-      isUnknown(target) ? unknownOf([target]) : OPERATORS.named["."](target, name, frame),
+      isUnknown(target) ? memberOfUnknown(target) : OPERATORS.named["."](target, name, frame),
     // The compiler of expressions hands on what these return as a value: an unknown passes.
     has: has as OperatorTable["named"]["has"],
     is: (target, type) =>
       isUnknown(target) ? (unknownOf([target]) as unknown as boolean) : OPERATORS.named.is(target, type),
-    like: (target, pattern) =>
-      isUnknown(target) ? (unknownOf([target]) as unknown as boolean) : OPERATORS.named.like(target, pattern),
+    like: like as OperatorTable["named"]["like"],
   },
   clauses: OPERATORS.clauses,
   allows: OPERATORS.allows,
