@@ -3,6 +3,7 @@
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Derivation, EntityRef, PolicyId, PolicySource, SourcePosition, TenantId } from "#bundle";
 import { qualifiedId, TENANT_QUALIFIED } from "#pdp";
+import { knownPolicy, rememberPolicy } from "./engine-memory.ts";
 import { withCedar } from "./engine.ts";
 import type { PolicyEst } from "./est.ts";
 import { asJson, jsonDepth, mapEntities, MAX_POLICY_JSON_DEPTH } from "./est.ts";
@@ -132,7 +133,12 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
   const lowered = lowerMethods(text, lines);
   const findings: CedarFinding[] = [...checkPolicyText(text, lines, authored), ...lowered.findings];
   if (findings.some((item) => item.severity === "error")) return { policies: [], findings };
-  const answer = withCedar((cedar) => cedar.policyToJson(lowered.mapped.text));
+  const lowerText = lowered.mapped.text;
+  const before = knownPolicy(lowerText);
+  const answer =
+    before === undefined
+      ? withCedar((cedar) => cedar.policyToJson(lowerText))
+      : { ok: true as const, value: { type: "success" as const, json: before } };
   const keyword = text.tokens[text.effectToken];
   const head = spanOf({ start: keyword?.start ?? 0, end: keyword?.end ?? 0 });
   if (!answer.ok) {
@@ -143,6 +149,7 @@ function parsePolicy(input: PolicyInput): ParseOutcome {
     findings.push(...answer.value.errors.flatMap((error) => syntaxFindings(error, lowered.mapped, spanOf)));
     return { policies: [], findings };
   }
+  if (before === undefined) rememberPolicy(lowerText, answer.value.json);
   const est = estOf(answer.value.json);
   const scoped = scopedPolicy(mapEntities(est, (entity) => qualified(tenant, entity)));
   if (jsonDepth(asJson(scoped.whole)) > MAX_POLICY_JSON_DEPTH) {

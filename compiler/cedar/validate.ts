@@ -2,6 +2,7 @@
 // that failed, to learn where.
 import type { Schema, ValidationAnswer } from "@cedar-policy/cedar-wasm/nodejs";
 import type { JsonObject } from "#std";
+import { isKnownValid, rememberValid, validationKey } from "./engine-memory.ts";
 import { withCedar } from "./engine.ts";
 import { isVar, someExpr } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
@@ -19,6 +20,8 @@ export type Complaints = ReadonlyMap<string, readonly Complaint[]>;
 export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<string, PolicyEst>): Complaints {
   const complaints = new Map<string, readonly Complaint[]>();
   if (residuals.size === 0) return complaints;
+  const question = validationKey(schema, residuals);
+  if (isKnownValid(question)) return complaints;
   const answer = runValidation(schema, residuals);
   if (typeof answer !== "string" && answer.type === "success") {
     for (const item of [...answer.validationErrors, ...answer.validationWarnings]) {
@@ -29,6 +32,7 @@ export function validateResiduals(schema: JsonObject, residuals: ReadonlyMap<str
       );
       complaints.set(item.policyId, [...known, ...fresh]);
     }
+    if (complaints.size === 0) rememberValid(question);
     return complaints;
   }
   // One residual spoils the call for all of them: ask for each alone.
