@@ -1,6 +1,13 @@
 // What is redacted, removed, hashed or cut: which of it no longer is, and for whom.
-import { DEFAULT_TENANT } from "#bundle";
-import type { BundleContent, LeafAction, TenantId, TransformEntry, TransformOperation } from "#bundle";
+import { DEFAULT_TENANT, canonicalJson } from "#bundle";
+import type {
+  BundleContent,
+  LeafAction,
+  PathSegment,
+  TenantId,
+  TransformEntry,
+  TransformOperation,
+} from "#bundle";
 import { operationDetail, pathText } from "#explain";
 import type { JsonObject } from "#std";
 import { compareTables } from "./compare-tables.ts";
@@ -72,7 +79,10 @@ function entryName({ tenant, action }: Pick<TransformEntry, "tenant" | "action">
 interface Step {
   readonly operation: TransformOperation;
   readonly path: string;
-  /** Digest of what it does, whichever document says so. */
+  readonly segments: readonly PathSegment[];
+  /** What the operation says beside its path. */
+  readonly detail: string;
+  /** What it does, whichever document says so. */
   readonly text: string;
 }
 
@@ -80,8 +90,8 @@ function stepsOf(direction: Direction, entry: TransformEntry | undefined): reado
   const steps = (entry?.[direction] ?? []).flatMap((operation) =>
     operation.paths.map((segments): Step => {
       const path = pathText(segments);
-      const text = `${operation.verb} ${path} ${operationDetail(operation)}`.trimEnd();
-      return { operation, path, text };
+      const detail = operationDetail(operation);
+      return { operation, path, segments, detail, text: `${operation.verb} ${path} ${detail}`.trimEnd() };
     }),
   );
   return [...new Map(steps.map((step) => [step.text, step])).values()].sort((a, b) =>
@@ -96,16 +106,32 @@ function transformView(entry: TransformEntry): JsonObject {
   return Object.fromEntries(lists.filter(([, list]) => list.length > 0));
 }
 
+/** Verbs that leave nothing of what is at and below their path. */
+const HIDING_STRENGTH = STRENGTH.redact;
+
 /** True where `other` leaves no more of the value at the path of `step`. */
 function standsFor(other: Step, step: Step): boolean {
   if (other.text === step.text) return true;
-  const covers = other.path === step.path || isBelow(step.path, other.path);
-  return covers && STRENGTH[other.operation.verb] > STRENGTH[step.operation.verb];
+  const { operation, segments } = other;
+  if (!reaches(segments, step.segments)) return false;
+  const strength = STRENGTH[operation.verb];
+  // What is above hides the whole of it, even where the step took it out altogether.
+  if (segments.length < step.segments.length && strength >= HIDING_STRENGTH) return true;
+  const isSame = operation.verb === step.operation.verb && other.detail === step.detail;
+  return isSame || strength > STRENGTH[step.operation.verb];
 }
 
-/** `$.a.b` and `$.a[0]` are below `$.a`. */
-function isBelow(path: string, above: string): boolean {
-  return path.startsWith(`${above}.`) || path.startsWith(`${above}[`);
+/** True where everything at `path` stands at or below `above`: a wildcard is every index, and at its end every name. */
+function reaches(above: readonly PathSegment[], path: readonly PathSegment[]): boolean {
+  return (
+    above.length <= path.length &&
+    above.every((segment, index) => {
+      const own = path[index];
+      if (own === undefined) return false;
+      if (segment.kind !== "wildcard") return canonicalJson(segment) === canonicalJson(own);
+      return own.kind !== "name" || index === above.length - 1;
+    })
+  );
 }
 
 function lostLines(
@@ -131,8 +157,7 @@ function gainedLines(
 }
 
 /** e.g. `redacted: $.response.email`. */
-function phrase({ operation, path }: Step): string {
-  const detail = operationDetail(operation);
+function phrase({ operation, path, detail }: Step): string {
   return `${DONE[operation.verb]}${detail === "" ? "" : ` ${detail}`}: ${path}`;
 }
 
