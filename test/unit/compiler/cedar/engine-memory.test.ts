@@ -16,7 +16,7 @@ async function outcome(
 }
 
 test("compiling again, after an edit, and after an error gives what the first compilation gave", async () => {
-  const asWritten = await outcome((text) => text);
+  const asWritten = await outcome((text) => `${text}\n`);
   const edited = await outcome((text) => text.replace("is_external == true", "is_external == false"));
   const mistyped = await outcome((text) => text.replace("is_external == true", "is_external == 1"));
   expect(asWritten[0]).toBeDefined();
@@ -25,7 +25,7 @@ test("compiling again, after an edit, and after an error gives what the first co
   expect(mistyped[0]).toBeUndefined();
   expect(mistyped[1].join("\n")).toContain("CEDAR_TYPE");
 
-  expect(await outcome((text) => text)).toEqual(asWritten);
+  expect(await outcome((text) => `${text}\n`)).toEqual(asWritten);
   expect(await outcome((text) => text.replace("is_external == true", "is_external == 1"))).toEqual(mistyped);
   expect(await outcome((text) => text.replace("is_external == true", "is_external == false"))).toEqual(
     edited,
