@@ -10,6 +10,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { parentsPath } from "./partial-slice.ts";
 import type { MissingFact, PartialCall } from "./partial-slice.ts";
 import { callerOf } from "./recorded-decision.ts";
+import type { KnownIdentity } from "./recorded-identity.ts";
 import type { FactState, RecordedDecision, RecordedFacts } from "./recorded-decision.ts";
 
 /** What the record is read for. */
@@ -28,6 +29,7 @@ export interface CallShape {
 export async function recordedCall(
   record: RecordedDecision,
   shape: CallShape,
+  identity: KnownIdentity,
   signal: AbortSignal,
 ): Promise<PartialCall | undefined> {
   const { facts } = record;
@@ -37,7 +39,7 @@ export async function recordedCall(
   const declared = shape.view.contextMembers(shape.slice.action);
   const missing: MissingFact[] = [];
   const known = new KnownFacts(facts, shape.trustsElements, missing);
-  const principal = principalOf(caller, facts, shape, missing);
+  const principal = principalOf(caller, facts, { ...shape, identity }, missing);
   const context: Record<string, JsonValue> = {
     ...{ primitive: primitiveOf(shape.leaf.kind), target: shape.leaf.name, server: shape.server },
   };
@@ -45,7 +47,7 @@ export async function recordedCall(
   known.put(context, ["extra"], witness["extra"] ?? []);
   for (const name of shape.reads.request) known.put(context, [name], witness[name]);
   if (declared.has("annotations")) context["annotations"] = { ...annotationsOf(shape.leaf) } as JsonObject;
-  await derived(context, principal, { shape, known, witness, missing, signal });
+  await derived(context, principal, { shape, identity, known, witness, missing, signal });
   const members = Object.entries(context).filter(([name]) => declared.has(name));
   return { principal, context: Object.fromEntries(members), missing };
 }
@@ -112,15 +114,17 @@ function argumentsOf(
 function principalOf(
   caller: PrincipalFacts,
   facts: RecordedFacts,
-  { reads, view }: CallShape,
+  { reads, view, identity }: CallShape & { readonly identity: KnownIdentity },
   missing: MissingFact[],
 ): PrincipalFacts {
   const attributes: Record<string, PrincipalFacts["attributes"][string]> = { ...caller.attributes };
   const witness = view.witnessAttributes(caller.type) ?? {};
   for (const name of reads.attributes) {
     const path = ["principal", name];
-    const state = facts.state(path);
+    const isOther = identity.isOther(name);
+    const state: FactState = isOther ? { kind: "unknown" } : facts.state(path);
     if (state.kind === "value" || state.kind === "absent") continue;
+    if (isOther) delete attributes[name];
     const isPresent = state.kind === "withheld" || Object.hasOwn(witness, name);
     missing.push({ path, name: factName(path), isPresent });
   }
@@ -128,15 +132,22 @@ function principalOf(
   for (const [name, value] of Object.entries(witness))
     if (!Object.hasOwn(attributes, name)) attributes[name] = value as PrincipalFacts["attributes"][string];
   const { roles, groups } = facts.identity();
-  if (reads.readsGroups && groups === undefined)
+  const { hasOtherRoles, hasOtherGroups } = identity;
+  if (reads.readsGroups && (groups === undefined || hasOtherGroups))
     missing.push({ path: parentsPath("Group"), name: "principal.groups", isPresent: true });
-  if (roles === undefined && facts.withheld.has("principal.roles"))
+  if (hasOtherRoles || (roles === undefined && facts.withheld.has("principal.roles")))
     missing.push({ path: parentsPath("Role"), name: "principal.roles", isPresent: true });
-  return { ...caller, attributes };
+  return {
+    ...caller,
+    attributes,
+    ...(hasOtherRoles ? { roles: [] } : {}),
+    ...(hasOtherGroups ? { groups: [] } : {}),
+  };
 }
 
 interface Deriving {
   readonly shape: CallShape;
+  readonly identity: KnownIdentity;
   readonly known: KnownFacts;
   readonly witness: JsonObject;
   readonly missing: MissingFact[];
@@ -153,7 +164,9 @@ async function derived(
   for (const derivation of deriving.shape.reads.derivations.values()) {
     const group = derivation.kind === "matches" ? "_m" : "_d";
     const path = [group, derivation.name];
-    const recorded = deriving.known.facts.state(path);
+    const [root, attribute = ""] = derivation.path;
+    const isOther = root === "principal" && deriving.identity.isOther(attribute);
+    const recorded: FactState = isOther ? { kind: "unknown" } : deriving.known.facts.state(path);
     const witness = memberOf(memberOf(deriving.witness, group), derivation.name);
     if (recorded.kind === "value" && !isPlain(recorded.value)) {
       groups[group][derivation.name] = recorded.value;

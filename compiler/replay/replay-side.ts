@@ -13,13 +13,22 @@ import type {
 import type { JudgePolicy } from "#explain";
 import { createSqlReader } from "#facts";
 import type { FactResources, SqlReader } from "#facts";
-import { ENGINE_FAULT, UnsupportedConstruct, createEvaluator, factReads, viewSchema } from "#pdp";
+import {
+  ENGINE_FAULT,
+  UnsupportedConstruct,
+  createEvaluator,
+  factReads,
+  principalEntity,
+  tenantsOf,
+  viewSchema,
+} from "#pdp";
 import type { Evaluator } from "#pdp";
 import { compilePartialSlice } from "./partial-slice.ts";
 import type { PartialCall, PartialSlice } from "./partial-slice.ts";
 import { recordedCall } from "./recorded-call.ts";
 import type { CallShape } from "./recorded-call.ts";
 import type { RecordedDecision } from "./recorded-decision.ts";
+import { AS_RECORDED, identityOf, recordedIdentity } from "./recorded-identity.ts";
 import { lackedAttributes } from "./required-attributes.ts";
 import { sameValidation } from "./same-validation.ts";
 
@@ -50,6 +59,9 @@ export const NO_FACTS = "facts";
 /** The arguments were checked by a definition that this version does not have. */
 export const OTHER_DEFINITION = "definition";
 
+/** Nothing permits it. */
+const DENIED: SideAnswer = { kind: "decided", effect: "deny", reasons: [], isComplete: true, unneeded: [] };
+
 interface SideLeaf {
   readonly leaf: LeafEntry;
   readonly server: ServerEntry;
@@ -68,6 +80,7 @@ export class ReplaySide {
   readonly #sql: SqlReader;
   readonly #leaves: ReadonlyMap<LeafAction, SideLeaf>;
   readonly #slices: ReadonlyMap<string, Slice>;
+  readonly #tenants: ReadonlySet<TenantId>;
   readonly #compiled = new Map<string, CompiledLeaf | undefined>();
 
   private constructor(input: ReplayInput, evaluator: Evaluator, sql: SqlReader) {
@@ -81,6 +94,7 @@ export class ReplaySide {
         server.leaves.map((leaf) => [leaf.action, { leaf, server }] as const),
       ),
     );
+    this.#tenants = tenantsOf(policies.slices);
     this.#slices = new Map(policies.slices.map((slice) => [key(slice.tenant, slice.action), slice]));
   }
 
@@ -108,17 +122,11 @@ export class ReplaySide {
     const found = this.#leaves.get(action);
     if (found === undefined) return "none";
     const { leaf, server } = found;
-    const issuers = Object.values(this.input.content.routes.environments).flatMap((environment) =>
-      environment.issuers.map(({ issuer, tenant: own, tenantOf, attributes }) => [
-        issuer,
-        own,
-        tenantOf ?? null,
-        attributes,
-      ]),
-    );
+    // A caller or role that is called like one of a tenant is nobody.
+    const identity = [identityOf(this.input), [...this.#tenants].sort()];
     const who = [server.id, server.tier, server.labels];
     const what = [leaf.kind, leaf.name, leaf.argumentsProgram, annotationsOf(leaf)];
-    return canonicalJson([who, what, this.#slices.get(key(tenant, action)) ?? null, issuers]);
+    return canonicalJson([who, what, this.#slices.get(key(tenant, action)) ?? null, ...identity]);
   }
 
   /** `other` is the version on the other side: it may be the one that checked the arguments. */
@@ -128,13 +136,15 @@ export class ReplaySide {
     if (record.facts === undefined) return { kind: "open", missing: [NO_FACTS] };
     if (!this.#accepts(record) && !this.#acceptsAs(record, other))
       return { kind: "open", missing: [OTHER_DEFINITION] };
-    const lacked = lackedAttributes(record, this.input, other.input);
+    const identity = recordedIdentity(record, this.input, other.input);
+    if (identity.kind === "untrusted") return refused("AUTHN_ISSUER_UNKNOWN");
+    if (identity.kind === "unknown") return { kind: "open", missing: identity.names };
+    const lacked = lackedAttributes(record, this.input, other.input, identity);
     if (lacked.kind === "lacks") return refused("PRINCIPAL_ATTRIBUTE_MISSING");
     if (lacked.kind === "unknown") return { kind: "open", missing: lacked.names };
     const compiled = this.#compile(record, found, other);
-    if (compiled === undefined)
-      return { kind: "decided", effect: "deny", reasons: [], isComplete: true, unneeded: [] };
-    const call = await recordedCall(record, compiled.shape, signal);
+    if (compiled === undefined) return DENIED;
+    const call = await recordedCall(record, compiled.shape, identity, signal);
     if (call === undefined) return { kind: "open", missing: [NO_FACTS] };
     return this.#decideCall(record, found, compiled, call);
   }
@@ -149,7 +159,8 @@ export class ReplaySide {
   ): Promise<{ readonly slice: Slice; readonly applies: JudgePolicy } | undefined> {
     const found = this.#leaves.get(record.action);
     const compiled = found === undefined ? undefined : this.#compile(record, found, this);
-    const call = compiled === undefined ? undefined : await recordedCall(record, compiled.shape, signal);
+    const call =
+      compiled === undefined ? undefined : await recordedCall(record, compiled.shape, AS_RECORDED, signal);
     const partial = compiled?.partial;
     if (compiled === undefined || partial === undefined || call === undefined) return undefined;
     return { slice: compiled.shape.slice, applies: (policy) => partial.applies(policy, call) };
@@ -158,9 +169,10 @@ export class ReplaySide {
   #decideCall(
     record: RecordedDecision,
     { server }: SideLeaf,
-    { partial }: CompiledLeaf,
+    { partial, shape }: CompiledLeaf,
     call: PartialCall,
   ): SideAnswer {
+    if (principalEntity(call.principal, shape.view, this.#tenants) === undefined) return DENIED;
     const missing = [...new Set(call.missing.map(({ name }) => name))].sort();
     if (missing.length === 0) {
       const { tenant, action } = record;

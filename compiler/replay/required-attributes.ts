@@ -1,6 +1,7 @@
 // Whether a recorded caller has every attribute that a version of the repository requires of its token.
 import type { IssuerEntry } from "#bundle";
 import { factName } from "#facts";
+import type { KnownIdentity } from "./recorded-identity.ts";
 import type { RecordedDecision } from "./recorded-decision.ts";
 import type { ReplayInput } from "./replay-side.ts";
 
@@ -17,6 +18,7 @@ export function lackedAttributes(
   record: RecordedDecision,
   side: ReplayInput,
   other: ReplayInput,
+  { isOther }: KnownIdentity,
 ): LackedAttributes {
   const recorder = [side, other].find(({ digest }) => digest === record.digest);
   const checked = new Set(recorder === undefined ? [] : requiredLists(recorder, record).flat());
@@ -25,7 +27,10 @@ export function lackedAttributes(
   let isLacking = false;
   const lists = requiredLists(side, record);
   for (const required of lists) {
-    const states = required.map((name) => ({ name, has: hasAttribute(record, name, checked, refused) }));
+    const states = required.map((name) => ({
+      name,
+      has: isOther(name) ? undefined : hasAttribute(record, name, checked, refused),
+    }));
     if (states.every(({ has }) => has === true)) return { kind: "none" };
     if (states.some(({ has }) => has === false)) isLacking = true;
     else
