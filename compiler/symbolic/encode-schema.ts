@@ -1,12 +1,14 @@
 // The approved schema of the arguments as a term: which raw arguments are valid. A keyword without terms is an unknown,
 // the same for both sides where they state the same of the same place.
-import { canonicalJson, sha256Hex } from "#bundle";
+import { canonicalJson } from "#bundle";
 import type { JsonTypeName, SchemaNode, SchemaProgram } from "#bundle";
 import { visibleAttributes, resolveProjection } from "#schema";
-import type { JsonObject, JsonValue } from "#std";
+import type { JsonValue } from "#std";
 import { decimalUnits } from "./extension-literals.ts";
 import { KINDS } from "./raw-arguments.ts";
 import type { Kind, RawArguments } from "./raw-arguments.ts";
+import { classOf } from "./schema-classes.ts";
+import type { SchemaClasses } from "./schema-classes.ts";
 import {
   FALSE,
   OutsideFragment,
@@ -23,8 +25,11 @@ import {
 import type { Comparison, Term } from "./terms.ts";
 
 const MAX_DEPTH = 6;
-/** Places of one call that are unknowns of their own. */
+/** Places of one side that are unknowns of their own though no policy reads them. */
 const MAX_PLACES = 200;
+/** Members that one side describes; of more nothing is proved. */
+const MAX_NAMES = 2_000;
+const MAX_VISITS = 20_000;
 
 type Path = readonly string[];
 
@@ -52,96 +57,49 @@ export function visiblePlaces(program: SchemaProgram): readonly Path[] {
   return found;
 }
 
-/** Every member that a schema describes, as far as it is nested no deeper than a few levels. */
+/**
+ * Every member that any part of a schema speaks of, as far as it is nested no deeper than what is encoded: what stands
+ * below `then`, `not` or `additionalProperties` is described too. @throws {OutsideFragment} where these are too many
+ */
 export function describedPlaces(program: SchemaProgram): readonly Path[] {
   const found = new Map<string, Path>();
+  const seen = new Set<string>();
   const visit = (index: number, path: Path, depth: number): void => {
     const node = program.nodes[index];
-    if (node === undefined || depth > MAX_DEPTH || found.size > MAX_PLACES) return;
-    for (const [name, member] of Object.entries(node.properties ?? {})) {
+    const key = JSON.stringify([index, path, depth]);
+    if (node === undefined || depth > MAX_DEPTH || seen.has(key)) return;
+    seen.add(key);
+    if (found.size > MAX_NAMES || seen.size > MAX_VISITS)
+      throw new OutsideFragment("a schema that describes too many members");
+    const own = Object.entries(node.properties ?? {});
+    for (const [name, member] of own) {
       found.set(JSON.stringify([...path, name]), [...path, name]);
       visit(member, [...path, name], depth + 1);
     }
-    for (const same of [...(node.allOf ?? []), ...(node.anyOf ?? []), ...(node.oneOf ?? [])])
-      visit(same, path, depth + 1);
+    for (const same of appliedInPlace(node)) visit(same, path, depth + 1);
   };
   visit(program.root, [], 0);
   return [...found.values()];
 }
 
-/** What a schema says of validity, whatever it makes visible: equal digests accept the same arguments. */
-export function validationDigest(program: SchemaProgram, index: number = program.root): string {
-  return digestOf(program, index, [], new Map());
+/** Subschemas that judge the value itself. */
+function appliedInPlace(node: SchemaNode): readonly number[] {
+  const single = [node.not, node.if, node.then, node.else];
+  return [
+    ...[node.allOf, node.anyOf, node.oneOf].flatMap((list) => list ?? []),
+    ...single.flatMap((index) => (index === undefined ? [] : [index])),
+  ];
 }
 
-function digestOf(
-  program: SchemaProgram,
-  index: number,
-  above: readonly number[],
-  known: Map<number, string>,
-): string {
-  const cycle = above.indexOf(index);
-  if (cycle !== -1) return `cycle ${above.length - cycle}`;
-  const before = known.get(index);
-  if (before !== undefined) return before;
-  const node = program.nodes[index] ?? {};
-  const child = (inner: number): string => digestOf(program, inner, [...above, index], known);
-  const digest = sha256Hex(canonicalJson(validationOf(node, child)));
-  known.set(index, digest);
-  return digest;
-}
-
-function validationOf(node: SchemaNode, child: (index: number) => string): JsonObject {
-  const {
-    projection: _projection,
-    projectionOf: _projectionOf,
-    nullable: _nullable,
-    properties,
-    patternProperties,
-    additionalProperties,
-    propertyNames,
-    items,
-    prefixItems,
-    contains,
-    allOf,
-    anyOf,
-    oneOf,
-    ...rest
-  } = node;
-  const { not: isNot, if: test, then, else: otherwise, ...plain } = rest;
-  const single = Object.entries({
-    additionalProperties,
-    propertyNames,
-    items,
-    contains,
-    not: isNot,
-    if: test,
-    then,
-    else: otherwise,
-  }).flatMap(([name, index]) => (index === undefined ? [] : [[name, child(index)] as const]));
-  const many = Object.entries({ prefixItems, allOf, anyOf, oneOf }).flatMap(([name, indexes]) =>
-    indexes === undefined ? [] : [[name, indexes.map(child)] as const],
-  );
-  return {
-    ...(plain as unknown as JsonObject),
-    ...Object.fromEntries(single),
-    ...Object.fromEntries(many),
-    ...(properties === undefined
-      ? {}
-      : {
-          properties: Object.fromEntries(
-            Object.entries(properties).map(([name, index]) => [name, child(index)]),
-          ),
-        }),
-    ...(patternProperties === undefined
-      ? {}
-      : { patternProperties: patternProperties.map(([pattern, index]) => [pattern, child(index)]) }),
-  };
+/** The places that are unknowns by kind and value: those that policies read, and of the others the first few. */
+export function chosenPlaces(visible: readonly Path[], described: readonly Path[]): readonly Path[] {
+  return [...visible, ...described.slice(0, MAX_PLACES)];
 }
 
 /** Encodes the schema of one side. `places`: what stands there is unknown by kind and value; elsewhere by validity alone. */
 export class SchemaEncoder {
   readonly #program: SchemaProgram;
+  readonly #classes: SchemaClasses;
   readonly #raw: RawArguments;
   readonly #places: ReadonlySet<string>;
   /** Names under a place that either side describes. */
@@ -149,11 +107,13 @@ export class SchemaEncoder {
 
   constructor(
     program: SchemaProgram,
+    classes: SchemaClasses,
     raw: RawArguments,
     places: readonly Path[],
     described: readonly Path[],
   ) {
     this.#program = program;
+    this.#classes = classes;
     this.#raw = raw;
     this.#places = new Set(places.map((path) => JSON.stringify(path)));
     const names = new Map<string, Set<string>>();
@@ -186,7 +146,7 @@ export class SchemaEncoder {
   }
 
   #digest(index: number): string {
-    return validationDigest(this.#program, index);
+    return classOf(this.#classes, this.#program, index);
   }
 
   #node(index: number, path: Path, depth: number): Term {
@@ -305,14 +265,16 @@ export class SchemaEncoder {
       maxItems === undefined ? TRUE : compare("<=", count(), integer(maxItems)),
       uniqueItems === true ? this.#unknown(path, "uniqueItems") : TRUE,
     ];
-    const others = { prefixItems, contains, minContains, maxContains };
-    if (prefixItems !== undefined || contains !== undefined) {
-      const inner = validationOf(JSON.parse(JSON.stringify(others)) as SchemaNode, (index) =>
-        this.#digest(index),
-      );
-      terms.push(this.#unknown(path, "items", canonicalJson(inner)));
+    const prefix = (prefixItems ?? []).map((index) => this.#digest(index));
+    if (prefixItems !== undefined) terms.push(this.#unknown(path, "first items", ...prefix));
+    if (contains !== undefined) {
+      const range = [String(minContains ?? ""), String(maxContains ?? "")];
+      terms.push(this.#unknown(path, "contains", this.#digest(contains), ...range));
     }
-    if (items !== undefined) terms.push(this.#items(items, path));
+    if (items !== undefined && prefix.length > 0)
+      // Only what comes after the first ones is judged, so how many these are belongs to the question.
+      terms.push(this.#unknown(path, "every item after", String(prefix.length), this.#digest(items)));
+    else if (items !== undefined) terms.push(this.#items(items, path));
     return and(...terms);
   }
 
@@ -353,9 +315,12 @@ export class SchemaEncoder {
   #members(node: SchemaNode, path: Path, depth: number): Term {
     const { properties = {}, patternProperties, additionalProperties } = node;
     const named = Object.keys(properties);
-    const others = [...(this.#names.get(JSON.stringify(path)) ?? [])].filter(
-      (name) => !Object.hasOwn(properties, name),
-    );
+    const shared = this.#names.get(JSON.stringify(path)) ?? new Set<string>();
+    const others = [...shared].filter((name) => !Object.hasOwn(properties, name));
+    // "Has others" means others than the names of both sides: of a name that is not among them it would say nothing.
+    const isShared = named.every((name) => shared.has(name));
+    if (!isShared && (patternProperties !== undefined || additionalProperties !== undefined))
+      throw new OutsideFragment("members that a schema describes in an uncommon place");
     const terms = named.map((name) => this.#member(properties[name] ?? -1, [...path, name], depth));
     if (patternProperties !== undefined) {
       const rest = patternProperties.map(([pattern, index]) => [pattern, this.#digest(index)]);

@@ -141,6 +141,8 @@ class Prover {
       kind: "not analysed",
       reason: `${describeCallers(pair, type)}: ${reason}`,
     });
+    if (pair.hasOtherCallers && pair.base !== undefined)
+      return said("identity differs: the issuers of the callers, or how their tokens are read");
     try {
       const question = makeQuestion(pair.base, pair.head, type, this.#options.table);
       const key = `${pair.action}\0${pair.tenant}\0${question.script}`;

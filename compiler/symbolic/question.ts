@@ -1,24 +1,22 @@
 // One question to the solver: is there a call of a caller of this type that the head allows and the base does not?
 import { canonicalJson, annotationsOf } from "#bundle";
-import type { Derivation, PrincipalType, SchemaProgram } from "#bundle";
+import type { PrincipalType, SchemaProgram } from "#bundle";
 import { resolveProjection, visibleAttributes } from "#schema";
 import type { JsonObject } from "#std";
 import type { PolicyEst } from "../cedar/est.ts";
 import { collectLiterals } from "./collect-literals.ts";
 import { encodeSlice } from "./encode-policy.ts";
-import { SchemaEncoder, describedPlaces, validationDigest, visiblePlaces } from "./encode-schema.ts";
+import { SchemaEncoder, chosenPlaces, describedPlaces, visiblePlaces } from "./encode-schema.ts";
 import type { EncodingTable } from "./encodings.ts";
 import { RawArguments } from "./raw-arguments.ts";
 import type { TypeReader } from "./request-types.ts";
+import { classOf, schemaClasses } from "./schema-classes.ts";
 import { sideWorld } from "./side-world.ts";
 import type { QuestionSide, SideWorld } from "./side-world.ts";
 import { SymbolTable } from "./symbol-table.ts";
 import type { RequestSet } from "./symbolic-values.ts";
 import { FALSE, OutsideFragment, and, equal, not, or, textOfTerm } from "./terms.ts";
 import type { Term } from "./terms.ts";
-
-/** Texts that facts are derived from are refused beyond; a claim of no new permits is about shorter ones. */
-export const MAX_TEXT_CHARACTERS = 32_768;
 
 export interface Question {
   readonly script: string;
@@ -44,20 +42,22 @@ export function makeQuestion(
   const reader: TypeReader = { symbols, literals };
   const raw = new RawArguments(reader);
   const abstracted = new Set<string>();
-  const described = programs.flatMap(describedPlaces);
-  const isSameSchema = new Set(programs.map((program) => validationDigest(program))).size === 1;
-  const places = unique([...programs.flatMap(visiblePlaces), ...(isSameSchema ? [] : described)]);
-  const isAlike = base === undefined || areAlike(base, head);
+  const described = programs.map(describedPlaces);
+  const classes = schemaClasses(programs);
+  const isSameSchema = new Set(programs.map((program) => classOf(classes, program))).size === 1;
+  const visible = programs.flatMap(visiblePlaces);
+  const places = unique(isSameSchema ? visible : described.flatMap((own) => chosenPlaces(visible, own)));
+  const names = unique([...places, ...described.flat()]);
+  const isAlike = base === undefined || (isSameSchema && areAlike(base, head));
   const encode = (side: QuestionSide, tag: string): { readonly allows: Term; readonly made: SideWorld } => {
-    const schema = new SchemaEncoder(programOf(side), raw, places, described);
-    const extra = undescribed(side, schema, described, reader);
+    const schema = new SchemaEncoder(programOf(side), classes, raw, places, names);
+    const extra = undescribed(side, schema, names, reader);
     const made = sideWorld(side, { type, raw, reader, abstracted, sideTag: isAlike ? "" : tag, extra });
     const allows = and(made.isAsked, schema.valid(), encodeSlice(policiesOf(side), made.world, table));
     return { allows, made };
   };
   const after = encode(head, "head");
   const before = base === undefined ? FALSE : encode(base, "base").allows;
-  boundTexts(sides, after.made, symbols);
   const script = `${symbols.script()}\n(assert ${after.allows})\n(assert ${not(before)})`;
   return { script, symbols, abstracted, places, head: after.made, sides };
 }
@@ -80,7 +80,7 @@ function unique(paths: readonly (readonly string[])[]): readonly (readonly strin
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
 }
 
-/** True where equal expressions of both sides have equal values for every request. */
+/** True where equal expressions of both sides have equal values for every request, if their schemas are the same. */
 function areAlike(base: QuestionSide, head: QuestionSide): boolean {
   const fixed = ({ server, leaf, slice }: QuestionSide): string =>
     canonicalJson([
@@ -92,7 +92,6 @@ function areAlike(base: QuestionSide, head: QuestionSide): boolean {
       slice.tenant,
     ]);
   if (fixed(base) !== fixed(head)) return false;
-  if (validationDigest(programOf(base)) !== validationDigest(programOf(head))) return false;
   if ([...base.tenants].sort().join("\0") !== [...head.tenants].sort().join("\0")) return false;
   return agree(factsOf(base), factsOf(head)) && agree(typesOf(base), typesOf(head));
 }
@@ -127,13 +126,13 @@ function typesOf(side: QuestionSide): ReadonlyMap<string, string> {
 function undescribed(
   side: QuestionSide,
   schema: SchemaEncoder,
-  described: readonly (readonly string[])[],
+  names: readonly (readonly string[])[],
   { symbols, literals }: TypeReader,
 ): RequestSet {
   const program = programOf(side);
   const root = resolveProjection(program, program.root)?.node ?? program.nodes[program.root];
   const own = new Set(Object.keys(root?.properties ?? {}));
-  const known = new Set(described.flatMap((path) => (path.length === 1 ? path : [])));
+  const known = new Set(names.flatMap((path) => (path.length === 1 ? path : [])));
   const universe = literals.get("String") ?? [];
   const beyond = symbols.unknown("Bool", "extra beyond");
   const unknownNames = universe.filter((literal) => !known.has(textOfTerm(literal)));
@@ -154,15 +153,4 @@ function undescribed(
     hasOthers: or(beyond, ...others.map((name) => schema.isPresent([name]))),
     key: JSON.stringify(["extra", [...own].sort()]),
   };
-}
-
-/** Long texts are refused where a fact is derived from them. */
-function boundTexts(sides: readonly QuestionSide[], { inputs }: SideWorld, symbols: SymbolTable): void {
-  const derivations: readonly Derivation[] = sides.flatMap(({ slice }) => slice.derivations);
-  for (const { path } of derivations) {
-    if (path[0] !== "arguments") continue;
-    const known = symbols.find("String", "text", ...path.slice(1));
-    if (known !== undefined)
-      symbols.assert(`(<= (str.len ${inputs.raw.text(path.slice(1))}) ${MAX_TEXT_CHARACTERS})`);
-  }
 }

@@ -7,7 +7,19 @@ import { readSet } from "./request-types.ts";
 import type { TypeReader } from "./request-types.ts";
 import { scalar } from "./symbolic-values.ts";
 import type { SymbolicRecord, SymbolicValue } from "./symbolic-values.ts";
-import { and, between, compare, equal, implies, integer, ite, not, or } from "./terms.ts";
+import {
+  OutsideFragment,
+  TRUE,
+  and,
+  between,
+  compare,
+  equal,
+  implies,
+  integer,
+  ite,
+  not,
+  or,
+} from "./terms.ts";
 import type { Term } from "./terms.ts";
 
 /** Kinds of JSON values by number. `decimal`: exact in four places; `number`: any other. `null` stands below values. */
@@ -29,6 +41,8 @@ const UNITS = 10_000;
 /** Decimals that 64 bits of ten-thousandths hold. */
 const MAX_UNITS = 2n ** 63n - 1n;
 
+const MAX_SHAPE_DEPTH = 16;
+
 export interface ProjectedArguments {
   readonly record: SymbolicRecord;
   /** Where the side can represent the values: each is of the projected kind. */
@@ -38,6 +52,7 @@ export interface ProjectedArguments {
 /** The places of one call's arguments. */
 export class RawArguments {
   readonly reader: TypeReader;
+  readonly #elementTypes = new Map<string, "Long" | "String">();
 
   constructor(reader: TypeReader) {
     this.reader = reader;
@@ -142,13 +157,37 @@ export class RawArguments {
     return or(...kinds.map((kind) => this.is(path, kind)));
   }
 
+  /** Whether a side can read every element; only of plain texts and truth values the schema alone says so. */
+  #elements(
+    program: SchemaProgram,
+    { items, prefixItems }: SchemaNode,
+    item: ResolvedProjection | undefined,
+    path: readonly string[],
+  ): Term {
+    const types = items === undefined ? undefined : program.nodes[items]?.types;
+    const exact = item === undefined || item.nullable ? undefined : EXACT_TYPES[item.projection];
+    const isPlain = exact !== undefined && types?.length === 1 && types[0] === exact;
+    if (isPlain && prefixItems === undefined) return TRUE;
+    const shape = shapeOf(program, item);
+    return this.reader.symbols.unknown("Bool", "elements can be read", shape, ...path);
+  }
+
+  /** The members of the array at a place; sides that read it as arrays of different types are not compared. */
+  #setOfOneType(element: "Long" | "String", path: readonly string[]): SymbolicValue {
+    const key = JSON.stringify(path);
+    const before = this.#elementTypes.get(key) ?? element;
+    if (before !== element)
+      throw new OutsideFragment("an array of texts on one side, of numbers on the other");
+    this.#elementTypes.set(key, element);
+    return this.set(element, path);
+  }
+
   #value(
     program: SchemaProgram,
     { projection, node }: ResolvedProjection,
     path: readonly string[],
     accepts: Term[],
   ): SymbolicValue {
-    const { symbols } = this.reader;
     switch (projection) {
       case "String":
         return scalar("String", this.text(path));
@@ -156,28 +195,49 @@ export class RawArguments {
         return scalar("Bool", this.flag(path));
       case "Long": {
         const long = this.integer(path);
-        // A claim of no new permits is about calls whose values both sides can represent.
-        symbols.assert(
+        // The side that reads a number refuses one that it cannot hold; the other side may not.
+        accepts.push(
           implies(this.is(path, "integer"), between(long, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
         );
         return scalar("Long", long);
       }
       case "Decimal": {
         const units = this.units(path);
-        symbols.assert(not(this.is(path, "number")));
-        symbols.assert(between(units, -MAX_UNITS, MAX_UNITS));
+        const isNumber = or(this.is(path, "integer"), this.is(path, "decimal"));
+        accepts.push(implies(isNumber, between(units, -MAX_UNITS - 1n, MAX_UNITS)));
         return scalar("Decimal", units);
       }
       case "Set": {
-        const element =
-          node.items === undefined ? undefined : resolveProjection(program, node.items)?.projection;
+        const item = node.items === undefined ? undefined : resolveProjection(program, node.items);
+        accepts.push(implies(this.is(path, "array"), this.#elements(program, node, item, path)));
+        const element = item?.projection;
         if (element !== "String" && element !== "Long") return { kind: "Opaque", what: "a set of this type" };
-        return this.set(element, path);
+        return this.#setOfOneType(element, path);
       }
       case "Record":
         return this.#record(program, node, path, accepts);
     }
   }
+}
+
+const EXACT_TYPES: Readonly<Partial<Record<CedarProjection, string>>> = { Bool: "boolean", String: "string" };
+
+/** What of a value a side reads, as text: a value that one side can read so, the other can too. */
+function shapeOf(program: SchemaProgram, resolved: ResolvedProjection | undefined, depth = 0): string {
+  if (resolved === undefined) return "";
+  if (depth > MAX_SHAPE_DEPTH) throw new OutsideFragment("elements of a deep type");
+  const { projection, nullable, node } = resolved;
+  const items = node.items === undefined ? undefined : resolveProjection(program, node.items);
+  const inner =
+    projection === "Set"
+      ? [shapeOf(program, items, depth + 1)]
+      : projection === "Record"
+        ? visibleAttributes(program, node).map((member) => [
+            member.name,
+            shapeOf(program, member.projection, depth + 1),
+          ])
+        : [];
+  return JSON.stringify([projection, nullable, inner]);
 }
 
 function kindsOf(projection: CedarProjection): readonly Kind[] {

@@ -7,7 +7,7 @@ import type { PlanIssuer } from "../calls/plan-side.ts";
 import type { RawArguments } from "./raw-arguments.ts";
 import { fixedRecord, readRecord, readType } from "./request-types.ts";
 import type { TypeReader } from "./request-types.ts";
-import { attributesOf, symbolicFacts } from "./symbolic-facts.ts";
+import { attributesOf, canDerive, symbolicFacts } from "./symbolic-facts.ts";
 import type { FactInputs } from "./symbolic-facts.ts";
 import { scalar } from "./symbolic-values.ts";
 import type { SymbolicRecord, SymbolicValue } from "./symbolic-values.ts";
@@ -85,7 +85,12 @@ export function sideWorld(side: QuestionSide, options: SideOptions): SideWorld {
     sideTag: options.sideTag,
     abstracted: options.abstracted,
   };
-  const isAsked = and(isAdmitted(side, options), conforms(shape, reader), projected.accepts);
+  const isAsked = and(
+    isAdmitted(side, options),
+    conforms(shape, reader),
+    projected.accepts,
+    canDerive(side.slice.derivations, reader.symbols),
+  );
   return { world, isAsked, inputs, factTypes };
 }
 

@@ -1,5 +1,6 @@
 // Derived facts as terms. A fact that the solver cannot compute is an unknown, the same on both sides where the same is
 // derived from the same value; what it is of the literals that the policies name is computed by the gateway's own code.
+import { canonicalJson } from "#bundle";
 import type { Derivation } from "#bundle";
 import { UNKNOWN_SQL, compileMatcher, textFact } from "#facts";
 import { isJsonObject } from "#std";
@@ -7,6 +8,7 @@ import type { JsonObject, JsonValue } from "#std";
 import type { RawArguments } from "./raw-arguments.ts";
 import { isValue, readType } from "./request-types.ts";
 import type { TypeReader } from "./request-types.ts";
+import type { SymbolTable } from "./symbol-table.ts";
 import { scalar } from "./symbolic-values.ts";
 import type { SymbolicRecord, SymbolicValue } from "./symbolic-values.ts";
 import {
@@ -59,6 +61,29 @@ export function symbolicFacts(
   };
 }
 
+/** Facts of texts of any length. */
+const OF_ANY_LENGTH: ReadonlySet<Derivation["kind"]> = new Set([
+  "count",
+  "length",
+  "range",
+  "sql",
+  "sqlNames",
+]);
+
+/**
+ * Where no text is too long for the facts that a side derives from it: the gateway refuses such a call. Which texts are
+ * is left open, the same for every side that derives a fact of the place.
+ */
+export function canDerive(derivations: readonly Derivation[], symbols: SymbolTable): Term {
+  const bounded = derivations.filter(({ kind }) => !OF_ANY_LENGTH.has(kind));
+  return and(
+    ...bounded.map((item) => {
+      const within = item.kind === "every" ? ["elements", ...item.element] : [];
+      return symbols.unknown("Bool", "can be judged", JSON.stringify(item.path), ...within);
+    }),
+  );
+}
+
 function inputAt(path: readonly string[], { context, principal }: FactInputs): Input {
   const isPrincipal = path[0] === "principal";
   let value: SymbolicValue | undefined = isPrincipal ? principal : context;
@@ -77,7 +102,7 @@ function inputAt(path: readonly string[], { context, principal }: FactInputs): I
 export function factKey(derivation: Derivation): readonly string[] {
   if (derivation.kind === "matches") return ["matches", derivation.pattern, ...derivation.path];
   const { name: _name, ...how } = derivation;
-  return ["fact", JSON.stringify(how, Object.keys(how).sort())];
+  return ["fact", canonicalJson(how as unknown as JsonObject)];
 }
 
 function factOf(derivation: Derivation, type: JsonValue | undefined, inputs: FactInputs): SymbolicValue {
@@ -91,10 +116,12 @@ function factOf(derivation: Derivation, type: JsonValue | undefined, inputs: Fac
     const count = inputs.raw.count(derivation.path.slice(1));
     return scalar("Long", ite(input.isPresent, count, integer(0)));
   }
+  // What is no text here may be one on the other side: this side's answer then says nothing of the other's.
+  const key = [...factKey(derivation), ...(string === undefined ? ["of no text"] : [])];
   const value =
     derivation.kind === "matches"
-      ? scalar("Bool", reader.symbols.unknown("Bool", ...factKey(derivation)))
-      : readType(type, factKey(derivation), reader);
+      ? scalar("Bool", reader.symbols.unknown("Bool", ...key))
+      : readType(type, key, reader);
   const say = (where: Term, json: JsonValue | undefined): void => {
     if (json !== undefined) reader.symbols.assert(implies(where, isValue(value, json, literalTerm)));
   };

@@ -17,6 +17,8 @@ export interface SymbolicPair {
   readonly base: QuestionSide | undefined;
   /** The resources of the server differ: another leaf of the base may stand for the same URI. */
   readonly hasOtherResources: boolean;
+  /** The versions make callers of this tenant of tokens differently: what one calls a caller may be another to the other. */
+  readonly hasOtherCallers: boolean;
 }
 
 /** Pairs that differ, in order of action, then of tenant. A leaf that nothing on the head allows is left out. */
@@ -24,14 +26,19 @@ export function symbolicPairs(base: PlanSide, head: PlanSide): readonly Symbolic
   const before = new Map(questionSides(base).map((side) => [keyOf(side), side]));
   const beforeResources = resourceNames(base);
   const afterResources = resourceNames(head);
+  const beforeCallers = callersByTenant(base);
+  const afterCallers = callersByTenant(head);
   const pairs = questionSides(head).flatMap((side): readonly SymbolicPair[] => {
     const old = before.get(keyOf(side));
     const { leaf, server, slice } = side;
     if (slice.call.length === 0 || isUngoverned(side)) return [];
     const hasOtherResources =
       isResourceKind(leaf.kind) && beforeResources.get(server.id) !== afterResources.get(server.id);
-    if (old !== undefined && !hasOtherResources && fingerprint(old) === fingerprint(side)) return [];
-    return [{ tenant: slice.tenant, action: leaf.action, head: side, base: old, hasOtherResources }];
+    const hasOtherCallers = beforeCallers(slice.tenant) !== afterCallers(slice.tenant);
+    if (old !== undefined && !hasOtherResources && !hasOtherCallers && fingerprint(old) === fingerprint(side))
+      return [];
+    const differs = { hasOtherResources, hasOtherCallers };
+    return [{ tenant: slice.tenant, action: leaf.action, head: side, base: old, ...differs }];
   });
   const order = ({ action, tenant }: SymbolicPair): string => `${action}\0${tenant}`;
   return pairs.toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
@@ -68,6 +75,27 @@ function resourceNames({ content }: PlanSide): ReadonlyMap<string, string> {
       return [id, canonicalJson(names.map((item) => item.join(" ")).sort())];
     }),
   );
+}
+
+/** All that makes callers of a tenant, as text: its issuers, and how their tokens are read. */
+function callersByTenant({ content }: PlanSide): (tenant: TenantId) => string {
+  const issuers = Object.entries(content.routes.environments).flatMap(([name, environment]) =>
+    environment.issuers.map((issuer) => ({ name, issuer })),
+  );
+  const known = new Map<TenantId, string>();
+  return (tenant) => {
+    const own = issuers.filter(({ issuer: { tenant: fixed, tenantOf } }) =>
+      tenantOf === undefined ? fixed === tenant : Object.values(tenantOf.map).includes(tenant),
+    );
+    const text =
+      known.get(tenant) ??
+      own
+        .map((item) => canonicalJson(item as never))
+        .sort()
+        .join("\n");
+    known.set(tenant, text);
+    return text;
+  };
 }
 
 /** Equal where every call of the leaf is decided alike, whatever the policies are called. */
