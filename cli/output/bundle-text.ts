@@ -11,10 +11,17 @@ const FILE_WIDTH = 16;
 
 function describeRetention(retention: BundleReport["retention"]): readonly string[] {
   if (retention === null) return [];
-  const { defaultDays, tenants } = retention;
+  const { defaultDays, tenants, facts } = retention;
   const listed = Object.entries(tenants).map(([tenant, days]) => `${safe(tenant)} ${days} days`);
-  const general = defaultDays === undefined ? [] : [`${defaultDays} days`];
-  return wrapText(`audit records are kept ${[...general, ...listed].join(", ")}`, WIDTH);
+  const days = [...(defaultDays === undefined ? [] : [`${defaultDays} days`]), ...listed];
+  const modes = [
+    ...(facts?.default === undefined ? [] : [facts.default]),
+    ...Object.entries(facts?.tenants ?? {}).map(([tenant, mode]) => `${safe(tenant)} ${mode}`),
+  ];
+  return [
+    ...(days.length === 0 ? [] : wrapText(`audit records are kept ${days.join(", ")}`, WIDTH)),
+    ...(modes.length === 0 ? [] : wrapText(`facts in decision records: ${modes.join(", ")}`, WIDTH)),
+  ];
 }
 
 export function describeBundle(report: BundleReport): string {

@@ -168,7 +168,7 @@ describe("inspect", () => {
     const { out: keyId } = await desk.ok("keys", "show", "k.json", "--format", "json");
     const { out } = await desk.ok("inspect", "ch");
     expect(out).toContain("release of prod, sequence 1, epoch 0 (not verified)");
-    expect(out).toContain("2 passed, 0 failed");
+    expect(out).toContain("4 passed, 0 failed");
     expect(out).toContain(`1 signature\n    ${String(json(keyId)["keyId"])}  Ed25519\n`);
     expect(out).toContain((await desk.ok("inspect", "p.aegis")).out);
     // A name and a whole digest stand on one line: they are copied together.
