@@ -9,7 +9,13 @@ const OBJECT_ID = /^[0-9a-f]{40,64}$/u;
 const NO_COMMIT = /^0+$/u;
 
 export type Base =
-  | { readonly found: true; readonly ref: string; readonly description: string }
+  | {
+      readonly found: true;
+      readonly ref: string;
+      /** Whose gates hold: the tip of the base branch, which nobody chooses by where a branch begins. */
+      readonly gatesRef: string;
+      readonly description: string;
+    }
   /** Nothing to compare with, and why: not a fault. */
   | { readonly found: false; readonly reason: string };
 
@@ -22,7 +28,7 @@ export function findBase(inputs: ActionInputs): Base {
       (name) => commitOf(projectDir, name) !== undefined,
     );
     if (ref === undefined) throw notInClone(projectDir, inputs.base);
-    return { found: true, ref, description: ref };
+    return foundAt(ref, ref);
   }
   const event = readEvent(inputs.eventPath);
   switch (inputs.eventName) {
@@ -55,12 +61,17 @@ function namedCommit(cwd: string, commit: string | undefined, description: strin
     return { found: false, reason: `the event does not name ${description}: this branch is new` };
   }
   if (!OBJECT_ID.test(commit) || commitOf(cwd, commit) === undefined) throw notInClone(cwd, commit);
-  return { found: true, ref: commit, description: `${commit.slice(0, 12)}, ${description}` };
+  return foundAt(commit, `${commit.slice(0, 12)}, ${description}`);
+}
+
+function foundAt(ref: string, description: string, gatesRef = ref): Base {
+  return { found: true, ref, gatesRef, description };
 }
 
 /**
  * Where the merge commit of the pull request is checked out, its first parent is the base it was merged with, newer
- * than the one of the event. Else the merge base: what others changed since is not part of this plan.
+ * than the one of the event. Else the merge base: what others changed since is not part of this plan, but their gates
+ * hold.
  */
 function pullRequestBase(cwd: string, event: unknown): Base {
   const base = textAt(event, "pull_request", "base", "sha");
@@ -68,7 +79,7 @@ function pullRequestBase(cwd: string, event: unknown): Base {
   const merged = commitOf(cwd, "HEAD^2");
   const parent = commitOf(cwd, "HEAD^1");
   if (merged !== undefined && merged === head && parent !== undefined) {
-    return { found: true, ref: parent, description: `${parent.slice(0, 12)}, the base of the pull request` };
+    return foundAt(parent, `${parent.slice(0, 12)}, the base of the pull request`);
   }
   if (base === undefined || !OBJECT_ID.test(base)) {
     return {
@@ -79,7 +90,7 @@ function pullRequestBase(cwd: string, event: unknown): Base {
   if (commitOf(cwd, base) === undefined) throw notInClone(cwd, base);
   const fork = git(cwd, ["merge-base", base, "HEAD"]);
   if (fork === undefined) throw notInClone(cwd, base);
-  return { found: true, ref: fork, description: `${fork.slice(0, 12)}, where the pull request branched off` };
+  return foundAt(fork, `${fork.slice(0, 12)}, where the pull request branched off`, base);
 }
 
 function notInClone(cwd: string, ref: string): ActionError {

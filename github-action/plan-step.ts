@@ -29,27 +29,39 @@ export async function runPlan(
   log: (text: string) => void,
 ): Promise<StepReport> {
   const found = findBase(inputs);
-  if (!found.found) return withoutPlan(inputs, found.reason);
-  const base = await compile({ dir: inputs.projectDir, workspace: openBase(inputs.projectDir, found.ref) });
+  if (!found.found) return withoutPlan(inputs, [head], found.reason);
+  const base = await compileAt(inputs, found.ref);
+  const tip = found.gatesRef === found.ref ? base : await compileAt(inputs, found.gatesRef);
+  const sides = [head, base, tip];
   if (base.bundle === undefined) {
-    const errors = base.diagnostics.filter(({ severity }) => severity === "error");
-    log(
-      logBlock("aegis check of the base", renderText(errors, { color: false, sourceOf: base.model.textOf })),
-    );
-    // A pull request that repairs its base, or brings the repository, must be able to pass.
-    return withoutPlan(
-      inputs,
-      `the base (${found.description}) does not check, so it decides nothing to compare with`,
-    );
+    logErrors(base, log);
+    const reason = `the base (${found.description}) does not check, so it decides nothing to compare with`;
+    return withoutPlan(inputs, sides, reason);
+  }
+  if (tip.bundle === undefined && sides.some(mayHaveGates)) {
+    logErrors(tip, log);
+    const reason = `the tip of the base (${found.gatesRef.slice(0, 12)}) does not check, so its gates cannot be asked`;
+    return withoutPlan(inputs, sides, reason);
   }
   const changes = await planChanges(base, head, { base: { kind: "git", ref: found.ref } });
   const invariants = await checkInvariants(head, head.model.invariants);
   const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
-  const plan = withGates(checked, base, head, { labels: pullRequestLabels(inputs) });
+  const plan = withGates(checked, tip.bundle === undefined ? base : tip, head, {
+    labels: pullRequestLabels(inputs),
+  });
   log(
     logBlock(`aegis plan --base ${found.ref}`, renderPlanText(plan, { color: false, printable: showHidden })),
   );
   return reportPlan(inputs, plan, found.description);
+}
+
+async function compileAt({ projectDir }: ActionInputs, ref: string): Promise<CompileResult> {
+  return await compile({ dir: projectDir, workspace: openBase(projectDir, ref) });
+}
+
+function logErrors({ diagnostics, model }: CompileResult, log: (text: string) => void): void {
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  log(logBlock("aegis check of the base", renderText(errors, { color: false, sourceOf: model.textOf })));
 }
 
 function openBase(dir: string, ref: string): Workspace {
@@ -61,14 +73,25 @@ function openBase(dir: string, ref: string): Workspace {
   }
 }
 
-function withoutPlan(inputs: ActionInputs, reason: string): StepReport {
-  const gated = inputs.failOn !== "none";
+/** True where there are gates, and where aegis.yaml is there but cannot be read. */
+function mayHaveGates({ model }: CompileResult): boolean {
+  return model.gates.length > 0 || (model.name === "" && model.textOf("aegis.yaml") !== undefined);
+}
+
+/** What cannot be shown to be harmless passes no gate; a repair of a base without gates passes. */
+function withoutPlan(inputs: ActionInputs, sides: readonly CompileResult[], reason: string): StepReport {
+  const hasGates = sides.some(mayHaveGates);
+  const gated = hasGates || inputs.failOn !== "none";
   const message = `no plan: ${reason}`;
+  const text = hasGates ? `${message}; the gates of aegis.yaml are violated` : message;
   return {
-    annotations: [{ level: gated ? "error" : "notice", title: "Aegis plan", message }],
-    sections: [`### Policy plan: none\n\n${escapeMarkdown(reason)}\n`],
+    annotations: [
+      hasGates
+        ? { level: "error", title: "GATE_VIOLATED", message: text }
+        : { level: gated ? "error" : "notice", title: "Aegis plan", message: text },
+    ],
+    sections: [`### Policy plan: none\n\n${escapeMarkdown(hasGates ? text : reason)}\n`],
     outputs: new Map([["plan-summary", message]]),
-    // What cannot be shown to be harmless does not pass a gate.
     exitCode: gated ? EXIT.gate : EXIT.ok,
   };
 }

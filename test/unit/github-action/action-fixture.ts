@@ -15,6 +15,7 @@ export interface Runner {
   readonly git: (...args: string[]) => string;
   /** Commits everything and returns the commit. */
   readonly commit: (message: string) => string;
+  readonly read: (file: string) => string;
   readonly edit: (file: string, change: (text: string) => string) => void;
   /** The environment of a step: `inputs` by their name in action.yml. */
   readonly env: (options: RunOptions) => Record<string, string>;
@@ -62,6 +63,7 @@ export function createRunner(folder = ""): Runner {
     project,
     git,
     commit,
+    read: (file) => readFileSync(join(project, file), "utf8"),
     edit: (file, change) => {
       const path = join(project, file);
       writeFileSync(path, change(existsSync(path) ? readFileSync(path, "utf8") : ""));

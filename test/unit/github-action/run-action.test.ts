@@ -27,6 +27,8 @@ function branchAndMove(): { readonly base: string; readonly moved: string; reado
   return { base, moved, head };
 }
 
+const widen = (text: string): string => text.replace("in: [Employee]", "in: [Developer, Employee]");
+
 const pullRequest = (base: string, head: string): RunOptions => ({
   eventName: "pull_request",
   event: { pull_request: { base: { sha: base }, head: { sha: head } } },
@@ -132,6 +134,62 @@ describe("gates", () => {
     );
     expect(stopped.summary).toContain("#### Gates");
     expect((await withLabels("bug", "security-approved")).exitCode).toBe(0);
+  });
+
+  it("asks those of the tip of the base, wherever the pull request branched off", async () => {
+    runner.git("switch", "--quiet", "-c", "change");
+    runner.edit("policies/jira.yaml", widen);
+    const head = runner.commit("developers search");
+    runner.git("switch", "--quiet", "main");
+    runner.edit("aegis.yaml", (text) => `${text}\ngates: { newlyAllowed: deny }\n`);
+    const tip = runner.commit("gates");
+    runner.git("switch", "--quiet", "change");
+    const result = await runHere(runner, pullRequest(tip, head));
+    expect(result.summary).toContain("where the pull request branched off");
+    expect(result.exitCode).toBe(5);
+    expect(result.annotations.join("\n")).toContain("GATE_VIOLATED");
+  });
+
+  it("are violated where the tip of the base does not check", async () => {
+    runner.git("switch", "--quiet", "-c", "change");
+    runner.edit("policies/jira.yaml", widen);
+    const head = runner.commit("developers search");
+    runner.git("switch", "--quiet", "main");
+    runner.edit("aegis.yaml", (text) => `${text}\ngates: { newlyAllowed: allow }\nnonsense: 1\n`);
+    const tip = runner.commit("gates that cannot be read");
+    runner.git("switch", "--quiet", "change");
+    const result = await runHere(runner, pullRequest(tip, head));
+    expect(result.exitCode).toBe(5);
+    expect(result.outputs.get("plan-summary")).toContain("its gates cannot be asked");
+  });
+
+  it.each([
+    ["gates of the head", "", "gates: { newlyAllowed: warn }"],
+    ["gates of the base", "gates: { newlyAllowed: warn }", ""],
+    ["a base whose gates cannot be read", "gates: { newlyAllowed: sometimes }", ""],
+  ])("are violated where there is no plan: %s", async (_name, inBase, inHead) => {
+    const original = runner.read("aegis.yaml");
+    runner.edit("aegis.yaml", () => `${original}\n${inBase}\n`);
+    runner.edit("policies/broken.yaml", () => "nonsense: 1\n");
+    const broken = runner.commit("a base that does not check");
+    runner.edit("aegis.yaml", () => `${original}\n${inHead}\n`);
+    rmSync(join(runner.project, "policies/broken.yaml"));
+    runner.commit("the repair");
+    const result = await runHere(runner, {
+      eventName: "push",
+      event: { before: broken },
+      inputs: { command: "plan" },
+    });
+    expect(result.outputs.get("plan-summary")).toContain("does not check");
+    expect(result.exitCode).toBe(5);
+    expect(result.annotations.join("\n")).toContain("GATE_VIOLATED");
+  });
+
+  it("are violated where the event names no base", async () => {
+    runner.edit("aegis.yaml", (text) => `${text}\ngates: { newlyAllowed: warn }\n`);
+    const event = { before: "0".repeat(40) };
+    const result = await runHere(runner, { eventName: "push", event, inputs: { command: "plan" } });
+    expect(result.exitCode).toBe(5);
   });
 
   it("fails on what fail-on names, and on nothing else", async () => {
