@@ -1,5 +1,6 @@
 // aegis explain: one call, its decision, and every policy that had a say.
 import type { Command } from "commander";
+import { DEFAULT_TENANT } from "#bundle";
 import type { BundleContent } from "#bundle";
 import type { CompileResult } from "#compiler";
 import { showHidden } from "#compiler";
@@ -109,7 +110,8 @@ function request(result: CompileResult, content: BundleContent, options: Explain
       help: "give --principal <name|json>, or --decision <id> and --audit",
     });
   try {
-    const caller = findCaller(options.principal, suites, attributes, roles);
+    const tenants = [...new Set([DEFAULT_TENANT, ...content.policies.slices.map(({ tenant }) => tenant)])];
+    const caller = findCaller(options.principal, suites, attributes, roles, tenants);
     const call = readCall(result, content, options);
     if (options.request === undefined) return { caller, ...call };
     const facts = findRequest(parseObject("--request", options.request), caller.request);

@@ -78,6 +78,7 @@ export function findCaller(
   suites: readonly TestSuite[],
   attributes: readonly PrincipalAttribute[],
   declaredRoles?: readonly string[],
+  knownTenants?: readonly string[],
 ): Caller {
   if (!text.trimStart().startsWith("{")) {
     return named(principalsOf(suites), text, "principal", ({ facts }) => facts);
@@ -92,6 +93,10 @@ export function findCaller(
   if (typeof id !== "string" || id === "") throw new AskError("--principal: id must be a string");
   const tenant = given["tenant"] ?? DEFAULT_TENANT;
   if (typeof tenant !== "string" || tenant === "") throw new AskError("--principal: tenant must be a string");
+  if (knownTenants?.includes(tenant) === false) {
+    const message = `--principal: no tenant is named ${JSON.stringify(tenant)}`;
+    throw new AskError(message, suggestion(tenant, knownTenants, "tenant"));
+  }
   const values = readAttributes(given["attrs"] ?? {}, attributes);
   const facts: PrincipalFacts = {
     type: principalType(given["type"] ?? "User"),

@@ -144,11 +144,12 @@ describe("what people type", () => {
     ['{"attrs":{"is_externl":true}}', 'attribute "is_externl"', 'did you mean "is_external"?'],
     ['{"attrs":{"is_external":"yes"}}', "is_external must be of type Bool", undefined],
     ['{"roles":["Developr"]}', 'no role is named "Developr"', 'did you mean "Developer"?'],
+    ['{"tenant":"defualt"}', 'no tenant is named "defualt"', 'did you mean "default"?'],
     ['{"roles":"Developer"}', "roles must be an array of strings", undefined],
     ["{id", "--principal is not JSON: Expected property name", undefined],
   ])("--principal %s", async (text, message, help) => {
     const { suites, attributes, roles } = (await template).model;
-    const ask = (): unknown => findCaller(text, suites, attributes, roles);
+    const ask = (): unknown => findCaller(text, suites, attributes, roles, ["default"]);
     expect(ask).toThrow(AskError);
     expect(ask).toThrow(message);
     try {
