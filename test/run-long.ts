@@ -12,6 +12,7 @@ import { run as checkHostile } from "./long/hostile-repositories.ts";
 import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
 import { run as judgeSql, tableOf as sqlTable } from "./long/sql-statements.ts";
 import { faultsOf as specialisationFaults, run as specialise } from "./long/specialisation.ts";
+import { faultsOf as symbolicFaults, run as runSymbolic } from "./long/symbolic-differential.ts";
 
 const RESULTS = join(import.meta.dirname, "long", "results.json");
 const PROGRESS_STEPS = 10;
@@ -111,6 +112,15 @@ const PROOFS: readonly Proof[] = [
     run: async (count, onProgress) => {
       const report = await checkHostile(count, onProgress);
       return { faults: report.faults, report };
+    },
+  },
+  {
+    name: "symbolic-differential",
+    what: "40 random changes of policies, proved by a solver and searched",
+    n: 10,
+    run: async (seeds, onProgress) => {
+      const report = await runSymbolic(seeds, onProgress);
+      return { faults: symbolicFaults(report), report };
     },
   },
   {

@@ -1,5 +1,5 @@
 // What stands behind the plan: the search, the replay of an audit log, and a solver.
-import { plural, searchLine } from "#plan";
+import { PROVED_SCOPE, isAllProved, plural, searchLine } from "#plan";
 import type { DecisionEvidence, Plan, PlanReplay, PlanSymbolic } from "#plan";
 import { markup, visible } from "./markup.ts";
 import type { Content, Markup } from "./markup.ts";
@@ -150,7 +150,7 @@ function symbolicBlock(symbolic: PlanSymbolic): Content {
       <div class="bars">
         ${[
           number(asked, "pairs of principal type and definition asked"),
-          number(proved, "proved: nothing newly allowed"),
+          number(proved, "proved without new permits"),
           number(found, "newly allowed, with a call"),
           number(notAnalysed.length, "not analysed"),
         ]}
@@ -184,11 +184,12 @@ function symbolicBlock(symbolic: PlanSymbolic): Content {
   ];
 }
 
-function symbolicVerdict({ asked, proved, found, notAnalysed }: PlanSymbolic): string {
-  const isComplete = proved + found === asked && notAnalysed.length === 0;
-  if (isComplete && found === 0)
-    return "Proved: nothing is newly allowed for any caller and any call, within what the solver models.";
-  if (isComplete)
-    return "Every pair was decided: where it found a call, a row shows it; for the others it is proved that nothing is newly allowed.";
-  return "Proved for a part: what is not analysed, or got no answer in time, was only searched.";
+function symbolicVerdict(symbolic: PlanSymbolic): string {
+  const { asked, found, notAnalysed } = symbolic;
+  if (asked === 0) return "Nothing was asked: of no definition do the policies differ, or the callers.";
+  if (isAllProved(symbolic)) return `Proved: no policy newly allows a call, ${PROVED_SCOPE}.`;
+  if (notAnalysed.length === 0 && found === asked) return "Every pair is newly allowed: a row shows a call.";
+  if (notAnalysed.length === 0)
+    return `Every pair was decided: where it found a call, a row shows it; the others are proved, ${PROVED_SCOPE}.`;
+  return `Proved for a part, ${PROVED_SCOPE}: what is not analysed, or got no answer in time, was only searched.`;
 }

@@ -2,6 +2,7 @@
 import { canonicalJson } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonValue } from "#std";
+import { PROVED_SCOPE, isAllProved } from "./describe-symbolic.ts";
 import type {
   DecisionChange,
   Plan,
@@ -85,6 +86,7 @@ const NOUNS: Readonly<Record<string, string>> = {
   leaf: "definition",
   limit: "limit",
   pin: "pin of",
+  policy: "policy",
   "policy-mode": "mode of",
   route: "route",
   server: "server",
@@ -169,13 +171,9 @@ export function nothingFound(plan: Plan): string {
       : "No decision changes: both sides compile to the same bundle.";
   const found =
     changes.length === 0 ? "No change was found." : "No call was found that is newly allowed or denied.";
-  const isProved =
-    symbolic !== undefined &&
-    symbolic.asked > 0 &&
-    symbolic.proved === symbolic.asked &&
-    symbolic.notAnalysed.length === 0;
+  const isProved = symbolic !== undefined && isAllProved(symbolic);
   return isProved
-    ? `${found} A solver proved that nothing is newly allowed, of all that differs; of what is newly denied the search proves nothing.`
+    ? `${found} A solver proved that no policy newly allows a call, ${PROVED_SCOPE}; of what is newly denied the search proves nothing.`
     : `${found} That is a search, not a proof: a call that was not tried may be decided differently.`;
 }
 

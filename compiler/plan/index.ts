@@ -39,8 +39,9 @@ export {
   searchLine,
   signOf,
 } from "./describe-change.ts";
+export { notedPolicies } from "./policy-changes.ts";
 export { planSources } from "./plan-sources.ts";
-export { describeSymbolic } from "./describe-symbolic.ts";
+export { PROVED_SCOPE, describeSymbolic, isAllProved } from "./describe-symbolic.ts";
 export { describeReplay } from "./describe-replay.ts";
 export { renderPlanHtml } from "../plan-html/index.ts";
 export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";

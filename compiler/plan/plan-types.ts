@@ -71,7 +71,10 @@ export type StructuralChangeKind =
   | "limit-changed"
   | "limit-removed"
   | "pin-changed"
+  | "policy-added"
+  | "policy-changed"
   | "policy-mode-changed"
+  | "policy-removed"
   | "retention-changed"
   | "route-added"
   | "route-changed"
@@ -155,7 +158,7 @@ export interface PlanReplay {
 export interface PlanSymbolic {
   /** Pairs of principal type and leaf that differ and were asked. */
   readonly asked: number;
-  /** Proved, within the supported fragment: nothing is newly allowed. */
+  /** Proved: no call is newly allowed, of the callers and calls that `PROVED_SCOPE` names. */
   readonly proved: number;
   /** Newly allowed, with a witness that both sides decide as stated. */
   readonly found: number;

@@ -31,7 +31,7 @@ export function symbolicPairs(base: PlanSide, head: PlanSide): readonly Symbolic
   const pairs = questionSides(head).flatMap((side): readonly SymbolicPair[] => {
     const old = before.get(keyOf(side));
     const { leaf, server, slice } = side;
-    if (slice.call.length === 0 || isUngoverned(side)) return [];
+    if (slice.call.length === 0 || (isUngoverned(side) && !isGoverned(old))) return [];
     const hasOtherResources =
       isResourceKind(leaf.kind) && beforeResources.get(server.id) !== afterResources.get(server.id);
     const hasOtherCallers = beforeCallers(slice.tenant) !== afterCallers(slice.tenant);
@@ -62,6 +62,11 @@ function questionSides({ content, issuers }: PlanSide): readonly QuestionSide[] 
 /** A method that no document speaks of: what follows from other permits, as the search has it. */
 function isUngoverned({ leaf, slice }: QuestionSide): boolean {
   return isMethodKind(leaf.kind) && slice.call.every(({ id }) => id === IMPLIED_PERMIT);
+}
+
+/** Documents spoke of it before, if only to deny it to everybody. */
+function isGoverned(old: QuestionSide | undefined): boolean {
+  return old !== undefined && (old.slice.call.length === 0 || !isUngoverned(old));
 }
 
 function keyOf({ slice }: QuestionSide): string {
