@@ -1,12 +1,13 @@
-// Random changes, proved and searched: a proof never contradicts a call, and every reported call is one.
+// Random changes, proved and searched: a proof never contradicts a call, and every reported call is one. A few cases; many
+// more are a long proof of their own.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSolver } from "../../../../compiler/symbolic/solver.ts";
 import type { Solver } from "../../../../compiler/symbolic/solver.ts";
 import { runDifferential } from "./differential.ts";
 
 const TIMEOUT_MS = 180_000;
-const CASES_PER_SEED = 25;
-const SEEDS: readonly number[] = [101, 102];
+const CASES_PER_SEED = 15;
+const SEEDS: readonly number[] = [101];
 let solver: Solver;
 
 beforeAll(async () => {

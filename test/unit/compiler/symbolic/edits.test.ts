@@ -26,11 +26,21 @@ const CASES = parse(readFileSync(join(DATA, "symbolic/edits.yaml"), "utf8")) as 
   readonly found: number;
 }[];
 
-async function sidesOf(name: string): Promise<readonly Awaited<ReturnType<typeof compileEdited>>[]> {
+type Compiled = Awaited<ReturnType<typeof compileEdited>>;
+const compiled = new Map<string, Promise<Compiled>>();
+
+function compileOnce(edits: readonly Edit[]): Promise<Compiled> {
+  const key = JSON.stringify(edits);
+  const side = compiled.get(key) ?? compileEdited(edits);
+  compiled.set(key, side);
+  return side;
+}
+
+async function sidesOf(name: string): Promise<readonly Compiled[]> {
   const edit = EDITS.find((item) => item.name === name);
   if (edit === undefined) throw new Error(`no edit is called ${name}`);
   const both = edit.both ?? [];
-  return [await compileEdited(both), await compileEdited([...both, ...edit.head])];
+  return [await compileOnce(both), await compileOnce([...both, ...edit.head])];
 }
 
 it.each(CASES)(
