@@ -43,6 +43,8 @@ export function recordedIdentity(
   const reference = record.digest === side.digest ? side : other;
   const [is, was] = [entriesOf(side, record.issuer), entriesOf(reference, record.issuer)];
   if (is.length === 0 && was.length > 0) return { kind: "untrusted" };
+  // The other one cannot have recorded it, so there is nothing to compare with.
+  if (was.length === 0 && is.length > 0 && record.digest !== other.digest) return AS_RECORDED;
   // An issuer that neither knows may be any of theirs.
   const after = is.length > 0 || was.length > 0 ? is : entriesOf(side);
   const before = is.length > 0 || was.length > 0 ? was : entriesOf(reference);
