@@ -21,6 +21,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({
     workspace: editedTemplate({
+      "tests/access_test.yaml": (text) => text.replace(/\n {6}reindex: .*/u, ""),
       "policies/baseline.yaml": (text) => text.replace('"jira.search", ', '"jira.search", "jira.reindex", '),
       "policies/jira.yaml": (text) =>
         text.replace(
