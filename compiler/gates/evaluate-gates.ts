@@ -170,6 +170,8 @@ const CONCERNS: Readonly<Record<GateName, (change: PlanChange) => boolean>> = {
   serverChanged: ({ kind }) => kind === "server-added" || kind === "server-changed",
   pinChanged: ({ kind }) => kind === "pin-changed",
   forbidShadowed: (change) => change.kind === "policy-mode-changed" && weakens(change),
+  forbidRemoved: (change) =>
+    (change.kind === "policy-removed" || change.kind === "policy-changed") && weakens(change),
   identityChanged: ({ kind }) => kind.startsWith("issuer-"),
   limitLoosened: (change) => change.kind.startsWith("limit-") && weakens(change),
   safeguardLoosened: (change) =>
@@ -207,6 +209,8 @@ function subjectsOf(sides: Sides, change: PlanChange): ReadonlySet<string> {
     case "transforms-changed":
       // A tenant's entry has its name before the action.
       return new Set([subject, subject.slice(subject.indexOf(": ") + 2)]);
+    case "policy-changed":
+    case "policy-removed":
     case "policy-mode-changed":
       return new Set([sides.base, sides.head].flatMap(({ content }) => actionsOf(content, subject)));
     default:

@@ -9,6 +9,7 @@ export const GATE_NAMES = [
   "serverChanged",
   "pinChanged",
   "forbidShadowed",
+  "forbidRemoved",
   "identityChanged",
   "limitLoosened",
   "safeguardLoosened",

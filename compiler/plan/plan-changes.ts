@@ -15,6 +15,7 @@ import type {
   PlanSearch,
   StructuralChange,
 } from "./plan-types.ts";
+import { notedPolicies } from "./policy-changes.ts";
 import { literalsOf } from "../calls/policy-literals.ts";
 import { principalClasses } from "../calls/principal-classes.ts";
 import { searchLeaves } from "./search-decisions.ts";
@@ -66,7 +67,7 @@ export async function planChanges(
   const structural = structuralChanges(sides.base, sides.head, allowedCallers(principals, found.leaves));
   const decisions = [...found.changes, ...(options.replayed?.changes ?? [])];
   const changes = sorted(decisions, structural);
-  return {
+  const plan: Plan = {
     base: { kind: options.base?.kind ?? "compiled", ref: options.base?.ref ?? "", digest: sides.base.digest },
     head: { digest: sides.head.digest },
     searched,
@@ -76,6 +77,7 @@ export async function planChanges(
     sources: planSources(sides, changes),
     ...(options.replayed === undefined ? {} : { replay: options.replayed.replay }),
   };
+  return notedPolicies(plan);
 }
 
 function allowedCallers(

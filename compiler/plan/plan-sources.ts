@@ -3,6 +3,7 @@ import type { PolicyId, SourcePosition } from "#bundle";
 import { excerptReader } from "./policy-excerpt.ts";
 import type { Excerpt } from "./policy-excerpt.ts";
 import type { PlanSide } from "../calls/plan-side.ts";
+import { policiesOf } from "./policy-changes.ts";
 import type { PlanChange, PlanSource } from "./plan-types.ts";
 
 /** Policies of both sides that some row names, in order of policy, the base first. */
@@ -12,7 +13,12 @@ export function planSources(
 ): readonly PlanSource[] {
   const named = { base: new Set<PolicyId>(), head: new Set<PolicyId>() };
   for (const change of changes) {
-    if (change.evidence === "structural") continue;
+    if (change.evidence === "structural") {
+      const { base, head } = policiesOf(change);
+      if (base !== undefined) named.base.add(base);
+      if (head !== undefined) named.head.add(head);
+      continue;
+    }
     for (const id of change.before.reasons) named.base.add(id);
     for (const id of change.after.reasons) named.head.add(id);
   }

@@ -12,6 +12,7 @@ import { derivationTable } from "./describe-derivation.ts";
 import { modeChanges } from "./mode-changes.ts";
 import { pinChanges } from "./pin-changes.ts";
 import type { StructuralChange } from "./plan-types.ts";
+import { policyChanges } from "./policy-changes.ts";
 import { transformChanges } from "./transform-changes.ts";
 import type { AllowedCallers } from "./transform-changes.ts";
 
@@ -45,6 +46,7 @@ export function structuralChanges(
       retention === undefined ? new Map() : new Map([["audit records", asObject(retention)]]),
     ),
     ...limitChanges(base.content, head.content),
+    ...policyChanges(base.content, head.content),
     ...modeChanges(base.content, head.content),
     ...transformChanges(base.content, head.content, allowedCallers),
     ...gateChanges(base, head),

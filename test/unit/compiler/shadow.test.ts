@@ -310,6 +310,7 @@ tests:
       subject: SHADOW_ID,
       before: { mode: "shadow" },
       after: { mode: "enforce" },
+      details: ["this forbid is enforced now"],
     });
     expect(plan.summary.newlyDenied).toBeGreaterThan(0);
     expect(plan.summary.newlyAllowed).toBe(0);

@@ -55,7 +55,7 @@ describe("JSON", () => {
       formatVersion: 1,
       base: { kind: "git", ref: "main", digest: base.bundle.digest },
       head: { digest: head.bundle.digest },
-      summary: { newlyAllowed: 2, newlyDenied: 0, reasonsChanged: 0, transformsChanged: 0, structural: 0 },
+      summary: { newlyAllowed: 2, newlyDenied: 0, reasonsChanged: 0, transformsChanged: 0, structural: 1 },
     });
     const { searched } = plan;
     expect(searched.calls % searched.principals).toBe(0);
@@ -73,9 +73,13 @@ describe("text", () => {
       denied: no policy permits it → allowed by policies/jira.yaml#/allow/tools/0
       e.g. {"jql":"project = OPS"}
 
+~ policy policies/jira.yaml#/allow/tools/0  [structural]
+    permit, policies/jira.yaml:11:11
+    on tools/call:jira/jira.search
+
 Base (bundle ${plan.base.digest.slice(0, 12)}), head (bundle ${plan.head.digest.slice(0, 12)}).
 Searched ${plan.searched.calls} calls: 7 callers × ${plan.searched.calls / 7} calls on 8 definitions.
-Plan: 2 newly allowed, 0 newly denied, 0 transforms changed
+Plan: 2 newly allowed, 0 newly denied, 0 transforms changed, 1 other change
 `);
   });
 
