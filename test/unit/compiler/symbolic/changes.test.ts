@@ -44,8 +44,14 @@ describe("a wrong encoding", () => {
     "is noticed: $what",
     async ({ what, table }) => {
       const own = CHANGE_CASES.filter(({ of }) => what.startsWith(`${of}: `));
-      const answers = await answersOf(own, solver, table);
-      expect(own.filter((item, index) => answers[index] !== item.expect)).not.toEqual([]);
+      let noticed: (typeof own)[number] | undefined;
+      for (const item of own) {
+        const [answer] = await answersOf([item], solver, table);
+        if (answer === item.expect) continue;
+        noticed = item;
+        break;
+      }
+      expect(noticed).toBeDefined();
     },
     TIMEOUT_MS,
   );
