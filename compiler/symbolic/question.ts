@@ -58,8 +58,23 @@ export function makeQuestion(
   };
   const after = encode(head, "head");
   const before = base === undefined ? FALSE : encode(base, "base").allows;
+  for (const reason of readByOne(symbols, after.allows, before)) abstracted.add(reason);
   const script = `${symbols.script()}\n(assert ${after.allows})\n(assert ${not(before)})`;
   return { script, symbols, abstracted, places, head: after.made, sides };
+}
+
+/** What only one side has to read, and of which the solver does not know when it can. */
+const READ_BY_ONE: readonly (readonly [key: string, reason: string])[] = [
+  ["can be judged", "texts too long for what one version derives"],
+  ["elements can be read", "elements of a list that only one version reads"],
+];
+
+function readByOne(symbols: SymbolTable, after: Term, before: Term): readonly string[] {
+  return READ_BY_ONE.flatMap(([what, reason]) => {
+    const names = symbols.keys("Bool", what).map((key) => symbols.find("Bool", what, ...key) ?? "");
+    const speaks = (term: Term, name: string): boolean => new RegExp(`\\b${name}\\b`, "u").test(term);
+    return names.some((name) => speaks(after, name) !== speaks(before, name)) ? [reason] : [];
+  });
 }
 
 export function programOf({ slice, leaf }: QuestionSide): SchemaProgram {

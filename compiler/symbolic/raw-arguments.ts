@@ -109,8 +109,12 @@ export class RawArguments {
     return count;
   }
 
-  /** The members of the array at a place as a set. Empty exactly where the array is. */
+  /** The members of the array at a place as a set, empty exactly where the array is: of one type for both sides. */
   set(element: "Long" | "String", path: readonly string[]): SymbolicValue {
+    const place = JSON.stringify(path);
+    if ((this.#elementTypes.get(place) ?? element) !== element)
+      throw new OutsideFragment("an array of texts on one side and of numbers on the other");
+    this.#elementTypes.set(place, element);
     const set = readSet(element, [ROOT, ...path], this.reader);
     if (set.kind !== "RequestSet") return set;
     const different = [...set.universe.map(set.has), set.hasOthers];
@@ -172,16 +176,6 @@ export class RawArguments {
     return this.reader.symbols.unknown("Bool", "elements can be read", shape, ...path);
   }
 
-  /** The members of the array at a place; sides that read it as arrays of different types are not compared. */
-  #setOfOneType(element: "Long" | "String", path: readonly string[]): SymbolicValue {
-    const key = JSON.stringify(path);
-    const before = this.#elementTypes.get(key) ?? element;
-    if (before !== element)
-      throw new OutsideFragment("an array of texts on one side, of numbers on the other");
-    this.#elementTypes.set(key, element);
-    return this.set(element, path);
-  }
-
   #value(
     program: SchemaProgram,
     { projection, node }: ResolvedProjection,
@@ -212,7 +206,7 @@ export class RawArguments {
         accepts.push(implies(this.is(path, "array"), this.#elements(program, node, item, path)));
         const element = item?.projection;
         if (element !== "String" && element !== "Long") return { kind: "Opaque", what: "a set of this type" };
-        return this.#setOfOneType(element, path);
+        return this.set(element, path);
       }
       case "Record":
         return this.#record(program, node, path, accepts);
