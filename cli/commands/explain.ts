@@ -80,6 +80,7 @@ export function registerExplain(program: Command, host: CommandHost): void {
           throw new CliError(message, { help: `one of ${FORMATS.join(", ")}` });
         }
         if (options.decision !== undefined) {
+          refuseAsked(options);
           const { decision: id, audit, bundle } = options;
           return explainDecision({ id, audit, bundle, dir, isJson: options.format === "json" }, host.io);
         }
@@ -101,6 +102,18 @@ export function registerExplain(program: Command, host: CommandHost): void {
         return EXIT.ok;
       }),
     );
+}
+
+/** Options that say which call it is, which a record says itself. */
+const ASKED = ["principal", "call", "server", "arguments", "request", "whyNot", ...TARGETS] as const;
+
+function refuseAsked(options: ExplainOptions): void {
+  const given = ASKED.filter((name) => options[name] !== undefined);
+  if (given.length === 0) return;
+  const named = given.map((name) => (name === "whyNot" ? "--why-not" : `--${name}`)).join(", ");
+  throw new CliError(`--decision explains what was recorded: leave out ${named}`, {
+    help: "without --decision they explain a call that you describe",
+  });
 }
 
 function request(result: CompileResult, content: BundleContent, options: ExplainOptions): ExplainRequest {

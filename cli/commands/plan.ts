@@ -1,12 +1,20 @@
 // aegis plan: which decisions change between a base and the working tree.
 import type { Command } from "commander";
 import { showHidden } from "#compiler";
-import { checkInvariants, describeGate, planChanges, violated, violatedGates, withGates } from "#plan";
+import {
+  checkInvariants,
+  describeGate,
+  notedPolicies,
+  planChanges,
+  violated,
+  violatedGates,
+  withGates,
+} from "#plan";
 import type { Plan } from "#plan";
 import { EXIT } from "../output/exit-codes.ts";
 import { compileProject, projectDir, showDiagnostics } from "../output/project.ts";
 import { openBase } from "../plan/open-base.ts";
-import { parseFormat, planOptions } from "../plan/options.ts";
+import { parseFormat, parseLabels, planOptions } from "../plan/options.ts";
 import type { PlanCommandOptions } from "../plan/options.ts";
 import { writePlan } from "../plan/output.ts";
 import { replayRecorded } from "../plan/replay.ts";
@@ -23,6 +31,7 @@ export function registerPlan(program: Command, host: CommandHost): void {
   planOptions(command).action(
     host.action(async (dir: string, options: PlanCommandOptions) => {
       const format = parseFormat(options.format);
+      const labels = parseLabels(options.label ?? []);
       const head = await compileProject(dir, host.io);
       if (head.bundle === undefined) {
         showDiagnostics(head, host.io);
@@ -35,14 +44,19 @@ export function registerPlan(program: Command, host: CommandHost): void {
         base: { kind, ref: options.base },
         ...(replayed === undefined ? {} : { replayed }),
       });
-      const changes = await provePlan(searched, input, head, options, host.io);
+      const changes = notedPolicies(await provePlan(searched, input, head, options, host.io));
       const invariants = await checkInvariants(head, head.model.invariants);
       const checked: Plan = invariants.length === 0 ? changes : { ...changes, invariants };
-      const plan = withGates(checked, input, head, { labels: options.label ?? [] });
+      const plan = withGates(checked, input, head, { labels });
       await writePlan(plan, format, options.out, host.io);
       const stopped = violatedGates(plan);
       for (const gate of stopped) host.io.err(`gate violated: ${showHidden(describeGate(gate))}\n`);
-      if (stopped.length + violated(invariants).length > 0) return EXIT.gate;
+      const broken = violated(invariants);
+      for (const { name, at } of broken)
+        host.io.err(
+          `invariant violated: ${showHidden(`${at.file}:${String(at.line)}:${String(at.column)} ${name}`)}\n`,
+        );
+      if (stopped.length + broken.length > 0) return EXIT.gate;
       return options.detailedExitcode === true && plan.changes.length > 0 ? EXIT.changes : EXIT.ok;
     }),
   );

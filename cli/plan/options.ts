@@ -55,3 +55,20 @@ export function parseFormat(text: string): PlanFormat {
   if (format !== undefined) return format;
   throw new CliError(`unknown format ${JSON.stringify(text)}`, { help: `one of ${FORMATS.join(", ")}` });
 }
+
+const LABEL_PREFIX = "label:";
+
+/** Names of labels as the pull request carries them. Throws CliError for one that no pull request can carry. */
+export function parseLabels(labels: readonly string[]): readonly string[] {
+  for (const label of labels) {
+    if (label.startsWith(LABEL_PREFIX))
+      throw new CliError(`--label ${JSON.stringify(label)}: ${LABEL_PREFIX} is written in the gate only`, {
+        help: `give the name of the label: --label ${label.slice(LABEL_PREFIX.length)}`,
+      });
+    if (label.trim() !== label || label === "" || label.includes("\n"))
+      throw new CliError(`--label ${JSON.stringify(label)} is no name of a label that a gate can require`, {
+        help: "a name without blanks around it; repeat --label for several",
+      });
+  }
+  return labels;
+}

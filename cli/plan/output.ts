@@ -19,7 +19,7 @@ export async function writePlan(
 ): Promise<void> {
   io.out(render(plan, format === "html" && out !== undefined ? "text" : format, io.colorOut));
   if (out === undefined) return;
-  const written = out.endsWith(".json") ? "json" : /\.html?$/u.test(out) ? "html" : format;
+  const written = /\.json$/iu.test(out) ? "json" : /\.html?$/iu.test(out) ? "html" : format;
   await writeFile(resolve(io.cwd, out), render(plan, written, false));
   // A release records this digest: it is the sha-256 of the JSON form.
   io.err(`wrote ${out}${written === "json" ? ` (sha256 ${planDigest(plan)})` : ""}\n`);

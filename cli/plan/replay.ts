@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { showHidden } from "#compiler";
 import type { PlanInput } from "#plan";
-import { AuditTampered, replayLogs } from "#replay";
+import { AuditMissing, AuditTampered, replayLogs } from "#replay";
 import type { ReplayOutcome } from "#replay";
 import { CliError } from "../output/cli-error.ts";
 import { EXIT } from "../output/exit-codes.ts";
@@ -36,6 +36,11 @@ export function auditFault(fault: unknown): unknown {
     return new CliError(fault.message, {
       exitCode: EXIT.trust,
       help: "aegis audit verify tells more; nothing of it was used",
+      cause: fault,
+    });
+  if (fault instanceof AuditMissing)
+    return new CliError(fault.message, {
+      help: "name the audit directory of a gateway, or one of its segments",
       cause: fault,
     });
   const { code, path } = fault as { readonly code?: unknown; readonly path?: unknown };

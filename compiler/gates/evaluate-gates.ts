@@ -141,10 +141,13 @@ function replayResult(
   const name = `${gate}.maxPercentOfReplay`;
   const common = { name, at: { file: at.file, line: at.line, column: at.column }, side };
   const { replay } = plan;
-  if (replay === undefined || replay.records === 0) {
-    const result = rows.length === 0 ? "passed" : "warning";
-    const message = `not checked: ${replay === undefined ? "no audit log was replayed" : "the log holds no decision"}`;
-    return [{ ...common, result, message, rows: rows.map(([index]) => index) }];
+  if (replay === undefined) {
+    const message = "not checked: no audit log was replayed";
+    return [{ ...common, result: "not-checked", message, rows: rows.map(([index]) => index) }];
+  }
+  if (replay.records === 0) {
+    const message = "the log that was replayed holds no decision";
+    return [{ ...common, result: "violated", message, rows: rows.map(([index]) => index) }];
   }
   const decisions = replay.records - replay.skipped;
   if (decisions <= 0) {

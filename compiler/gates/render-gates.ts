@@ -14,6 +14,8 @@ export function gateLines(plan: Plan, paint: Paint): readonly string[] {
     switch (gate.result) {
       case "passed":
         return [`  ${paint("green", "✓")} ${text}`];
+      case "not-checked":
+        return [`  ${paint("yellow", "?")} ${text}`, ...rowLines(plan, gate)];
       case "warning":
         return [`  ${paint("yellow", "!")} ${text}`, ...rowLines(plan, gate)];
       case "violated":

@@ -25,7 +25,10 @@ export function gatesSection(plan: Plan): Markup | undefined {
 /** What is violated first, then what needs a look; gates before invariants. */
 function worstFirst(plan: Plan): Content {
   const { gates = [], invariants = [] } = plan;
-  const rank = { violated: 0, warning: 1, unsearched: 1, passed: 2, held: 2, proved: 2 } as const;
+  const rank = {
+    ...{ violated: 0, warning: 1, "not-checked": 1, unsearched: 1 },
+    ...{ passed: 2, held: 2, proved: 2 },
+  } as const;
   const items = [
     ...gates.map((gate) => ({ rank: rank[gate.result], item: gateItem(gate, plan) })),
     ...invariants.map((result) => ({ rank: rank[result.status], item: invariantItem(result) })),

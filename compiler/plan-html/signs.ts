@@ -18,6 +18,7 @@ export const KIND_SIGNS: Readonly<Record<DecisionChangeKind, Sign>> = {
 };
 
 export const GATE_SIGNS: Readonly<Record<GateResult["result"], Sign>> = {
+  "not-checked": { sign: "?", tone: "warn", word: "not checked" },
   passed: { sign: "✓", tone: "good", word: "passed" },
   warning: { sign: "!", tone: "warn", word: "warning" },
   violated: { sign: "✗", tone: "bad", word: "violated" },

@@ -13,6 +13,8 @@ import type {
 } from "./plan-types.ts";
 
 const MAX_VALUE_LENGTH = 160;
+/** Definitions that are named where the search was capped. */
+const MAX_CAPPED = 3;
 
 export function isDecision(change: PlanChange): change is DecisionChange {
   return change.evidence !== "structural";
@@ -151,9 +153,18 @@ export function searchLine(plan: Plan): string {
   const skipped =
     identicalLeaves === 0 ? "" : ` ${plural(identicalLeaves, "definition")} with equal policies left out.`;
   const cut = truncated
-    ? " The search was capped: some definitions have more combinations of values than were tried."
+    ? ` The search was capped: ${cappedText(plan)} more combinations of values than were tried.`
     : "";
   return `${searched}${skipped}${cut}`;
+}
+
+/** e.g. `2 definitions (tools/call:jira/jira.search, tools/call:jira/jira.create) have`. */
+function cappedText({ searched: { truncatedLeaves = [] } }: Plan): string {
+  if (truncatedLeaves.length === 0) return "some definitions have";
+  const shown = truncatedLeaves.slice(0, MAX_CAPPED).join(", ");
+  const more = truncatedLeaves.length > MAX_CAPPED ? ", …" : "";
+  const verb = truncatedLeaves.length === 1 ? "has" : "have";
+  return `${plural(truncatedLeaves.length, "definition")} (${shown}${more}) ${verb}`;
 }
 
 /** e.g. `Base main (bundle 3f2a…), head (bundle 9c41…).` */

@@ -56,13 +56,18 @@ export async function planChanges(
   );
   const found = await searchLeaves({ ...sides, principals, signal }, leaves);
   const calls = leaves.reduce((sum, leaf) => sum + callsOf(leaf), 0) * principals.length;
+  const cut = leaves
+    .filter(({ calls: own, requests }) => own.truncated || requests.truncated)
+    .map(({ action }) => action)
+    .sort();
   const searched: PlanSearch = {
     principals: principals.length,
     leaves: leaves.length,
     identicalLeaves,
     calls,
     decisions: calls * 2,
-    truncated: leaves.some(({ calls: own, requests }) => own.truncated || requests.truncated),
+    truncated: cut.length > 0,
+    ...(cut.length === 0 ? {} : { truncatedLeaves: cut }),
   };
   const structural = structuralChanges(sides.base, sides.head, allowedCallers(principals, found.leaves));
   const decisions = [...found.changes, ...(options.replayed?.changes ?? [])];

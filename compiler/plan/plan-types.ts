@@ -134,6 +134,8 @@ export interface PlanSearch {
   readonly decisions: number;
   /** True where a cap cut the list of arguments of some leaf. */
   readonly truncated: boolean;
+  /** The leaves it was cut for, in order; absent where there are none. */
+  readonly truncatedLeaves?: readonly LeafAction[];
 }
 
 /** What replaying recorded decisions on both sides came to. */
@@ -169,7 +171,8 @@ export interface PlanSymbolic {
 export interface GateResult {
   /** e.g. `newlyAllowed`, `newlyAllowed.tiers.restricted`, `newlyDenied.maxPercentOfReplay`. */
   readonly name: string;
-  readonly result: "passed" | "violated" | "warning";
+  /** `not-checked`: there was nothing to ask the rule about, e.g. no audit log was replayed. It stops nothing. */
+  readonly result: "not-checked" | "passed" | "violated" | "warning";
   readonly message: string;
   /** Indexes in `changes` of the rows it speaks of. */
   readonly rows: readonly number[];

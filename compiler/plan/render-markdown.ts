@@ -110,7 +110,7 @@ function invariantSection({ invariants = [] }: Plan): Section {
 }
 
 function gateSection(plan: Plan): Section {
-  const sign = { passed: "✓", warning: "!", violated: "✗" } as const;
+  const sign = { "not-checked": "?", passed: "✓", violated: "✗", warning: "!" } as const;
   const rows = (plan.gates ?? []).map((gate) => {
     const about = gate.result === "passed" ? [] : rowLines(plan, gate);
     return `- ${sign[gate.result]} ${code(describeGate(gate))}${about.map((line) => `\n  - ${code(line.trim())}`).join("")}`;

@@ -6,7 +6,7 @@ export { readDecision } from "./recorded-decision.ts";
 export type { FactState, RecordedDecision, RecordedFacts } from "./recorded-decision.ts";
 export { DecisionReplay } from "./replay-decisions.ts";
 export type { ReplayOutcome } from "./replay-decisions.ts";
-export { AuditTampered, openAuditLog, replayLogs } from "./replay-logs.ts";
+export { AuditMissing, AuditTampered, openAuditLog, replayLogs } from "./replay-logs.ts";
 export type { LogReplay } from "./replay-logs.ts";
 export { ReplaySide } from "./replay-side.ts";
 export type { ReplayInput, SideAnswer } from "./replay-side.ts";

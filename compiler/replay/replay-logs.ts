@@ -1,5 +1,6 @@
 // Replays audit logs: verified first, then read a chunk at a time.
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { readAuditRecords, verifyAuditLog } from "#audit";
 import type { AuditRecord } from "#audit";
 import { DecisionReplay } from "./replay-decisions.ts";
@@ -14,10 +15,18 @@ export class AuditTampered extends Error {
   }
 }
 
+/** A directory that holds no segment of a log. */
+export class AuditMissing extends Error {
+  constructor(path: string) {
+    super(`no audit log in ${path}`);
+    this.name = "AuditMissing";
+  }
+}
+
 /**
  * Hands over the records of a log: the directory, whose chain is verified before anything is handed over, or one of its
  * segments, of which each line is verified by itself. Returns what a reader should know of the log.
- * @throws {AuditTampered}
+ * @throws {AuditTampered} and {AuditMissing}
  */
 export async function openAuditLog(
   path: string,
@@ -27,6 +36,7 @@ export async function openAuditLog(
   if ((await stat(path)).isDirectory()) {
     const result = await verifyAuditLog({ dir: path });
     const bad = result.firstBad;
+    if (result.segments === 0 && result.outcome !== "tampered") throw new AuditMissing(path);
     const place = bad === undefined ? "the log" : `${bad.file}:${String(bad.line)}`;
     if (result.outcome === "tampered") throw new AuditTampered(path, place, bad?.reason ?? "no reason");
     if (result.outcome === "incomplete")
@@ -41,8 +51,27 @@ export interface LogReplay extends ReplayOutcome {
   readonly warnings: readonly string[];
 }
 
+/** What is named more than once, whatever it is called, is read once: a segment with the directory it stands in. */
+async function distinctLogs(
+  paths: readonly string[],
+): Promise<{ readonly logs: readonly string[]; readonly warnings: readonly string[] }> {
+  const named: { readonly path: string; readonly real: string }[] = [];
+  for (const path of paths) named.push({ path, real: await realpath(path) });
+  const all = new Set(named.map(({ real }) => real));
+  const seen = new Set<string>();
+  const logs: string[] = [];
+  const warnings: string[] = [];
+  for (const { path, real } of named) {
+    if (seen.has(real) || all.has(dirname(real)))
+      warnings.push(`${path} is given more than once: counted once`);
+    else logs.push(path);
+    seen.add(real);
+  }
+  return { logs, warnings };
+}
+
 /**
- * Decides every recorded call on both versions. @throws {AuditTampered}, the reason of `signal`, and Error where a log
+ * Decides every recorded call on both versions. @throws {AuditTampered}, {AuditMissing}, the reason of `signal`, and Error where a log
  * cannot be read or a version cannot be evaluated
  */
 export async function replayLogs(
@@ -53,8 +82,9 @@ export async function replayLogs(
 ): Promise<LogReplay> {
   const replay = await DecisionReplay.open(base, head, signal);
   try {
-    const warnings: string[] = [];
-    for (const path of paths) warnings.push(...(await openAuditLog(path, (records) => replay.add(records))));
+    const { logs, warnings: repeated } = await distinctLogs(paths);
+    const warnings = [...repeated];
+    for (const path of logs) warnings.push(...(await openAuditLog(path, (records) => replay.add(records))));
     return { ...replay.outcome(), warnings };
   } finally {
     replay.dispose();
