@@ -185,7 +185,7 @@ class Prover {
       if (lessons.length === 0) break;
       learned += lessons.map((lesson) => `(assert ${lesson})\n`).join("");
     }
-    return { kind: "not analysed", reason: `witness could not be realised${leftOpen(question)}` };
+    return { kind: "not analysed", reason: `${unrealised(question)}${leftOpen(question)}` };
   }
 
   async #answer({ script, symbols }: Question, learned: string): Promise<Answer> {
@@ -222,6 +222,11 @@ function mappingsOf(...sides: readonly PlanSide[]): readonly AttributeMapping[] 
 function describeCallers({ tenant, head }: SymbolicPair, type: PrincipalType): string {
   const isShared = head.tenants.size > 0;
   return `${type === "User" ? "users" : "agents"}${isShared ? ` of tenant ${tenant}` : ""}`;
+}
+
+function unrealised({ oneSided }: Question): string {
+  const why = oneSided.length === 0 ? "" : `: it may need ${oneSided.join(", or ")}`;
+  return `witness could not be realised${why}`;
 }
 
 function leftOpen({ abstracted }: Question): string {

@@ -23,6 +23,8 @@ export interface Question {
   readonly symbols: SymbolTable;
   /** Constructs that were left to chance. */
   readonly abstracted: ReadonlySet<string>;
+  /** What may be refused by the one side that reads it, for people. */
+  readonly oneSided: readonly string[];
   readonly places: readonly (readonly string[])[];
   readonly head: SideWorld;
   readonly sides: readonly QuestionSide[];
@@ -58,9 +60,9 @@ export function makeQuestion(
   };
   const after = encode(head, "head");
   const before = base === undefined ? FALSE : encode(base, "base").allows;
-  for (const reason of readByOne(symbols, after.allows, before)) abstracted.add(reason);
   const script = `${symbols.script()}\n(assert ${after.allows})\n(assert ${not(before)})`;
-  return { script, symbols, abstracted, places, head: after.made, sides };
+  const oneSided = readByOne(symbols, after.allows, before);
+  return { script, symbols, abstracted, oneSided, places, head: after.made, sides };
 }
 
 /** What only one side has to read, and of which the solver does not know when it can. */
