@@ -244,7 +244,26 @@ describe("aegis explain", () => {
   });
 });
 
+describe("aegis explain --decision", () => {
+  test("is refused beside what describes another call", async () => {
+    const asked = ["--decision", "d1", "--audit", root, "--why-not", "--principal", "employee"];
+    const { exitCode, err } = await run("explain", ...asked);
+    expect(exitCode).toBe(1);
+    expect(err).toContain("leave out --principal, --why-not");
+  });
+});
+
 describe("aegis plan", () => {
+  test("an invariant that is violated is told on standard error: exit 5", async () => {
+    const target = "callers: { roles: [Employee] }, targets: { tools: [jira.search] }, expect: denied";
+    await mkdir(join(repo, "invariants"), { recursive: true });
+    await writeFile(join(repo, "invariants/one.yaml"), `invariants: [{ name: none, ${target} }]\n`);
+    const { exitCode, err } = await run("plan", "--base", "main");
+    restore();
+    expect(exitCode).toBe(5);
+    expect(err).toMatch(/^invariant violated: invariants\/one\.yaml:1:\d+ none\n$/u);
+  });
+
   test("against a commit: rows, --detailed-exitcode, and a JSON file whose sha-256 is the digest", async () => {
     await edit("policies/jira.yaml", "in: [Employee]", "in: [Developer, Employee]");
     const { exitCode, out } = await run("plan", "--base", "main");
@@ -254,7 +273,9 @@ describe("aegis plan", () => {
     restore();
     expect(exitCode).toBe(0);
     expect(out).toContain("  + allow  external                             2 of 2 calls  [matrix]\n");
-    expect(out.split("\n").at(-2)).toBe("Plan: 2 newly allowed, 0 newly denied, 0 transforms changed");
+    expect(out.split("\n").at(-2)).toBe(
+      "Plan: 2 newly allowed, 0 newly denied, 0 transforms changed, 1 other change",
+    );
     expect(detailed.exitCode).toBe(2);
     expect(detailed.err).toBe(
       `wrote plan.json (sha256 ${createHash("sha256").update(bytes).digest("hex")})\n`,
@@ -282,6 +303,41 @@ describe("aegis plan", () => {
       "### Policy plan: 0 newly allowed, 0 newly denied, 0 transforms changed, 1 other change\n",
     );
     expect(out).toContain("- ~ `limit per-principal` (structural)\n  - `limit: 600 → 60`\n");
+  });
+
+  test("a directory without segments is no audit log: exit 1", async () => {
+    const empty = join(root, "no-log");
+    await mkdir(empty, { recursive: true });
+    const { exitCode, err } = await run("plan", "--base", "main", "--replay", empty);
+    expect(exitCode).toBe(1);
+    expect(err).toContain(`no audit log in ${empty}`);
+    const explained = await run("explain", "--decision", "d1", "--audit", empty);
+    expect(explained.exitCode).toBe(1);
+    expect(explained.err).toContain(`no audit log in ${empty}`);
+  });
+
+  test.each([
+    [["--label", ""], "no name of a label"],
+    [["--label", " ok"], "no name of a label"],
+    [["--label", "label:ok"], "--label ok"],
+  ])("%j is refused: exit 1", async (options, text) => {
+    const { exitCode, err } = await run("plan", "--base", "main", ...options);
+    expect(exitCode).toBe(1);
+    expect(err).toContain(text);
+  });
+
+  test("the end of the name of a file says its form, in capitals too", async () => {
+    const out = join(root, "PLAN.JSON");
+    const { err } = await run("plan", "--base", "main", "--out", out);
+    expect(err).toContain("sha256");
+    expect(JSON.parse(await readFile(out, "utf8"))).toMatchObject({ formatVersion: 1 });
+  });
+
+  test("a forbid that goes is a row also where no decision changes today", async () => {
+    await edit("policies/sql-prod.cedar", "when { principal.is_external == true };", "when { false };");
+    const { out } = await run("plan", "--base", "main");
+    restore();
+    expect(out).toContain("- policy policies/sql-prod.cedar#1  [structural, guards less]\n");
   });
 
   test("against a channel directory", async () => {
