@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 import { definitionDigest } from "#bundle";
 import { compile, formatPins, memoryWorkspace } from "#compiler";
 import type { CompileResult } from "#compiler";
+import { PROVED_SCOPE, describeSymbolic } from "#plan";
 import type { JsonObject, JsonValue } from "#std";
 import { isJsonObject } from "#std";
 import { proveNoNewPermits } from "#symbolic";
@@ -24,6 +25,8 @@ interface Side {
   /** Further attributes of the first issuer; the issuers of the base project where absent. */
   readonly attributes?: JsonObject;
   readonly external?: "optional";
+  /** A method that the server is denied. */
+  readonly denied?: string;
   /** Attributes of a second issuer. */
   readonly second?: JsonObject;
 }
@@ -83,6 +86,8 @@ function compileSide(side: Side): Promise<CompileResult> {
     return `${effect}(principal, action == Action::"${ACTION}", resource) ${conditions};\n`;
   });
   files.set("policies/one.cedar", policies.join(""));
+  if (side.denied !== undefined)
+    files.set("policies/denied.yaml", stringify({ deny: { [side.denied]: ["one"] } }));
   const identity = identityOf(side);
   if (identity !== undefined) files.set("identity.yaml", identity);
   return compile({ dir: "memory", workspace: memoryWorkspace(files) });
@@ -132,6 +137,8 @@ it.each(CASES)(
       .filter(({ action }) => action === ACTION)
       .map(({ reason }) => reason);
     expect(symbolic.asked).toBeGreaterThanOrEqual(2);
+    // Whatever is proved is said with what it is about.
+    expect(describeSymbolic(symbolic).join().includes(PROVED_SCOPE)).toBe(symbolic.proved > 0);
     if (item.expect === "open") expect(symbolic.proved).toBe(0);
     else expect(symbolic[item.expect], JSON.stringify(symbolic)).toBe(symbolic.asked);
     if (item.reason !== undefined)
