@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runCli } from "#cli";
+import { THROWAWAY_ISSUER } from "../../cli/dev/throwaway-issuer.ts";
 import type { Workspace } from "#compiler";
 import { readAuditRecords } from "./audit-records.ts";
 import { startEchoWorld } from "./echo-world.ts";
@@ -34,7 +35,9 @@ async function put(workspace: Workspace, name: string): Promise<string> {
   for (const path of workspace.list()) {
     const file = join(dir, name, path);
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, workspace.read(path));
+    const text = Buffer.from(workspace.read(path)).toString("utf8");
+    // The gateway's bundle trusts the issuer of its tokens: so must what it is compared with.
+    await writeFile(file, text.replace("issuer: https://login.example.com/", `issuer: ${THROWAWAY_ISSUER}`));
   }
   return join(dir, name);
 }
@@ -134,6 +137,12 @@ it("replays them on both sides of a plan: what the facts cannot tell is indeterm
     "markdown",
   );
   expect(markdown.out).toContain("replayed 9 decisions");
+  const { auditDir } = world.gateway;
+  const twice = await aegis(
+    ...["plan", "edited", "--base", "base.aegis", "--replay", auditDir, "--replay", `${auditDir}/.`],
+  );
+  expect(twice.out).toContain("replayed 9 decisions");
+  expect(twice.err).toContain("is given more than once: counted once");
 });
 
 it("explains one by its id, and says how far it can", async () => {
