@@ -3,7 +3,7 @@
 import { canonicalJson } from "#bundle";
 import type { BundleContent, PolicyId, PolicySource } from "#bundle";
 import type { JsonObject, JsonValue } from "#std";
-import { policyExpression } from "../replay/policy-expression.ts";
+import { policyExpression } from "../cedar/policy-expression.ts";
 import type { Plan, PlanChange, StructuralChange } from "./plan-types.ts";
 
 /** Definitions that a row names. */

@@ -13,7 +13,7 @@ import {
 } from "#pdp";
 import type { Evaluate, Frame, KnownEntity, SchemaView, Value } from "#pdp";
 import type { JsonObject } from "#std";
-import { policyExpression } from "./policy-expression.ts";
+import { policyExpression } from "../cedar/policy-expression.ts";
 import { PARTIAL_OPERATORS, evaluatePartly } from "./unknown-operators.ts";
 import type { PartialFrame } from "./unknown-operators.ts";
 import { UnknownValue, isUnknown } from "./unknown-value.ts";
