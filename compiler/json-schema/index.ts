@@ -14,3 +14,5 @@ export type {
 } from "./describe-projection.ts";
 export { pruneProjection } from "./prune-projection.ts";
 export type { ArgumentReads, ElementRead } from "./prune-projection.ts";
+export { classOf, sameValidation, schemaClasses } from "./schema-classes.ts";
+export type { SchemaClasses } from "./schema-classes.ts";

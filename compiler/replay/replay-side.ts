@@ -30,7 +30,7 @@ import type { CallShape } from "./recorded-call.ts";
 import type { RecordedDecision } from "./recorded-decision.ts";
 import { AS_RECORDED, identityOf, recordedIdentity } from "./recorded-identity.ts";
 import { lackedAttributes } from "./required-attributes.ts";
-import { sameValidation } from "./same-validation.ts";
+import { sameValidation } from "../json-schema/index.ts";
 
 /** A version: what a bundle says, and its digest. */
 export interface ReplayInput {

@@ -7,8 +7,8 @@ import type { JsonValue } from "#std";
 import { decimalUnits } from "./extension-literals.ts";
 import { KINDS } from "./raw-arguments.ts";
 import type { Kind, RawArguments } from "./raw-arguments.ts";
-import { classOf } from "./schema-classes.ts";
-import type { SchemaClasses } from "./schema-classes.ts";
+import { classOf } from "../json-schema/index.ts";
+import type { SchemaClasses } from "../json-schema/index.ts";
 import {
   FALSE,
   OutsideFragment,

@@ -10,7 +10,7 @@ import { SchemaEncoder, chosenPlaces, describedPlaces, visiblePlaces } from "./e
 import type { EncodingTable } from "./encodings.ts";
 import { RawArguments } from "./raw-arguments.ts";
 import type { TypeReader } from "./request-types.ts";
-import { classOf, schemaClasses } from "./schema-classes.ts";
+import { classOf, schemaClasses } from "../json-schema/index.ts";
 import { sideWorld } from "./side-world.ts";
 import type { QuestionSide, SideWorld } from "./side-world.ts";
 import { SymbolTable } from "./symbol-table.ts";

@@ -1,5 +1,4 @@
 // aegis test, explain and plan on a repository on disk: output, exit codes, exact errors.
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,26 +6,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createThrowawayTrust } from "../../../cli/dev/throwaway-trust.ts";
 import { runCommand } from "./run-command.ts";
+import { TEMPLATE, editIn, gitIn } from "./template-clone.ts";
 import type { CommandRun } from "./run-command.ts";
 
-const TEMPLATE = join(import.meta.dirname, "../../../policy-repo-template");
 let root = "";
 let repo = "";
 
-function git(...args: readonly string[]): void {
-  const identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
-  execFileSync("git", [...identity, ...args], { cwd: repo, stdio: "pipe" });
-}
-
-async function edit(file: string, find: string, replace: string): Promise<void> {
-  const path = join(repo, file);
-  const text = await readFile(path, "utf8");
-  if (!text.includes(find)) throw new Error(`${find} is not in ${file}`);
-  await writeFile(
-    path,
-    text.replace(find, () => replace),
-  );
-}
+const git = (...args: readonly string[]): void => gitIn(repo, ...args);
+const edit = (file: string, find: string, replace: string): Promise<void> =>
+  editIn(repo, file, find, replace);
 
 /** Puts the committed files back. */
 function restore(): void {

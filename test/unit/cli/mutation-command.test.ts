@@ -1,29 +1,17 @@
 // aegis test --mutation on a repository on disk: the gate, the base of a pull request, and the JSON document.
-import { execFileSync } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCommand } from "./run-command.ts";
+import { TEMPLATE, editIn, gitIn } from "./template-clone.ts";
 
-const TEMPLATE = join(import.meta.dirname, "../../../policy-repo-template");
 let root = "";
 let repo = "";
 
-function git(...args: readonly string[]): void {
-  const identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
-  execFileSync("git", [...identity, ...args], { cwd: repo, stdio: "pipe" });
-}
-
-async function edit(file: string, find: string, replace: string): Promise<void> {
-  const path = join(repo, file);
-  const text = await readFile(path, "utf8");
-  if (!text.includes(find)) throw new Error(`${find} is not in ${file}`);
-  await writeFile(
-    path,
-    text.replace(find, () => replace),
-  );
-}
+const git = (...args: readonly string[]): void => gitIn(repo, ...args);
+const edit = (file: string, find: string, replace: string): Promise<void> =>
+  editIn(repo, file, find, replace);
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "aegis-mutation-"));

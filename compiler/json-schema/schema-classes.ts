@@ -66,6 +66,13 @@ export function classOf(classes: SchemaClasses, program: SchemaProgram, index = 
   return found;
 }
 
+/** Whether two programs accept the same arguments for the reason that they are the same. False proves nothing. */
+export function sameValidation(left: SchemaProgram, right: SchemaProgram): boolean {
+  if (left === right) return true;
+  const classes = schemaClasses([left, right]);
+  return classOf(classes, left) === classOf(classes, right);
+}
+
 function entryOf(node: SchemaNode, offset: number): Entry {
   const own = Object.fromEntries(Object.entries(node).filter(([keyword]) => !NOT_OWN.includes(keyword)));
   const links: [string, number][] = [];
