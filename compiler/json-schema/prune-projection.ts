@@ -2,6 +2,7 @@
 // refused only where a policy would have read it.
 import type { SchemaNode, SchemaProgram } from "#bundle";
 import { resolveProjection } from "#schema";
+import { LIST_LINKS, SINGLE_LINKS } from "./node-links.ts";
 import type { NodeFields } from "./node-draft.ts";
 
 /** What policies read of the arguments. Paths are relative to `context.arguments`; the empty path is all of them. */
@@ -47,18 +48,7 @@ function readTree({ values, presences, elements }: ArgumentReads): ReadTree {
   return root;
 }
 
-const SINGLE = [
-  "additionalProperties",
-  "propertyNames",
-  "items",
-  "contains",
-  "not",
-  "if",
-  "then",
-  "else",
-  "projectionOf",
-] as const;
-const LISTS = ["prefixItems", "allOf", "anyOf", "oneOf"] as const;
+const SINGLE = [...SINGLE_LINKS, "projectionOf"] as const;
 
 function withLinks(node: SchemaNode, move: (index: number) => number): NodeFields {
   const moved: NodeFields = { ...node };
@@ -66,7 +56,7 @@ function withLinks(node: SchemaNode, move: (index: number) => number): NodeField
     const index = node[keyword];
     if (index !== undefined) moved[keyword] = move(index);
   }
-  for (const keyword of LISTS) {
+  for (const keyword of LIST_LINKS) {
     const list = node[keyword];
     if (list !== undefined) moved[keyword] = list.map(move);
   }

@@ -2,22 +2,12 @@
 // so that recursive schemas are told apart however they were reached.
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { SchemaNode, SchemaProgram } from "#bundle";
+import { LIST_LINKS, SINGLE_LINKS } from "./node-links.ts";
 
-const SINGLE = [
-  "additionalProperties",
-  "propertyNames",
-  "items",
-  "contains",
-  "not",
-  "if",
-  "then",
-  "else",
-] as const;
-const LISTS = ["prefixItems", "allOf", "anyOf", "oneOf"] as const;
 const NOT_OWN: readonly string[] = [
   ...["projection", "projectionOf", "nullable", "properties", "patternProperties"],
-  ...SINGLE,
-  ...LISTS,
+  ...SINGLE_LINKS,
+  ...LIST_LINKS,
 ];
 
 /** The class of each node of a program: nodes of one class, of any of the programs, accept the same values. */
@@ -76,11 +66,11 @@ export function sameValidation(left: SchemaProgram, right: SchemaProgram): boole
 function entryOf(node: SchemaNode, offset: number): Entry {
   const own = Object.fromEntries(Object.entries(node).filter(([keyword]) => !NOT_OWN.includes(keyword)));
   const links: [string, number][] = [];
-  for (const keyword of SINGLE) {
+  for (const keyword of SINGLE_LINKS) {
     const index = node[keyword];
     if (index !== undefined) links.push([keyword, index + offset]);
   }
-  for (const keyword of LISTS) {
+  for (const keyword of LIST_LINKS) {
     const indexes = node[keyword];
     // A list without members is a keyword too.
     if (indexes !== undefined) links.push([`${keyword} ${String(indexes.length)}`, -1]);
