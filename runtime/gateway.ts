@@ -1,9 +1,11 @@
 // The composition root of the gateway: makes every part, connects them, and owns their start and their end.
+import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { createAuditProcess, openCheckpointFile } from "#audit";
 import type { AuditProcessLog } from "#audit";
 import { openPinnedRoot } from "#bundle";
+import { SEALING_KEY_MIN_BYTES, createSealer } from "#sealing";
 import { systemClock } from "#std";
 import type { Clock } from "#std";
 import type { ProcessConfig } from "./config/index.ts";
@@ -206,6 +208,10 @@ function createRunner(
     audit,
     clock,
     maxRequestBytes: config.limits.maxRequestBytes,
+    sealer: createSealer({
+      key: config.sealingKey ?? randomBytes(SEALING_KEY_MIN_BYTES),
+      nowMs: clock.nowMs,
+    }),
     onNotification: (method, relayed) => metrics.notification(method, relayed),
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),

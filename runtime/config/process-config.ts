@@ -8,6 +8,7 @@ import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
 import { readCredentials } from "./credentials.ts";
 import { pathsFrom, readPrograms } from "./programs.ts";
 import type { PathResolver, ProgramConfig } from "./programs.ts";
+import { readSealingKey } from "./sealing-key.ts";
 import type { SecretSource } from "./secrets.ts";
 
 export interface ListenConfig {
@@ -75,6 +76,8 @@ export interface ProcessConfig {
   readonly programs: ReadonlyMap<string, ProgramConfig>;
   /** Secrets of upstreams by the logical name that the registry gives them. */
   readonly credentials: ReadonlyMap<string, string>;
+  /** Seals what clients carry for the gateway; the same on every replica. Absent = a new one at each start. */
+  readonly sealingKey?: Uint8Array;
   readonly limits: ProcessLimits;
   readonly log: { readonly level: LogLevel };
 }
@@ -136,6 +139,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "audit",
     "programs",
     "credentials",
+    "sealingKey",
     "limits",
     "log",
   ];
@@ -151,6 +155,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     audit: readAudit(reader, root["audit"], stateDir, at),
     programs: readPrograms(reader, root["programs"], options.environment, at),
     credentials: readCredentials(reader, root["credentials"], options.environment, at),
+    ...readSealingKey(reader, root["sealingKey"], options.environment, at),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
   };

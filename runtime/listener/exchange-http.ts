@@ -20,6 +20,7 @@ export function toInbound(
 
 /** A class, so that a request costs one object of a known shape and no functions of its own. */
 class ReceivedRequest implements InboundHttp {
+  readonly transport = "http" as const;
   readonly method: string;
   readonly rawTarget: string;
   readonly path: string;

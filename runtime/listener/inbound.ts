@@ -1,7 +1,12 @@
 // What the listener hands over for each HTTP request, and the one way to answer it.
 import type { HeaderView } from "#mcp";
 
+/** How a message reached the gateway. Only `http` mirrors parts of a message in headers. */
+export type InboundTransport = "http" | "sse" | "websocket" | "stdio";
+
+/** One message with where it came from. A message on a shared connection is given the headers of that connection. */
 export interface InboundHttp {
+  readonly transport: InboundTransport;
   readonly method: string;
   /** Request target exactly as received; may hold secrets in its query, so it is never logged. */
   readonly rawTarget: string;

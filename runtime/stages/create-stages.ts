@@ -1,5 +1,6 @@
 // Makes every stage with the domain objects it needs. Order is not decided here: see pipeline/request-pipeline.ts.
 import type { AuditLog } from "#audit";
+import type { Sealer } from "#sealing";
 import type { Clock } from "#std";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
@@ -31,6 +32,8 @@ export interface StageDependencies {
   readonly audit: AuditLog;
   readonly clock: Clock;
   readonly maxRequestBytes: number;
+  /** Seals what clients carry: cursors, request states, task ids. */
+  readonly sealer: Sealer;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly onShadow?: (result: ShadowResult) => void;

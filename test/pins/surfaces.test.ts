@@ -14,6 +14,7 @@ function anyStages(): Stages {
     limiter: unused,
     audit: unused,
     clock: unused,
+    sealer: undefined as never,
     maxRequestBytes: 1,
     onNotification: () => undefined,
     onUpstream: () => undefined,
