@@ -22,6 +22,7 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
     bindingKey: exchange.principal.bindingKey,
     protocolVersion,
     clientInfo: isJsonObject(params["clientInfo"]) ? params["clientInfo"] : undefined,
+    clientCapabilities: isJsonObject(params["capabilities"]) ? params["capabilities"] : {},
     issuer: exchange.principal.issuer,
     principal: exchange.principal.facts,
     request: requestFactsOf(exchange),
@@ -58,7 +59,7 @@ function newestLegacy(): string {
 }
 
 function eraEntry(exchange: Recorded, era: "legacy" | "modern"): EraEntry {
-  const entry = exchange.route.server.entry.eras[era];
+  const entry = exchange.route.servers[0]?.entry.eras[era];
   if (entry === undefined) throw new AegisError("METHOD_UNKNOWN", `not pinned in the ${era} era`);
   return entry;
 }

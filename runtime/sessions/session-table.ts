@@ -16,6 +16,8 @@ export interface LegacySession {
   readonly ownerKey: string;
   readonly protocolVersion: string;
   readonly clientInfo: JsonObject | undefined;
+  /** As `initialize` declared them; what of them reaches an upstream is narrowed to what is governed. */
+  readonly clientCapabilities: JsonObject;
   readonly issuer: string;
   /** Facts of the latest token seen: what a stream's messages are judged by. */
   principal: PrincipalFacts;
@@ -33,6 +35,7 @@ type SessionFacts =
   | "bindingKey"
   | "protocolVersion"
   | "clientInfo"
+  | "clientCapabilities"
   | "issuer"
   | "principal"
   | "request"

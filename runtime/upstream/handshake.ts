@@ -10,10 +10,12 @@ import {
   gatewayEnvelope,
 } from "./envelope.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
-import type { ExchangeObserver, OutboundRequest, UpstreamReply } from "./upstream.ts";
+import type { ExchangeObserver, LegacyChannelKey, OutboundRequest, UpstreamReply } from "./upstream.ts";
 
 /** Largest answer to `initialize` or `server/discover`. */
 export const MAX_HANDSHAKE_BYTES = 1024 * 1024;
+/** UTF-16 code units of what a client says of itself. */
+const MAX_CLIENT_TEXT_CHARS = 256;
 
 /** For exchanges of the gateway's own: nothing that comes along is of interest, and every server request is refused. */
 export const SILENT_OBSERVER: ExchangeObserver = {
@@ -27,13 +29,31 @@ export const SILENT_OBSERVER: ExchangeObserver = {
 
 export const INITIALIZED: JsonObject = { jsonrpc: "2.0", method: "notifications/initialized" };
 
-/** No client capability is declared, so a server has no ground to ask for sampling, elicitation or roots. */
-export function initializeRequest(protocolVersion: string): OutboundRequest {
+/** Without a client nothing is declared, so a server has no ground to ask for sampling, elicitation or roots. */
+export function initializeRequest({ protocolVersion, client }: LegacyChannelKey): OutboundRequest {
+  const capabilities = client?.capabilities ?? {};
   return {
     method: "initialize",
-    params: { protocolVersion, capabilities: {}, clientInfo: GATEWAY_CLIENT_INFO },
+    params: { protocolVersion, capabilities, clientInfo: clientInfoOf(client?.info) },
     paramHeaders: {},
   };
+}
+
+/**
+ * The name a client gives itself, as in the modern era, where it stands in every request. Unauthenticated text: only the
+ * members that a revision has had from the start are passed on.
+ */
+export function clientInfoOf(info: JsonObject | undefined): JsonObject {
+  const name = info?.["name"];
+  const version = info?.["version"];
+  if (typeof name !== "string" || typeof version !== "string") return GATEWAY_CLIENT_INFO;
+  const title = info?.["title"];
+  const told = { name: bounded(name), version: bounded(version) };
+  return typeof title === "string" ? { ...told, title: bounded(title) } : told;
+}
+
+function bounded(text: string): string {
+  return text.toWellFormed().slice(0, MAX_CLIENT_TEXT_CHARS).toWellFormed();
 }
 
 export function discoverRequest(): OutboundRequest {

@@ -18,8 +18,8 @@ import { readServerMessage } from "./server-message.ts";
 import { UPSTREAM_CAPS, backOffMs } from "./upstream-caps.ts";
 import { UpstreamFault, pause, untilAborted } from "./upstream-fault.ts";
 import type {
-  ChannelKey,
   ExchangeObserver,
+  LegacyChannelKey,
   OutboundRequest,
   RequestLimits,
   UpstreamEvents,
@@ -52,7 +52,7 @@ const sideSignal = (): AbortSignal => AbortSignal.timeout(UPSTREAM_CAPS.sideMess
 
 class LegacyHttpSession implements HttpSession {
   readonly #endpoint: HttpEndpoint;
-  readonly #channel: ChannelKey & { readonly era: "legacy" };
+  readonly #channel: LegacyChannelKey;
   readonly #events: UpstreamEvents;
   readonly #correlator: Correlator;
   readonly #takeStream: () => (() => void) | undefined;
@@ -62,7 +62,7 @@ class LegacyHttpSession implements HttpSession {
 
   constructor(
     endpoint: HttpEndpoint,
-    channel: ChannelKey & { readonly era: "legacy" },
+    channel: LegacyChannelKey,
     events: UpstreamEvents,
     takeStream: () => (() => void) | undefined,
   ) {
@@ -163,7 +163,7 @@ class LegacyHttpSession implements HttpSession {
       this.#released.signal,
       AbortSignal.timeout(UPSTREAM_CAPS.handshakeTimeoutMs),
     ]);
-    const pending = this.#correlator.open(initializeRequest(this.#channel.protocolVersion), SILENT_OBSERVER);
+    const pending = this.#correlator.open(initializeRequest(this.#channel), SILENT_OBSERVER);
     let sessionId: string | undefined;
     const onHeaders = (_status: number, headers: Record<string, string | string[] | undefined>): void => {
       sessionId = headerOf(headers, "mcp-session-id");
@@ -246,7 +246,7 @@ class LegacyHttpSession implements HttpSession {
 /** @param takeStream reserves one long-lived stream and returns what gives it back, or undefined at the cap. */
 export function createHttpSession(
   endpoint: HttpEndpoint,
-  channel: ChannelKey & { readonly era: "legacy" },
+  channel: LegacyChannelKey,
   events: UpstreamEvents,
   takeStream: () => (() => void) | undefined,
 ): HttpSession {

@@ -19,6 +19,7 @@ import { UpstreamFault, abortFault } from "./upstream-fault.ts";
 import type {
   ChannelKey,
   ExchangeObserver,
+  LegacyChannelKey,
   OutboundRequest,
   RequestLimits,
   UpstreamEvents,
@@ -178,7 +179,7 @@ class HttpUpstream implements ServerUpstream {
     };
   };
 
-  #session(channel: ChannelKey & { readonly era: "legacy" }): HttpSession {
+  #session(channel: LegacyChannelKey): HttpSession {
     const key = channelId(channel);
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;

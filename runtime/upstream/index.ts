@@ -1,7 +1,9 @@
 // Door #upstream.
 export type {
   ChannelKey,
+  DeclaredClient,
   ExchangeObserver,
+  LegacyChannelKey,
   OutboundRequest,
   RequestLimits,
   Upstream,

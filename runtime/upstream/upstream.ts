@@ -9,7 +9,23 @@ import type { JsonObject, JsonValue } from "#std";
  */
 export type ChannelKey =
   | { readonly era: "modern" }
-  | { readonly era: "legacy"; readonly session: string; readonly protocolVersion: string };
+  | {
+      readonly era: "legacy";
+      readonly session: string;
+      readonly protocolVersion: string;
+      /** What `initialize` declares when the channel is opened; absent = the gateway itself, without any capability. */
+      readonly client?: DeclaredClient;
+    };
+
+export type LegacyChannelKey = Extract<ChannelKey, { readonly era: "legacy" }>;
+
+/** A client as an upstream is told of it. */
+export interface DeclaredClient {
+  /** Already narrowed to what the gateway governs for this caller: they are the only basis for what a server may ask. */
+  readonly capabilities: JsonObject;
+  /** The client's own words, unauthenticated; absent = the gateway's. */
+  readonly info?: JsonObject | undefined;
+}
 
 export interface OutboundRequest {
   readonly method: string;

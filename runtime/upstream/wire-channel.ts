@@ -14,6 +14,7 @@ import { UpstreamFault, abortFault, untilAborted } from "./upstream-fault.ts";
 import type {
   ChannelKey,
   ExchangeObserver,
+  LegacyChannelKey,
   OutboundRequest,
   RequestLimits,
   UpstreamEvents,
@@ -148,7 +149,7 @@ class SingleWireChannel implements WireChannel {
     const ready =
       channel.era === "modern"
         ? wire.opened.then(() => undefined)
-        : this.#handshake(wire, correlator, channel.protocolVersion);
+        : this.#handshake(wire, correlator, channel);
     ready.catch(() => void wire.stop());
     this.#running = { wire, correlator, ready };
     return this.#running;
@@ -187,9 +188,9 @@ class SingleWireChannel implements WireChannel {
     });
   }
 
-  async #handshake(wire: Wire, correlator: Correlator, protocolVersion: string): Promise<EraEntry> {
+  async #handshake(wire: Wire, correlator: Correlator, channel: LegacyChannelKey): Promise<EraEntry> {
     await wire.opened;
-    const pending = correlator.open(initializeRequest(protocolVersion), SILENT_OBSERVER);
+    const pending = correlator.open(initializeRequest(channel), SILENT_OBSERVER);
     const timeout = setTimeout(() => {
       pending.fail(new UpstreamFault("UPSTREAM_TIMEOUT", "initialize was not answered in time"));
     }, UPSTREAM_CAPS.handshakeTimeoutMs);

@@ -23,6 +23,7 @@ function table(limits = { maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1
       bindingKey: id,
       protocolVersion: "2025-11-25",
       clientInfo: undefined,
+      clientCapabilities: {},
       issuer: "https://issuer.example/",
       principal: { type: "User", id, tenant: "default", roles: [], groups: [], attributes: {} },
       request: UNKNOWN_REQUEST,

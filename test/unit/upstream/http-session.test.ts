@@ -60,6 +60,20 @@ const methodsOf = (received: readonly Received[]): (string | undefined)[] =>
   received.filter((request) => request.method === "POST").map((request) => request.body.method);
 
 describe("handshake", () => {
+  test("declares the client that the channel stands for", async () => {
+    const { server, upstream, recording } = await setUp();
+    const capabilities = { elicitation: { form: {} } };
+    const info = { name: "desk-agent", version: "3.1", icons: [{ src: "https://desk.example/i.png" }] };
+    const channel = { ...legacyChannel(), client: { capabilities, info } };
+    await upstream.request(channel, legacyRequest("tools/list"), recording.observer, LIMITS, never());
+    const declared = server.received[0]?.body.params;
+    expect(declared).toEqual({
+      protocolVersion: "2025-11-25",
+      capabilities,
+      clientInfo: { name: "desk-agent", version: "3.1" },
+    });
+  });
+
   test("once for concurrent callers, with empty capabilities; session and version on everything after it", async () => {
     const { server, upstream, recording } = await setUp();
     const call = (): Promise<unknown> =>

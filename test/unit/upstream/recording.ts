@@ -1,12 +1,19 @@
 // Observers and events that keep what they were given, and a wait for it without sleeping.
 import type { ServerId } from "#bundle";
 import type { JsonObject } from "#std";
-import type { ChannelKey, ExchangeObserver, OutboundRequest, UpstreamEvents, UpstreamReply } from "#upstream";
+import type {
+  ChannelKey,
+  ExchangeObserver,
+  LegacyChannelKey,
+  OutboundRequest,
+  UpstreamEvents,
+  UpstreamReply,
+} from "#upstream";
 
 export const MODERN: ChannelKey = { era: "modern" };
 export const LIMITS = { maxResponseBytes: 1_000_000 };
 
-export function legacyChannel(session = "s1", protocolVersion = "2025-11-25"): ChannelKey {
+export function legacyChannel(session = "s1", protocolVersion = "2025-11-25"): LegacyChannelKey {
   return { era: "legacy", session, protocolVersion };
 }
 
