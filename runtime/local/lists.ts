@@ -24,7 +24,9 @@ export function answerList(exchange: Recorded): Answer {
   const name = LIST_OF_METHOD.get(method.method);
   if (name === undefined) throw new AegisError("METHOD_UNKNOWN", `${method.method} is not a list`);
   const request = requestFactsOf(exchange);
-  const visible = route.server.lists[era][name].filter((item) => isVisible(exchange, request, item));
+  const visible = route.servers
+    .flatMap(({ lists }) => lists[era][name])
+    .filter((item) => isVisible(exchange, request, item));
   const cursor = message.kind === "request" ? message.params?.["cursor"] : undefined;
   const start = cursor === undefined ? 0 : readCursor(cursor, exchange, name);
   const page = visible.slice(start, start + PAGE_ITEMS);

@@ -1,7 +1,7 @@
 // The bodies of the audit records a message leaves. Field order is fixed; arguments appear only as a keyed fingerprint,
 // and as far as the release asks for the facts of its decisions.
 import type { AuditLog } from "#audit";
-import type { PolicyId } from "#bundle";
+import type { PolicyId, ServerId } from "#bundle";
 import type { ErrorCode } from "#errors";
 import type { ShadowDecision } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
@@ -33,8 +33,8 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
     effect: facts.effect,
     policies: [...facts.policies],
     method: message === undefined || message.kind === "response" ? null : bounded(message.method),
-    target: target === undefined ? null : target.kind === "leaf" ? target.action : target.server,
-    server: route?.server.entry.id ?? null,
+    target: targetText(exchange),
+    server: serverOf(exchange) ?? null,
     route: route?.entry.path ?? null,
     principal: principal === undefined ? null : principalRecord(principal),
     argumentsHash:
@@ -53,6 +53,18 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
   if (shadow !== undefined) body["shadow"] = shadowRecord(shadow);
   if (snapshot.facts !== undefined) addFacts(body, exchange, snapshot.facts);
   return body;
+}
+
+/** The server a message went to: of a message about the endpoint, the endpoint's, where that has one alone. */
+export function serverOf({ target, route }: Reached): ServerId | undefined {
+  if (target?.kind === "leaf") return target.server.entry.id;
+  return route?.servers.length === 1 ? route.servers[0]?.entry.id : undefined;
+}
+
+function targetText(exchange: Reached): string | null {
+  const { target, route } = exchange;
+  if (target === undefined) return null;
+  return target.kind === "leaf" ? target.action : (serverOf(exchange) ?? route?.entry.path ?? null);
 }
 
 function addFacts(body: Record<string, JsonValue>, exchange: Reached, recorder: DecisionFactsRecorder): void {

@@ -1,7 +1,7 @@
 // One downstream JSON-RPC message and everything learned about it. Each stage adds one field and returns the
 // stronger form; the forms below are the contract between stages. Two of them carry a private brand that only one
 // file can mint, so that a pipeline without `authorize` or without `record` does not compile.
-import type { Era, LeafAction, LeafEntry, ServerId } from "#bundle";
+import type { Era, LeafAction, LeafEntry } from "#bundle";
 import type { ClientMessage, MethodRow } from "#mcp";
 import type { JsonObject } from "#std";
 import type { Decision, DecisionQuery } from "#pdp";
@@ -9,7 +9,7 @@ import type { OutboundRequest } from "#upstream";
 import type { AuditReceipt } from "#audit";
 import type { InboundHttp } from "../listener/inbound.ts";
 import type { Principal } from "../authn/principal.ts";
-import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 import type { LegacySession } from "../sessions/session-table.ts";
 import type { ReplyChannel } from "./reply-channel.ts";
 
@@ -122,7 +122,7 @@ export interface Admitted extends Authenticated {
 export type Target =
   | {
       readonly kind: "leaf";
-      readonly server: ServerId;
+      readonly server: RoutedServer;
       readonly leaf: LeafEntry;
       readonly action: LeafAction;
       /** `visibility` where the message has no arguments to judge, such as completion. */
@@ -132,7 +132,7 @@ export type Target =
       readonly gate?: MethodGate;
     }
   /** The endpoint itself: lists, lifecycle, liveness. */
-  | { readonly kind: "server"; readonly server: ServerId };
+  | { readonly kind: "endpoint" };
 
 export interface MethodGate {
   readonly action: LeafAction;

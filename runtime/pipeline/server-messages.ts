@@ -9,7 +9,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { scrubMessage } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
-import { SYSTEM_TENANT } from "./audit-records.ts";
+import { SYSTEM_TENANT, serverOf } from "./audit-records.ts";
 import type { Recorded } from "./exchange.ts";
 
 /** Most notifications one call may relay; a server that sends more is talking to itself. */
@@ -39,7 +39,7 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
         options.onNotification(String(notification["method"]), sent);
       },
       onServerRequest: (request) =>
-        answerServerRequest(options.audit, exchange.target.server, request, exchange),
+        answerServerRequest(options.audit, serverOf(exchange) ?? "", request, exchange),
     };
   };
 }

@@ -7,7 +7,7 @@ import { canonicalSpelling } from "#resources";
 import type { JsonObject } from "#std";
 import type { ChannelKey, UpstreamEvents } from "#upstream";
 import { answerServerRequest, governNotification } from "../pipeline/server-messages.ts";
-import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 import type { UpstreamBindings } from "../snapshot/bindings.ts";
 import type { LegacySession, SessionTable } from "./session-table.ts";
 
@@ -60,23 +60,30 @@ function maySee(
   notification: JsonObject,
 ): boolean {
   const route = snapshot.routes.get(session.routePath);
-  if (route === undefined || route.server.entry.id !== server) return false;
+  const routed = route?.servers.find(({ entry }) => entry.id === server);
+  if (route === undefined || routed === undefined) return false;
   const method = String(notification["method"]);
   if (lookupMethod("server-to-client", method, "legacy")?.target === "resource") {
     const params = notification["params"] as JsonObject | undefined;
     const uri = params?.["uri"];
     if (typeof uri !== "string") return false;
-    return mayRead(session, snapshot, route, uri);
+    return mayRead(session, snapshot, route, routed, uri);
   }
   // Free text that belongs to no call could carry a value that a transform removes from some call's result.
-  return !route.server.entry.leaves.some(
+  return !routed.entry.leaves.some(
     (leaf) => snapshot.transformFor(route.entry.tenant, leaf.action) !== undefined,
   );
 }
 
 /** Whether the session's caller could read the resource now; a decision that cannot be made at once is a no. */
-function mayRead(session: LegacySession, snapshot: Snapshot, route: Route, uri: string): boolean {
-  const { resources } = route.server;
+function mayRead(
+  session: LegacySession,
+  snapshot: Snapshot,
+  route: Route,
+  routed: RoutedServer,
+  uri: string,
+): boolean {
+  const { resources } = routed;
   const leaf = resources.faultOf(uri) === undefined ? resources.leafOf(uri) : undefined;
   if (leaf === undefined) return false;
   const prepared = snapshot.evaluator.prepare({
@@ -89,6 +96,10 @@ function mayRead(session: LegacySession, snapshot: Snapshot, route: Route, uri: 
   });
   if (prepared instanceof Promise || !prepared.ok) return false;
   return snapshot.evaluator.decide(prepared.query).effect === "allow";
+}
+
+function serverIds({ servers }: Route): string {
+  return JSON.stringify(servers.map(({ entry }) => entry.id));
 }
 
 /** Ends the sessions whose route is gone or changed hands. Called on every swap. */
@@ -104,7 +115,7 @@ export function reauthoriseSessions(
       route !== undefined &&
       before !== undefined &&
       route.entry.tenant === before.entry.tenant &&
-      route.server.entry.id === before.server.entry.id &&
+      serverIds(route) === serverIds(before) &&
       route.entry.issuers.includes(session.issuer);
     if (!isSame) sessions.end(session);
   }

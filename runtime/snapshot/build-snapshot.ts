@@ -95,20 +95,21 @@ function buildRoutes(
   const verifier = options.createVerifier(environment.issuers);
   const routes = new Map<string, Route>();
   for (const entry of environment.routes) {
-    const id = onlyServer(entry);
-    const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
-    servers.set(id, server);
-    routes.set(entry.path, { entry, server, verifier });
+    const served = serverIds(entry).map((id) => {
+      const server = servers.get(id) ?? bindServer(findServer(content, id), channel, options, held);
+      servers.set(id, server);
+      return server;
+    });
+    routes.set(entry.path, { entry, servers: served, verifier });
   }
   return routes;
 }
 
-function onlyServer(entry: RouteEntry): string {
-  const [id, ...others] = entry.servers;
-  if (id === undefined || others.length > 0) {
-    throw new TrustError("SNAPSHOT_FAULT", `route ${entry.path} must name exactly one server`);
+function serverIds(entry: RouteEntry): readonly string[] {
+  if (entry.servers.length === 0 || new Set(entry.servers).size < entry.servers.length) {
+    throw new TrustError("SNAPSHOT_FAULT", `route ${entry.path} must name servers, each once`);
   }
-  return id;
+  return entry.servers;
 }
 
 function findServer(content: BundleContent, id: string): ServerEntry {

@@ -44,7 +44,8 @@ export type ListName = "tools" | "prompts" | "resources" | "resourceTemplates";
 
 export interface Route {
   readonly entry: RouteEntry;
-  readonly server: RoutedServer;
+  /** At least one. With several, clients see the names that `#naming` makes. */
+  readonly servers: readonly RoutedServer[];
   readonly verifier: TokenVerifier;
 }
 
@@ -66,6 +67,11 @@ export interface Snapshot {
   /** Puts facts into decision records; absent where the release asks for none. */
   readonly facts?: DecisionFactsRecorder;
   readonly dispose: () => void;
+}
+
+/** Whether any server of the route is pinned in the era. */
+export function speaks(route: Route, era: Era): boolean {
+  return route.servers.some(({ entry }) => entry.eras[era] !== undefined);
 }
 
 /** The definition of a leaf as one era lists it. */

@@ -17,6 +17,7 @@ import type { Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
+import { speaks } from "../snapshot/snapshot.ts";
 import { requirePost } from "./check-transport.ts";
 
 export interface AdmitOptions {
@@ -82,11 +83,11 @@ function address(exchange: Authenticated, message: ClientMessage, era: Era | und
  * would without a gateway: `server/discover` is an unknown method, and the client falls back to `initialize`.
  */
 function requireEra(era: Era, exchange: Authenticated): void {
-  const { eras, id } = exchange.route.server.entry;
-  if (eras[era] !== undefined) return;
+  if (speaks(exchange.route, era)) return;
+  const ids = exchange.route.servers.map(({ entry }) => entry.id).join(", ");
   if (era === "modern")
-    throw new AegisError("METHOD_UNKNOWN", `${id} does not speak ${MODERN_VERSIONS.join(", ")}`);
-  throw new AegisError("PROTOCOL_VERSION_UNSUPPORTED", `${id} does not speak ${LEGACY_VERSIONS.join(", ")}`);
+    throw new AegisError("METHOD_UNKNOWN", `${ids} does not speak ${MODERN_VERSIONS.join(", ")}`);
+  throw new AegisError("PROTOCOL_VERSION_UNSUPPORTED", `${ids} does not speak ${LEGACY_VERSIONS.join(", ")}`);
 }
 
 function rowOf(message: ClientMessage, era: Era): MethodRow {

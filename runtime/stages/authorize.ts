@@ -23,7 +23,7 @@ export function createAuthorizeStage(
     run: (exchange) => {
       const { target, principal, snapshot, route, query } = exchange;
       // Authentication admits to the endpoint itself; what a list shows is decided leaf by leaf when it is answered.
-      if (target.kind === "server") {
+      if (target.kind === "endpoint") {
         if (exchange.method.handling !== "forward" || seesAnyLeaf(exchange))
           return proceed(learn(exchange, { decision: undefined }) as Permitted);
         return deny({ code: "POLICY_DENIED", detail: "nothing of the server is visible", reason: NO_PERMIT });
@@ -120,14 +120,17 @@ const NO_PERMIT = "no policy permits this call";
 
 /** A caller whom no policy lets use anything of a server must not open a session or start a process of it either. */
 function seesAnyLeaf(exchange: Projected): boolean {
-  const { principal, snapshot, route } = exchange;
+  const { principal, snapshot, route, target } = exchange;
   const request = requestFactsOf(exchange);
+  const servers = target.kind === "leaf" ? [target.server] : route.servers;
   return (
     principal.missingAttributes.length === 0 &&
-    route.server.entry.leaves.some(
-      (leaf) =>
-        !isMethodKind(leaf.kind) &&
-        snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts, request),
+    servers.some(({ entry }) =>
+      entry.leaves.some(
+        (leaf) =>
+          !isMethodKind(leaf.kind) &&
+          snapshot.evaluator.visible(route.entry.tenant, leaf.action, principal.facts, request),
+      ),
     )
   );
 }

@@ -49,7 +49,9 @@ async function send(
   options: DispatchOptions,
   signal: AbortSignal,
 ): Promise<Verdict<Answered>> {
-  const { upstream } = exchange.route.server.binding;
+  if (exchange.target.kind === "endpoint")
+    throw new AegisError("STAGE_FAULT", "a message of the endpoint itself has no server to go to");
+  const { upstream } = exchange.target.server.binding;
   let large: Uint8Array | undefined;
   const onLarge = (bytes: Uint8Array): void => {
     large = bytes;

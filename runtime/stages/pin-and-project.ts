@@ -13,19 +13,20 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
   return {
     name: "pin+project",
     run: (exchange, signal) => {
-      const { target, era, route } = exchange;
-      if (target.kind === "server")
+      const { target, era } = exchange;
+      if (target.kind === "endpoint")
         return proceed(learn(exchange, { query: undefined, gateQuery: undefined }));
       if (era === "modern")
         checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
       // Methods and resource rules have no definition that could change.
       if (target.leaf.definitions.length === 0) return projectPinned(exchange, target, { ok: true }, signal);
-      const verifier = route.server.binding.verifier;
-      const pin = verifier.check(target.server, era, target.leaf);
+      const server = target.server.entry.id;
+      const { verifier } = target.server.binding;
+      const pin = verifier.check(server, era, target.leaf);
       if (pin.ok || pin.code !== "PIN_UNVERIFIED") return projectPinned(exchange, target, pin, signal);
       return verifier
-        .verify(target.server, era, signal)
-        .then(() => verifier.check(target.server, era, target.leaf))
+        .verify(server, era, signal)
+        .then(() => verifier.check(server, era, target.leaf))
         .then((again) => projectPinned(exchange, target, again, signal));
     },
   };

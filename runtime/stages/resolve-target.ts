@@ -16,7 +16,8 @@ export function createTargetStage(): Stage<Admitted, Targeted> {
 }
 
 function resolveTarget(exchange: Admitted): Target {
-  const server = exchange.route.server;
+  const [server] = exchange.route.servers;
+  if (server === undefined) throw new AegisError("STAGE_FAULT", "an endpoint without a server");
   const params = exchange.message.kind === "response" ? undefined : exchange.message.params;
   const { method, target } = exchange.method;
   switch (target) {
@@ -41,7 +42,7 @@ function resolveTarget(exchange: Admitted): Target {
     case "method":
       return leafTarget(server, methodLeaf(server, method), loggingArguments(params));
     case "none":
-      return { kind: "server", server: server.entry.id };
+      return { kind: "endpoint" };
     case "task":
     default:
       throw new AegisError("METHOD_UNKNOWN", `no target resolution for ${method}`);
@@ -53,7 +54,7 @@ function leafTarget(
   leaf: LeafEntry,
   args: JsonObject,
 ): Extract<Target, { kind: "leaf" }> {
-  return { kind: "leaf", server: server.entry.id, leaf, action: leaf.action, mode: "call", arguments: args };
+  return { kind: "leaf", server, leaf, action: leaf.action, mode: "call", arguments: args };
 }
 
 function methodLeaf(server: RoutedServer, method: string): LeafEntry {

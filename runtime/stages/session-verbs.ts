@@ -8,6 +8,7 @@ import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
+import { speaks } from "../snapshot/snapshot.ts";
 
 export interface SessionVerbOptions {
   readonly sessions: SessionTable;
@@ -27,7 +28,7 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
       }
       const id = inbound.headers.get("mcp-session-id");
       // Without a session there is nothing to stream or end: a modern client, or a probe (MCP 2026-07-28: 405).
-      if (id === undefined || route.server.entry.eras.legacy === undefined) {
+      if (id === undefined || !speaks(route, "legacy")) {
         throw new AegisError("HTTP_METHOD", `${inbound.method} without a session`);
       }
       const session = options.sessions.find(id, route.entry.path, principal.bindingKey);

@@ -88,7 +88,7 @@ function keyPart(part: LimitKey, exchange: Permitted): string {
     case "tenant":
       return exchange.route.entry.tenant;
     case "server":
-      return exchange.route.server.entry.id;
+      return exchange.target.kind === "leaf" ? exchange.target.server.entry.id : "";
     case "tool":
       return exchange.target.kind === "leaf" ? exchange.target.action : "";
   }

@@ -7,6 +7,7 @@ import { planTransform } from "../large-answers/answer-pool.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { FinishPlan } from "../large-answers/protocol.ts";
 import { redact } from "../pipeline/answer-rules.ts";
+import { serverOf } from "../pipeline/audit-records.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Redacted, UnreadAnswer, Verified } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -61,7 +62,7 @@ async function finish(
   largeAnswers: AnswerPool,
   signal: AbortSignal,
 ): Promise<Verdict<Redacted>> {
-  const finished = await largeAnswers.finish(exchange.route.server.entry.id, answer.bytes, plan, signal);
+  const finished = await largeAnswers.finish(serverOf(exchange) ?? "", answer.bytes, plan, signal);
   if (finished.kind === "denied") return deny(finished.denial);
   const { body, outcome, code, applied } = finished;
   const written: Answer = { kind: "written", body, outcome, code };
