@@ -1,6 +1,6 @@
 // The test command: lint, type check, every test, and what they need from the machine. The last line it prints is
 // "N passed, N failed". Everything it cannot find it installs or fails with a remedy; nothing is skipped.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,13 +15,23 @@ interface Tally {
   failed: number;
 }
 
-function step(title: string, command: string, args: readonly string[], tally: Tally): void {
-  process.stdout.write(`\n== ${title}\n`);
+/** A command whose output is shown when it ends, so that several can run side by side. */
+async function step(title: string, command: string, args: readonly string[], tally: Tally): Promise<void> {
   const startedMs = Date.now();
-  const { status } = spawnSync(command, args, { cwd: root, stdio: "inherit", env: environment });
-  process.stdout.write(
-    `== ${title}: ${status === 0 ? "ok" : "FAILED"} (${Math.round((Date.now() - startedMs) / 1_000)} s)\n`,
-  );
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: environment });
+  const output: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
+  const status = await new Promise<number | null>((resolve) => {
+    child.on("error", (error) => {
+      output.push(Buffer.from(`${error.message}\n`));
+      resolve(null);
+    });
+    child.on("close", resolve);
+  });
+  const seconds = Math.round((Date.now() - startedMs) / 1_000);
+  process.stdout.write(`\n== ${title}\n${Buffer.concat(output).toString("utf8")}`);
+  process.stdout.write(`== ${title}: ${status === 0 ? "ok" : "FAILED"} (${seconds} s)\n`);
   if (status === 0) tally.passed += 1;
   else tally.failed += 1;
 }
@@ -60,10 +70,13 @@ function readReport(path: string): Tally {
 
 const tally: Tally = { passed: 0, failed: 0 };
 ensureSystemPrograms();
-step("build", process.execPath, ["cli/build/build-artefacts.ts"], tally);
-step("lint", join(bin, "eslint"), ["."], tally);
-step("format", join(bin, "prettier"), ["--check", "--log-level", "warn", "."], tally);
-step("types", join(bin, "tsc"), ["-b"], tally);
+await step("build", process.execPath, ["cli/build/build-artefacts.ts"], tally);
+await Promise.all([
+  step("lint", join(bin, "eslint"), ["."], tally),
+  step("format", join(bin, "prettier"), ["--check", "--log-level", "warn", "."], tally).then(() =>
+    step("types", join(bin, "tsc"), ["-b"], tally),
+  ),
+]);
 runTests(tally);
 process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 ? 0 : 1;
