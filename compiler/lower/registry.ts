@@ -110,7 +110,8 @@ function leafOf(
       help,
     );
   }
-  const modern = group.find(({ eras }) => eras.includes("modern"));
+  // What modern clients are shown says what they mirror: the modern definition, or the one that stands in for it.
+  const shown = group.find(({ eras }) => eras.includes("modern")) ?? first;
   const definitions = group
     .map(({ eras, digest, definition }): DefinitionEntry => ({ eras: [...eras].sort(), digest, definition }))
     .sort((a, b) => ((a.eras[0] ?? "") < (b.eras[0] ?? "") ? -1 : 1));
@@ -120,8 +121,7 @@ function leafOf(
     name: first.name,
     definitions,
     argumentsProgram: lowered.program,
-    // Only the modern era mirrors arguments, so only its definition says which.
-    paramHeaders: modern?.kind === "tool" ? paramHeadersOf(modern.definition["inputSchema"]) : [],
+    paramHeaders: shown.kind === "tool" ? paramHeadersOf(shown.definition["inputSchema"]) : [],
   };
 }
 

@@ -4,6 +4,7 @@ import type { EraEntry } from "#bundle";
 import { LEGACY_VERSIONS, MODERN_VERSIONS } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { announcementOf } from "../bridge/index.ts";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
@@ -59,8 +60,9 @@ function newestLegacy(): string {
 }
 
 function eraEntry(exchange: Recorded, era: "legacy" | "modern"): EraEntry {
-  const entry = exchange.route.servers[0]?.entry.eras[era];
-  if (entry === undefined) throw new AegisError("METHOD_UNKNOWN", `not pinned in the ${era} era`);
+  const server = exchange.route.servers[0]?.entry;
+  const entry = server === undefined ? undefined : announcementOf(server, era);
+  if (entry === undefined) throw new AegisError("METHOD_UNKNOWN", "not pinned in any era");
   return entry;
 }
 

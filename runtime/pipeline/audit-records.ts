@@ -5,6 +5,7 @@ import type { PolicyId, ServerId } from "#bundle";
 import type { ErrorCode } from "#errors";
 import type { ShadowDecision } from "#pdp";
 import type { JsonObject, JsonValue } from "#std";
+import { upstreamEra } from "../bridge/index.ts";
 import { definitionFor } from "../snapshot/snapshot.ts";
 import type { Reached } from "./exchange.ts";
 import type { DecisionFactsRecorder } from "./recorded-facts.ts";
@@ -70,7 +71,8 @@ function targetText(exchange: Reached): string | null {
 function addFacts(body: Record<string, JsonValue>, exchange: Reached, recorder: DecisionFactsRecorder): void {
   const { query, target, era } = exchange;
   if (query === undefined || target?.kind !== "leaf") return;
-  const definition = era === undefined ? undefined : definitionFor(target.leaf, era);
+  const definition =
+    era === undefined ? undefined : definitionFor(target.leaf, upstreamEra(target.server.entry, era));
   const facts = recorder.factsOf(query, definition?.digest);
   if (facts !== undefined) body["facts"] = facts;
 }

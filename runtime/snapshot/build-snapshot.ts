@@ -9,6 +9,7 @@ import type {
   LeafEntry,
   LeafKind,
   LimitEntry,
+  PinnedKind,
   RouteEntry,
   ServerEntry,
   TenantId,
@@ -20,8 +21,10 @@ import type { DecisionDifference } from "#pdp";
 import { createResourceIndex } from "#resources";
 import type { ResourceIndex } from "#resources";
 import { compileTransform } from "#transform";
+import type { JsonObject } from "#std";
 import type { CompiledTransform } from "#transform";
 import type { TokenVerifier } from "../authn/jwt-verifier.ts";
+import { bridgedDefinition, upstreamEra } from "../bridge/index.ts";
 import { createFactsRecorder } from "../pipeline/recorded-facts.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
 import { definitionFor } from "./snapshot.ts";
@@ -157,11 +160,25 @@ function leavesByName(entry: ServerEntry, kind: LeafKind): ReadonlyMap<string, L
   return new Map(entry.leaves.filter((leaf) => leaf.kind === kind).map((leaf) => [leaf.name, leaf]));
 }
 
+/** As the server gave it, or, where it is spoken to in the other era, as that of the caller lists it. */
+function listedDefinition(
+  entry: ServerEntry,
+  leaf: LeafEntry,
+  kind: PinnedKind,
+  era: Era,
+): JsonObject | undefined {
+  const pinnedEra = upstreamEra(entry, era);
+  const definition = definitionFor(leaf, pinnedEra)?.definition;
+  return definition === undefined || pinnedEra === era
+    ? definition
+    : bridgedDefinition(kind, definition, era);
+}
+
 function listsOf(entry: ServerEntry, era: Era): Readonly<Record<ListName, readonly ListedItem[]>> {
-  const listed = (kind: LeafKind): readonly ListedItem[] =>
+  const listed = (kind: PinnedKind): readonly ListedItem[] =>
     entry.leaves.flatMap((leaf) => {
-      const definition = leaf.kind === kind ? definitionFor(leaf, era) : undefined;
-      return definition === undefined ? [] : [{ leaf, definition: definition.definition }];
+      const definition = leaf.kind === kind ? listedDefinition(entry, leaf, kind, era) : undefined;
+      return definition === undefined ? [] : [{ leaf, definition }];
     });
   return {
     tools: listed("tool"),

@@ -1,14 +1,7 @@
 // Stage 4, admit: one strict parse, era, header and body agreement, method row, session, deadline.
 import type { Era } from "#bundle";
 import { AegisError } from "#errors";
-import {
-  LEGACY_VERSIONS,
-  MODERN_VERSIONS,
-  classifyMessage,
-  methodRow,
-  parseClientMessage,
-  parseStrict,
-} from "#mcp";
+import { classifyMessage, methodRow, parseClientMessage, parseStrict } from "#mcp";
 import type { ClientMessage, MethodRow } from "#mcp";
 import { requireLegacyAccept } from "../listener/check-transport.ts";
 import { learn } from "../pipeline/exchange.ts";
@@ -17,7 +10,6 @@ import type { Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
-import { speaks } from "../snapshot/snapshot.ts";
 import { requirePost } from "./check-transport.ts";
 
 export interface AdmitOptions {
@@ -42,9 +34,12 @@ function admitMessage(exchange: Authenticated, bytes: Uint8Array, options: Admit
   const { inbound, principal, control } = exchange;
   const message = parseClientMessage(parseStrict(bytes));
   address(exchange, message, undefined);
-  const { era, version } = classifyMessage({ headers: inbound.headers, message });
+  const { era, version } = classifyMessage({
+    headers: inbound.headers,
+    message,
+    mirrorsHeaders: inbound.transport === "http",
+  });
   address(exchange, message, era);
-  requireEra(era, exchange);
   const method = rowOf(message, era);
   const session = era === "legacy" ? joinSession(exchange, message, options.sessions) : undefined;
   if (session !== undefined) {
@@ -52,9 +47,10 @@ function admitMessage(exchange: Authenticated, bytes: Uint8Array, options: Admit
     session.principal = principal.facts;
   }
   if (era === "legacy") {
-    requireLegacyAccept(inbound);
+    if (inbound.transport === "http") requireLegacyAccept(inbound);
     control.keepAfterDisconnect();
   }
+  inbound.shared?.admitted(message, () => control.cancel());
   if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
   const admitted = learn(exchange, {
     message,
@@ -76,18 +72,6 @@ function address(exchange: Authenticated, message: ClientMessage, era: Era | und
     method: message.kind === "response" ? undefined : message.method,
     expectsAnswer: message.kind === "request",
   });
-}
-
-/**
- * A server is spoken to in the caller's era or not at all. Towards a modern client a legacy-only server looks as it
- * would without a gateway: `server/discover` is an unknown method, and the client falls back to `initialize`.
- */
-function requireEra(era: Era, exchange: Authenticated): void {
-  if (speaks(exchange.route, era)) return;
-  const ids = exchange.route.servers.map(({ entry }) => entry.id).join(", ");
-  if (era === "modern")
-    throw new AegisError("METHOD_UNKNOWN", `${ids} does not speak ${MODERN_VERSIONS.join(", ")}`);
-  throw new AegisError("PROTOCOL_VERSION_UNSUPPORTED", `${ids} does not speak ${LEGACY_VERSIONS.join(", ")}`);
 }
 
 function rowOf(message: ClientMessage, era: Era): MethodRow {

@@ -2,6 +2,7 @@
 import { checkParamHeaders } from "#mcp";
 import type { DecisionQuery, PreparedCall } from "#pdp";
 import type { PinCheck } from "#upstream";
+import { upstreamEra } from "../bridge/index.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { MethodGate, Projected, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -16,17 +17,18 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
       const { target, era } = exchange;
       if (target.kind === "endpoint")
         return proceed(learn(exchange, { query: undefined, gateQuery: undefined }));
-      if (era === "modern")
+      if (era === "modern" && exchange.inbound.transport === "http")
         checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
       // Methods and resource rules have no definition that could change.
       if (target.leaf.definitions.length === 0) return projectPinned(exchange, target, { ok: true }, signal);
       const server = target.server.entry.id;
       const { verifier } = target.server.binding;
-      const pin = verifier.check(server, era, target.leaf);
+      const pinnedEra = upstreamEra(target.server.entry, era);
+      const pin = verifier.check(server, pinnedEra, target.leaf);
       if (pin.ok || pin.code !== "PIN_UNVERIFIED") return projectPinned(exchange, target, pin, signal);
       return verifier
-        .verify(server, era, signal)
-        .then(() => verifier.check(server, era, target.leaf))
+        .verify(server, pinnedEra, signal)
+        .then(() => verifier.check(server, pinnedEra, target.leaf))
         .then((again) => projectPinned(exchange, target, again, signal));
     },
   };
