@@ -34,6 +34,8 @@ export interface ClassifyInput {
   readonly headers: HeaderView;
   readonly message: ClientMessage;
   readonly supportedVersions?: SupportedVersions;
+  /** False on transports whose messages have no headers of their own; the body alone decides. Default true. */
+  readonly mirrorsHeaders?: boolean;
 }
 
 /**
@@ -45,16 +47,25 @@ export interface ClassifyInput {
 export function classifyMessage(input: ClassifyInput): Classification {
   const { headers, message } = input;
   const supported = input.supportedVersions ?? SUPPORTED_VERSIONS;
-  const headerVersion = headers.get("mcp-protocol-version");
+  const mirrorsHeaders = input.mirrorsHeaders ?? true;
+  const headerVersion = mirrorsHeaders ? headers.get("mcp-protocol-version") : undefined;
   if (message.kind === "response") return classifyResponse(headerVersion, supported);
   const meta = metaOf(message.params);
   if (meta !== undefined && Object.hasOwn(meta, META_PROTOCOL_VERSION)) {
-    return classifyEnvelope({ headers, headerVersion, message, meta, supported });
+    return classifyEnvelope({ headers, headerVersion, message, meta, supported, mirrorsHeaders });
   }
+  const [newest] = supported.modern;
+  if (!mirrorsHeaders && newest !== undefined && isLoneNotification(message, headers))
+    return { era: "modern", version: newest };
   if (headerVersion !== undefined && isModernVersion(headerVersion)) {
     return withoutEnvelope({ headers, headerVersion, message, supported });
   }
   return classifyLegacy(headerVersion, message, supported);
+}
+
+/** Without a session there is no legacy conversation that a notification could belong to. */
+function isLoneNotification(message: ClientMessage, headers: HeaderView): boolean {
+  return message.kind === "notification" && headers.get("mcp-session-id") === undefined;
 }
 
 interface EnvelopeInput {
@@ -63,6 +74,7 @@ interface EnvelopeInput {
   readonly message: RequestMessage | NotificationMessage;
   readonly meta: JsonObject;
   readonly supported: SupportedVersions;
+  readonly mirrorsHeaders: boolean;
 }
 
 function classifyEnvelope({
@@ -71,6 +83,7 @@ function classifyEnvelope({
   message,
   meta,
   supported,
+  mirrorsHeaders,
 }: EnvelopeInput): Classification {
   const version = meta[META_PROTOCOL_VERSION];
   if (typeof version !== "string")
@@ -78,17 +91,17 @@ function classifyEnvelope({
   if (headerVersion !== undefined && headerVersion !== version) {
     throw new AegisError("HEADER_MISMATCH", "MCP-Protocol-Version does not equal the envelope");
   }
-  requireMethodHeader(headers, message);
+  if (mirrorsHeaders) requireMethodHeader(headers, message);
   if (!supported.modern.includes(version)) throw unsupported(version, supported);
   if (message.kind === "notification") return { era: "modern", version };
   requireEnvelope(meta);
-  requireStandardHeaders(headers, message);
+  if (mirrorsHeaders) requireStandardHeaders(headers, message);
   return { era: "modern", version };
 }
 
 /** The header names a modern revision and the body has no envelope. Only a notification may do without one. */
 function withoutEnvelope(
-  input: Omit<EnvelopeInput, "meta"> & { readonly headerVersion: string },
+  input: Omit<EnvelopeInput, "meta" | "mirrorsHeaders"> & { readonly headerVersion: string },
 ): Classification {
   const { headers, headerVersion, message, supported } = input;
   if (message.kind === "request" && message.method === "initialize") {

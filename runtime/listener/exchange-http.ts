@@ -109,10 +109,11 @@ class ResponseReply implements HttpReply {
     this.#response.end();
   }
 
-  openStream(headers: ResponseHeaders = {}): SseStream {
+  openStream(headers: ResponseHeaders = {}, opening?: string): SseStream {
     this.#commit();
     this.#response.writeHead(200, { ...SSE_HEADERS, ...headers });
-    this.#response.flushHeaders();
+    if (opening === undefined) this.#response.flushHeaders();
+    else this.#response.write(opening);
     return createSseStream(this.#response, this.#limits);
   }
 

@@ -1,5 +1,5 @@
 // What the listener hands over for each HTTP request, and the one way to answer it.
-import type { HeaderView } from "#mcp";
+import type { ClientMessage, HeaderView, RequestId } from "#mcp";
 
 /** How a message reached the gateway. Only `http` mirrors parts of a message in headers. */
 export type InboundTransport = "http" | "sse" | "websocket" | "stdio";
@@ -26,6 +26,21 @@ export interface InboundHttp {
   /** The same as a signal, which costs more. */
   readonly closed: AbortSignal;
   readonly reply: HttpReply;
+  /** Present on a connection that carries many messages. */
+  readonly shared?: SharedMessage;
+}
+
+/** What a message has to do with the others on its connection. */
+export interface SharedMessage {
+  /**
+   * Told once, when the message has been read: from then on `cancel` ends it and its answer goes to the connection.
+   * @throws {AegisError} MESSAGE_INVALID where its id is in use on the connection, OVERLOADED
+   */
+  readonly admitted: (message: ClientMessage, cancel: () => void) => void;
+  /** Ends the request with this id, if one is under way on the connection; nothing more is sent for it. */
+  readonly cancelRequest: (id: RequestId) => void;
+  /** The id of a request that was refused before it was read: its answer must carry it. */
+  readonly readId: () => RequestId | undefined;
 }
 
 export type ResponseHeaders = Readonly<Record<string, string>>;
@@ -35,18 +50,21 @@ export interface HttpReply {
   /** `content-type` is application/json unless `headers` says otherwise. */
   readonly json: (status: number, body: string | Uint8Array, headers?: ResponseHeaders) => void;
   readonly empty: (status: number, headers?: ResponseHeaders) => void;
-  /** 200 `text/event-stream`. */
-  readonly openStream: (headers?: ResponseHeaders) => SseStream;
+  /** 200 `text/event-stream`. `opening` is sent first, as it stands: whole events of the stream's own. */
+  readonly openStream: (headers?: ResponseHeaders, opening?: string) => SseStream;
   readonly committed: boolean;
+  /** True where only messages go back and no response: a status tells the client nothing, every request needs a message. */
+  readonly messagesOnly?: boolean;
 }
 
 /** Server-sent events: one JSON-RPC message in one `data:` line each. */
 export interface SseStream {
   /**
    * Queues one message. False where it was not queued: the stream has ended, or the client leaves more than the
-   * buffer cap unread. A client that does not catch up within the stall time is cut.
+   * buffer cap unread. A client that does not catch up within the stall time is cut. An event id is written where the
+   * connection has events.
    */
-  readonly send: (json: string) => boolean;
+  readonly send: (json: string, eventId?: string) => boolean;
   /** A keep-alive comment; skipped while earlier data is unread. */
   readonly comment: () => void;
   /** Resolves once `send` would be accepted, or at once where the stream has ended. Rejects when `signal` aborts. */
@@ -55,7 +73,17 @@ export interface SseStream {
    * Ends the stream, after `finalJson` where given: the answer itself is queued even to a reader that is behind. Bytes
    * are one line already.
    */
-  readonly end: (finalJson?: string | Uint8Array) => void;
+  readonly end: (finalJson?: string | Uint8Array, eventId?: string) => void;
+  /** An event without a message: a position to resume from, and how long to wait before. Absent where there are no events. */
+  readonly mark?: (position: EventMark) => void;
+  /** Whether the client leaves more than the buffer cap unread; absent where that is not known. */
+  readonly isFull?: () => boolean;
   /** Aborts when the stream has ended, whoever ended it. */
   readonly closed: AbortSignal;
+}
+
+export interface EventMark {
+  readonly id?: string;
+  /** `retry` of server-sent events, in milliseconds. */
+  readonly retryMs?: number;
 }

@@ -1,7 +1,7 @@
 // A server-sent event stream over one response (WHATWG HTML, server-sent events): framing, back-pressure, keep-alive.
 import type { ServerResponse } from "node:http";
 import { AegisError } from "#errors";
-import type { SseStream } from "./inbound.ts";
+import type { EventMark, SseStream } from "./inbound.ts";
 import type { ListenerLimits } from "./limits.ts";
 
 export const SSE_HEADERS = {
@@ -46,6 +46,11 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   };
   const keepAlive = setInterval(() => comment(), limits.streamKeepAliveMs);
   keepAlive.unref();
+  // A response that has closed already does not say so again.
+  if (response.closed || response.destroyed) {
+    clearInterval(keepAlive);
+    closing.abort();
+  }
   const comment = (): void => {
     if (!isOver() && response.writableLength === 0) response.write(":\n\n");
   };
@@ -59,35 +64,50 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   });
 
   return {
-    send: (json) => {
+    send: (json, eventId) => {
       if (isOver() || refuses()) return false;
-      response.write(frame(json));
+      response.write(frame(json, eventId));
       watchStall();
       return true;
     },
     comment,
     drained: (signal) => waitUntil(() => isOver() || !isFull(), waiting, signal),
-    end: (finalJson) => {
+    mark: (position) => {
+      if (!isOver() && !refuses()) response.write(markFrame(position));
+    },
+    end: (finalJson, eventId) => {
       clearInterval(keepAlive);
       if (!isOver()) {
         if (finalJson instanceof Uint8Array) {
-          response.write(DATA_PREFIX);
+          response.write(prefix(eventId));
           response.write(finalJson);
           response.end("\n\n");
-        } else response.end(finalJson === undefined ? undefined : frame(finalJson));
+        } else response.end(finalJson === undefined ? undefined : frame(finalJson, eventId));
         // What is queued must be read: without progress for the stall time the connection is cut.
         if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
       }
       closing.abort();
     },
+    isFull: () => !isOver() && isFull(),
     closed: closing.signal,
   };
 }
 
 const DATA_PREFIX = "event: message\ndata: ";
 
-function frame(json: string): string {
-  return `${DATA_PREFIX}${singleLine(json)}\n\n`;
+function frame(json: string, eventId: string | undefined): string {
+  return `${prefix(eventId)}${singleLine(json)}\n\n`;
+}
+
+/** Ids are the gateway's own: ASCII without line breaks. */
+function prefix(eventId: string | undefined): string {
+  return eventId === undefined ? DATA_PREFIX : `id: ${eventId}\n${DATA_PREFIX}`;
+}
+
+/** An event with an id has empty data, which no client takes for a message; a delay alone is no event. */
+function markFrame({ id, retryMs }: EventMark): string {
+  const retry = retryMs === undefined ? "" : `retry: ${String(retryMs)}\n`;
+  return id === undefined ? `${retry}\n` : `${retry}id: ${id}\ndata: \n\n`;
 }
 
 /**

@@ -33,9 +33,11 @@ export function createLocalAnswers(sessions: SessionTable): (exchange: Recorded)
   };
 }
 
-/** Only a request of the same session can be cancelled; an id that is not under way is ignored, as MCP has it. */
-function cancelInFlight(exchange: Recorded): void {
-  if (exchange.message.kind !== "notification" || exchange.session === undefined) return;
-  const id = exchange.message.params?.["requestId"];
-  if (typeof id === "string" || typeof id === "number") exchange.session.inFlight.get(id)?.();
+/** Only a request of the same session or connection can be cancelled; an id that is not under way is ignored, as MCP has it. */
+function cancelInFlight({ message, inbound, session }: Recorded): void {
+  if (message.kind !== "notification") return;
+  const id = message.params?.["requestId"];
+  if (typeof id !== "string" && typeof id !== "number") return;
+  inbound.shared?.cancelRequest(id);
+  session?.inFlight.get(id)?.();
 }

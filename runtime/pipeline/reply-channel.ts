@@ -18,6 +18,8 @@ export class ReplyChannel {
   readonly #acceptsStream: () => boolean;
   #stream: SseStream | undefined;
   #finished = false;
+  #wrap: ((connection: SseStream) => SseStream) | undefined;
+  #openTimer: NodeJS.Timeout | undefined;
   #address: ReplyAddress = { id: null, era: undefined, method: undefined, expectsAnswer: true };
 
   /** @param acceptsStream asked only where there is something to stream. */
@@ -30,6 +32,11 @@ export class ReplyChannel {
     return this.#finished;
   }
 
+  /** True where a status tells the caller nothing: only messages go back. */
+  get messagesOnly(): boolean {
+    return this.#http.messagesOnly === true;
+  }
+
   get address(): ReplyAddress {
     return this.#address;
   }
@@ -38,12 +45,37 @@ export class ReplyChannel {
     this.#address = address;
   }
 
+  /**
+   * Streams of this reply are what `wrap` makes of their connection. With `openAfterMs` the stream is opened after that
+   * time although there is nothing to send yet: a client whose connection breaks can come back only where it has seen an
+   * event id.
+   */
+  streamThrough(wrap: (connection: SseStream) => SseStream, openAfterMs?: number): void {
+    this.#wrap = wrap;
+    if (openAfterMs === undefined) return;
+    this.#openTimer = setTimeout(() => this.#open(), openAfterMs);
+    this.#openTimer.unref();
+  }
+
+  /** The exchange's own stream, opened where it is not; undefined where the caller cannot receive one. */
+  #open(): SseStream | undefined {
+    if (this.#finished) return undefined;
+    if (this.#stream !== undefined) return this.#stream;
+    if (!this.#acceptsStream()) return undefined;
+    clearTimeout(this.#openTimer);
+    const connection = this.#http.openStream();
+    this.#stream = this.#wrap?.(connection) ?? connection;
+    return this.#stream;
+  }
+
+  /** Resolves once `notify` would be accepted; undefined where it would be now. */
+  drained(signal: AbortSignal): Promise<void> | undefined {
+    return this.#stream?.isFull?.() === true ? this.#stream.drained(signal) : undefined;
+  }
+
   /** Sends a notification on the exchange's own stream. False where the caller cannot receive one or the answer has gone. */
   notify(json: string): boolean {
-    if (this.#finished) return false;
-    if (this.#stream === undefined && !this.#acceptsStream()) return false;
-    this.#stream ??= this.#http.openStream();
-    return this.#stream.send(json);
+    return this.#open()?.send(json) ?? false;
   }
 
   /** Sends the final message; later calls do nothing and return false. */
@@ -54,6 +86,7 @@ export class ReplyChannel {
   ): boolean {
     if (this.#finished) return false;
     this.#finished = true;
+    clearTimeout(this.#openTimer);
     if (this.#stream !== undefined) {
       this.#stream.end(json);
       return true;
@@ -64,9 +97,10 @@ export class ReplyChannel {
   }
 
   /** Hands the response over to a long-lived stream; the exchange ends without a message. */
-  takeOver(headers: Readonly<Record<string, string>> = {}): SseStream | undefined {
+  takeOver(headers: Readonly<Record<string, string>> = {}, opening?: string): SseStream | undefined {
     if (this.#finished || this.#stream !== undefined) return undefined;
     this.#finished = true;
-    return this.#http.openStream(headers);
+    clearTimeout(this.#openTimer);
+    return this.#http.openStream(headers, opening);
   }
 }

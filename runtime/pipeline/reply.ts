@@ -37,16 +37,20 @@ export interface DenialReplyOptions {
 export function sendDenial(reply: ReplyChannel, denial: Denial, options: DenialReplyOptions): void {
   const { address } = reply;
   const status = statusOf(denial.code, address);
+  if (reply.messagesOnly) {
+    reply.finish(status, address.expectsAnswer ? denialMessage(reply, denial, options) : undefined);
+    return;
+  }
   const headers = denialHeaders(denial.code, status, options.challenge);
   if (isBare(denial.code, status, address)) {
     reply.finish(status, undefined, headers);
     return;
   }
-  reply.finish(
-    status,
-    JSON.stringify({ jsonrpc: "2.0", id: address.id, error: denialError(denial, options) }),
-    headers,
-  );
+  reply.finish(status, denialMessage(reply, denial, options), headers);
+}
+
+function denialMessage({ address }: ReplyChannel, denial: Denial, options: DenialReplyOptions): string {
+  return JSON.stringify({ jsonrpc: "2.0", id: address.id, error: denialError(denial, options) });
 }
 
 /** The JSON-RPC error a caller sees: number, message with the reason, stable code and decision id. */

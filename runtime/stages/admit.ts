@@ -45,13 +45,17 @@ function admitMessage(exchange: Authenticated, bytes: Uint8Array, options: Admit
   if (session !== undefined) {
     session.expiresAtMs = principal.expiresAtMs;
     session.principal = principal.facts;
+    session.missingAttributes = principal.missingAttributes;
   }
   if (era === "legacy") {
     if (inbound.transport === "http") requireLegacyAccept(inbound);
     control.keepAfterDisconnect();
   }
   inbound.shared?.admitted(message, () => control.cancel());
-  if (session !== undefined && message.kind === "request") trackRequest(session, message.id, exchange);
+  if (session !== undefined && message.kind === "request") {
+    trackRequest(session, message.id, exchange);
+    if (inbound.transport === "http") session.streams.carry(exchange.reply);
+  }
   const admitted = learn(exchange, {
     message,
     method,
