@@ -27,9 +27,10 @@ import { createReleasePart } from "./release-part.ts";
 import type { ReleasePart } from "./release-part.ts";
 import { challengeFor } from "./authn/index.ts";
 import { reauthoriseSessions } from "./sessions/event-router.ts";
-import { DEFAULT_SESSION_LIMITS, SessionTable } from "./sessions/session-table.ts";
+import { SessionTable } from "./sessions/session-table.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
 import { createStages } from "./stages/create-stages.ts";
+import { StreamSlots } from "./streams/stream-slots.ts";
 import { createSessionVerbStage } from "./stages/session-verbs.ts";
 import type { Stages } from "./stages/stages.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
@@ -70,10 +71,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
   const audit = await openAudit(config, logger);
   const sessions = new SessionTable(
-    { ...DEFAULT_SESSION_LIMITS, maxSessions: config.limits.maxSessions },
+    {
+      maxSessions: config.limits.maxSessions,
+      maxSessionsPerPrincipal: config.limits.maxSessionsPerPrincipal,
+      idleMs: config.limits.sessionIdleMs,
+      maxReplayBytes: config.limits.maxReplayBytes,
+      maxReplayBytesPerSession: config.limits.maxReplayBytesPerSession,
+    },
     clock,
     (session) => release.endSession(session),
   );
+  const slots = new StreamSlots(config.limits);
   const largeAnswers = createAnswerPool();
   const release: ReleasePart = createReleasePart({
     ...{ config, root, audit, sessions, logger, metrics, clock },
@@ -89,6 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stages,
       createSessionVerbStage({
         sessions,
+        slots,
         audit,
         clock,
         onFault: (fault) => logger.error("audit fault", { fault: String(fault) }),
@@ -110,7 +119,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     host: config.listen.host,
     port: config.listen.port,
     handle,
-    limits: { maxConnections: config.limits.maxConnections },
+    limits: {
+      maxConnections: config.limits.maxConnections,
+      maxStreamBufferBytes: config.limits.maxStreamBufferBytes,
+      streamStallMs: config.limits.streamStallMs,
+    },
     clientAddress: createClientAddress(config.listen.trustedProxies ?? []),
     onFault: (fault) => logger.error("listener fault", { fault: String(fault) }),
   });

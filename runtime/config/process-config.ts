@@ -60,6 +60,17 @@ export interface ProcessLimits {
   readonly maxRequestBytes: number;
   readonly maxConnections: number;
   readonly maxSessions: number;
+  readonly maxSessionsPerPrincipal: number;
+  readonly sessionIdleMs: number;
+  /** Long-lived streams: GET streams of sessions and `subscriptions/listen`. */
+  readonly maxStreams: number;
+  readonly maxStreamsPerPrincipal: number;
+  /** Unread bytes of one stream, and how long they may stay above that. */
+  readonly maxStreamBufferBytes: number;
+  readonly streamStallMs: number;
+  /** Bytes kept for clients that resume a stream: of all sessions together, and of one. */
+  readonly maxReplayBytes: number;
+  readonly maxReplayBytesPerSession: number;
   readonly maxInFlight: number;
 }
 
@@ -91,6 +102,14 @@ export const CONFIG_NUMBERS = {
   "limits.maxRequestBytes": { min: 1_024, max: 1_048_576, fallback: 1_048_576 },
   "limits.maxConnections": { min: 1, max: 100_000, fallback: 4_096 },
   "limits.maxSessions": { min: 1, max: 1_000_000, fallback: 10_000 },
+  "limits.maxSessionsPerPrincipal": { min: 1, max: 10_000, fallback: 16 },
+  "limits.sessionIdleMs": { min: 1_000, max: 86_400_000, fallback: 1_800_000 },
+  "limits.maxStreams": { min: 1, max: 1_000_000, fallback: 10_000 },
+  "limits.maxStreamsPerPrincipal": { min: 1, max: 10_000, fallback: 32 },
+  "limits.maxStreamBufferBytes": { min: 16_384, max: 16_777_216, fallback: 262_144 },
+  "limits.streamStallMs": { min: 100, max: 600_000, fallback: 30_000 },
+  "limits.maxReplayBytes": { min: 0, max: 4_294_967_296, fallback: 67_108_864 },
+  "limits.maxReplayBytesPerSession": { min: 0, max: 67_108_864, fallback: 4_194_304 },
   "limits.maxInFlight": { min: 1, max: 100_000, fallback: 1_024 },
 } as const;
 
@@ -260,15 +279,25 @@ function readAudit(
   };
 }
 
+const LIMIT_NAMES = [
+  "maxRequestBytes",
+  "maxConnections",
+  "maxSessions",
+  "maxSessionsPerPrincipal",
+  "sessionIdleMs",
+  "maxStreams",
+  "maxStreamsPerPrincipal",
+  "maxStreamBufferBytes",
+  "streamStallMs",
+  "maxReplayBytes",
+  "maxReplayBytesPerSession",
+  "maxInFlight",
+] as const satisfies readonly (keyof ProcessLimits)[];
+
 function readLimits(reader: ConfigReader, value: JsonValue | undefined): ProcessLimits {
-  const keys = ["maxRequestBytes", "maxConnections", "maxSessions", "maxInFlight"];
-  const limits = reader.object(value, "$.limits", keys, false);
-  return {
-    maxRequestBytes: number(reader, limits["maxRequestBytes"], "limits.maxRequestBytes"),
-    maxConnections: number(reader, limits["maxConnections"], "limits.maxConnections"),
-    maxSessions: number(reader, limits["maxSessions"], "limits.maxSessions"),
-    maxInFlight: number(reader, limits["maxInFlight"], "limits.maxInFlight"),
-  };
+  const limits = reader.object(value, "$.limits", LIMIT_NAMES, false);
+  const read = LIMIT_NAMES.map((name) => [name, number(reader, limits[name], `limits.${name}`)] as const);
+  return Object.fromEntries(read) as Record<(typeof LIMIT_NAMES)[number], number>;
 }
 
 function readLog(reader: ConfigReader, value: JsonValue | undefined): ProcessConfig["log"] {

@@ -6,6 +6,9 @@ import type { PrincipalFacts, RequestFacts } from "#bundle";
 import type { RequestId } from "#mcp";
 import type { Clock, JsonObject } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
+import { DEFAULT_REPLAY_LIMITS, SessionStreams } from "../streams/session-streams.ts";
+import type { ReplayBudget } from "../streams/session-streams.ts";
+import type { SeenViews } from "../streams/visible-views.ts";
 
 export interface LegacySession {
   readonly id: string;
@@ -27,7 +30,21 @@ export interface LegacySession {
   /** Requests under way by id, so that `notifications/cancelled` reaches only its own session's calls. */
   readonly inFlight: Map<RequestId, () => void>;
   lastUsedMs: number;
+  /** What carries messages that belong to no request: the GET stream, or a connection of another transport. */
   stream: SseStream | undefined;
+  /** Its event streams over Streamable HTTP, which outlive their connections. */
+  readonly streams: SessionStreams;
+  /** Level that the client set; undefined = the server's choice. */
+  logLevel: string | undefined;
+  /** Required attributes that the latest token lacks: any denies every decision. */
+  missingAttributes: readonly string[];
+  /** What its caller was last known to see of the lists. */
+  seen: SeenViews | undefined;
+}
+
+/** Sends a message that belongs to no request. Without a connection it waits, where the client can come back for it. */
+export function notifySession(session: LegacySession, json: string): boolean {
+  return session.stream === undefined ? session.streams.sendGeneral(json) : session.stream.send(json);
 }
 
 type SessionFacts =
@@ -45,13 +62,26 @@ export interface SessionLimits {
   readonly maxSessions: number;
   readonly maxSessionsPerPrincipal: number;
   readonly idleMs: number;
+  /** Bytes kept for clients that come back, of all sessions together and of one. */
+  readonly maxReplayBytes: number;
+  readonly maxReplayBytesPerSession: number;
 }
 
 export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   maxSessions: 10_000,
   maxSessionsPerPrincipal: 16,
   idleMs: 30 * 60_000,
+  maxReplayBytes: 67_108_864,
+  maxReplayBytesPerSession: DEFAULT_REPLAY_LIMITS.maxBytes,
 };
+
+/** Revisions before 2025-11-25, whose clients would read an event without data as a message. */
+const WITHOUT_PRIMING: ReadonlySet<string> = new Set(["2024-11-05", "2025-03-26", "2025-06-18"]);
+
+/** Whom a session or a stream counts against: the caller, whatever client it came with. */
+export function ownerKeyOf(issuer: string, { tenant, id }: PrincipalFacts): string {
+  return JSON.stringify([issuer, tenant, id]);
+}
 
 export class SessionTable {
   readonly #sessions = new Map<string, LegacySession>();
@@ -59,11 +89,18 @@ export class SessionTable {
   readonly #limits: SessionLimits;
   readonly #clock: Clock;
   readonly #onEnd: (session: LegacySession) => void;
+  readonly #replay: ReplayBudget;
 
   constructor(limits: SessionLimits, clock: Clock, onEnd: (session: LegacySession) => void) {
     this.#limits = limits;
     this.#clock = clock;
     this.#onEnd = onEnd;
+    this.#replay = { maxBytes: limits.maxReplayBytes, usedBytes: 0 };
+  }
+
+  /** Bytes kept for clients that come back. */
+  get replayBytes(): number {
+    return this.#replay.usedBytes;
   }
 
   get size(): number {
@@ -76,7 +113,7 @@ export class SessionTable {
    * @throws {AegisError} SESSION_LIMIT where the table is full, or all of the principal's sessions are in use
    */
   open(facts: Pick<LegacySession, SessionFacts>): LegacySession {
-    const ownerKey = JSON.stringify([facts.issuer, facts.principal.tenant, facts.principal.id]);
+    const ownerKey = ownerKeyOf(facts.issuer, facts.principal);
     this.#makeRoom(ownerKey);
     if (this.#sessions.size >= this.#limits.maxSessions) {
       throw new AegisError("SESSION_LIMIT", `${this.#sessions.size} sessions open`);
@@ -88,11 +125,24 @@ export class SessionTable {
       inFlight: new Map(),
       lastUsedMs: this.#clock.nowMs(),
       stream: undefined,
+      streams: this.#newStreams(facts.protocolVersion),
+      logLevel: undefined,
+      missingAttributes: [],
+      seen: undefined,
     };
     this.#sessions.set(session.id, session);
     const owned = this.#owned.get(ownerKey) ?? new Set();
     this.#owned.set(ownerKey, owned.add(session));
     return session;
+  }
+
+  #newStreams(protocolVersion: string): SessionStreams {
+    return new SessionStreams({
+      budget: this.#replay,
+      limits: { ...DEFAULT_REPLAY_LIMITS, maxBytes: this.#limits.maxReplayBytesPerSession },
+      clock: this.#clock,
+      primes: !WITHOUT_PRIMING.has(protocolVersion),
+    });
   }
 
   #makeRoom(ownerKey: string): void {
@@ -127,12 +177,13 @@ export class SessionTable {
     const owned = this.#owned.get(session.ownerKey);
     owned?.delete(session);
     if (owned?.size === 0) this.#owned.delete(session.ownerKey);
+    session.streams.close();
     session.stream?.end();
     for (const cancel of session.inFlight.values()) cancel();
     this.#onEnd(session);
   }
 
-  /** Ends idle sessions and those whose token has expired. */
+  /** Ends idle sessions and the streams of those whose token has expired, and forgets old events. */
   sweep(): void {
     const nowMs = this.#clock.nowMs();
     for (const session of this.#sessions.values()) {
@@ -140,6 +191,7 @@ export class SessionTable {
         session.inFlight.size === 0 &&
         session.stream === undefined &&
         nowMs - session.lastUsedMs > this.#limits.idleMs;
+      session.streams.sweep();
       if (idle) this.end(session);
       else if (session.stream !== undefined && nowMs >= session.expiresAtMs) session.stream.end();
     }

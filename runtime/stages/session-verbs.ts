@@ -1,17 +1,20 @@
 // The two verbs of a legacy session that carry no message: GET opens its stream, DELETE ends it. They pass the same
 // listener, endpoint and authenticate stages as every message.
 import type { AuditLog } from "#audit";
-import { AegisError } from "#errors";
+import { AegisError, isAegisError } from "#errors";
+import type { ErrorCode } from "#errors";
 import type { Clock } from "#std";
 import { decisionRecord, resultRecord } from "../pipeline/audit-records.ts";
 import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
+import type { SseStream } from "../listener/inbound.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
-import { speaks } from "../snapshot/snapshot.ts";
+import type { StreamSlots } from "../streams/stream-slots.ts";
 
 export interface SessionVerbOptions {
   readonly sessions: SessionTable;
+  readonly slots: StreamSlots;
   readonly audit: AuditLog;
   readonly clock: Clock;
   /** The record of an ended stream could not be written; there is nobody left to tell. */
@@ -28,13 +31,12 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
       }
       const id = inbound.headers.get("mcp-session-id");
       // Without a session there is nothing to stream or end: a modern client, or a probe (MCP 2026-07-28: 405).
-      if (id === undefined || !speaks(route, "legacy")) {
+      if (id === undefined) {
         throw new AegisError("HTTP_METHOD", `${inbound.method} without a session`);
       }
       const session = options.sessions.find(id, route.entry.path, principal.bindingKey);
-      if (inbound.method === "GET" && session.stream !== undefined) {
-        throw new AegisError("SESSION_STREAM_CONFLICT", "the session's stream is open already");
-      }
+      const lastEventId = inbound.headers.get("last-event-id");
+      if (inbound.method === "GET") requireOpenable(session, lastEventId);
       const body = decisionRecord(
         exchange,
         { effect: "allow", policies: [], stage: inbound.method === "GET" ? "open-stream" : "end-session" },
@@ -42,51 +44,84 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
       );
       await options.audit.append({ tenant: route.entry.tenant, event: "decision", body });
       if (inbound.method === "GET") {
-        openStream(exchange, session, (outcome) => void conclude(exchange, outcome, options));
+        openStream(exchange, session, lastEventId, options);
         return proceed(exchange);
       }
       options.sessions.end(session);
-      await conclude(exchange, "accepted", options);
+      await conclude(exchange, null, options);
       exchange.reply.finish(204, undefined);
       return proceed(exchange);
     },
   };
 }
 
-type VerbOutcome = "accepted" | "denied";
+/**
+ * A session has one general stream. A client that names an event of a stream takes that stream over from its former
+ * connection, which it knows to be dead before the gateway does.
+ * @throws {AegisError} SESSION_STREAM_CONFLICT, EVENT_UNKNOWN
+ */
+function requireOpenable(session: LegacySession, lastEventId: string | undefined): void {
+  if (lastEventId === undefined) {
+    if (session.stream === undefined) return;
+    throw new AegisError("SESSION_STREAM_CONFLICT", "the session's stream is open already");
+  }
+  if (session.streams.find(lastEventId) === undefined)
+    throw new AegisError("EVENT_UNKNOWN", "an event id of another session, or one that is no longer kept");
+}
 
-/** `onEnd` is called once: when the stream ends, or now where it cannot be opened. */
+/** Opens or resumes a stream; its record is concluded once, when the connection ends, or now where it cannot be opened. */
 function openStream(
   exchange: Authenticated,
   session: LegacySession,
-  onEnd: (outcome: VerbOutcome) => void,
+  lastEventId: string | undefined,
+  options: SessionVerbOptions,
 ): void {
-  // A second GET may have passed the first check while this one was recorded.
-  const stream =
-    session.stream === undefined ? exchange.reply.takeOver({ "mcp-session-id": session.id }) : undefined;
-  if (stream === undefined) {
-    onEnd("denied");
-    throw new AegisError("SESSION_STREAM_CONFLICT", "the session's stream is open already");
+  let release: (() => void) | undefined;
+  try {
+    // A second GET may have passed the first check while this one was recorded.
+    requireOpenable(session, lastEventId);
+    release = options.slots.take(session.ownerKey);
+    const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
+    if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
+    attach(session, connection, lastEventId, exchange.principal.expiresAtMs);
+    const close = (): void => {
+      if (session.stream?.closed === connection.closed) session.stream = undefined;
+      release?.();
+      void conclude(exchange, null, options);
+    };
+    if (connection.closed.aborted) close();
+    else connection.closed.addEventListener("abort", close, { once: true });
+  } catch (fault) {
+    release?.();
+    void conclude(exchange, isAegisError(fault) ? fault.code : "STAGE_FAULT", options);
+    throw fault;
   }
-  session.stream = stream;
-  session.expiresAtMs = exchange.principal.expiresAtMs;
-  const close = (): void => {
-    if (session.stream === stream) session.stream = undefined;
-    onEnd("accepted");
-  };
-  if (stream.closed.aborted) close();
-  else stream.closed.addEventListener("abort", close, { once: true });
+}
+
+function attach(
+  session: LegacySession,
+  connection: SseStream,
+  lastEventId: string | undefined,
+  expiresAtMs: number,
+): void {
+  session.expiresAtMs = expiresAtMs;
+  const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
+  const stream =
+    lastEventId === undefined
+      ? session.streams.openGeneral(connection)
+      : session.streams.resume(lastEventId, connection);
+  if (isGeneral) session.stream = stream;
 }
 
 /** An allowed verb without a result would stay open in the log for good. */
 async function conclude(
   exchange: Authenticated,
-  outcome: VerbOutcome,
+  code: ErrorCode | null,
   { audit, clock, onFault }: SessionVerbOptions,
 ): Promise<void> {
   const body = resultRecord(exchange, {
-    outcome,
-    code: outcome === "denied" ? "SESSION_STREAM_CONFLICT" : null,
+    outcome: code === null ? "accepted" : "denied",
+    code,
     durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
     transformed: 0,
   });

@@ -84,7 +84,20 @@ describe("gateway.json", () => {
       audit: { dir: "/etc/aegis/state/audit", mode: "sync" },
       programs: new Map(),
       credentials: new Map(),
-      limits: { maxRequestBytes: 1_048_576, maxConnections: 4_096, maxSessions: 10_000, maxInFlight: 1_024 },
+      limits: {
+        maxRequestBytes: 1_048_576,
+        maxConnections: 4_096,
+        maxSessions: 10_000,
+        maxSessionsPerPrincipal: 16,
+        sessionIdleMs: 1_800_000,
+        maxStreams: 10_000,
+        maxStreamsPerPrincipal: 32,
+        maxStreamBufferBytes: 262_144,
+        streamStallMs: 30_000,
+        maxReplayBytes: 67_108_864,
+        maxReplayBytesPerSession: 4_194_304,
+        maxInFlight: 1_024,
+      },
       log: { level: "info" },
     });
   });

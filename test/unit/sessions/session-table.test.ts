@@ -1,10 +1,10 @@
 // Caps, binding and expiry of legacy sessions.
 import { UNKNOWN_REQUEST } from "#pdp";
 import { describe, expect, it } from "vitest";
-import { SessionTable } from "../../../runtime/sessions/session-table.ts";
+import { DEFAULT_SESSION_LIMITS, SessionTable } from "../../../runtime/sessions/session-table.ts";
 import type { LegacySession } from "../../../runtime/sessions/session-table.ts";
 
-function table(limits = { maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1_000 }): {
+function table(limits = { ...DEFAULT_SESSION_LIMITS, maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1_000 }): {
   readonly sessions: SessionTable;
   readonly ended: string[];
   readonly clock: { nowMs: number };
@@ -50,7 +50,7 @@ describe("session table", () => {
     const { open } = table();
     for (let count = 0; count < 2; count += 1) open("alice").inFlight.set(1, () => undefined);
     expect(() => open("alice")).toThrow("SESSION_LIMIT");
-    const full = table({ maxSessions: 1, maxSessionsPerPrincipal: 2, idleMs: 1 });
+    const full = table({ ...DEFAULT_SESSION_LIMITS, maxSessions: 1, maxSessionsPerPrincipal: 2, idleMs: 1 });
     full.open("alice");
     expect(() => full.open("bob")).toThrow("SESSION_LIMIT");
   });

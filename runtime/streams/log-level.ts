@@ -1,0 +1,40 @@
+// Which log messages of a server a caller gets (MCP server features, logging): a legacy session by the level it set, a
+// modern request by the level it names, and without one none at all.
+import type { Era } from "#bundle";
+import { META_LOG_LEVEL } from "#mcp";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+
+/** From the least to the most severe (RFC 5424). */
+const LEVELS: readonly JsonValue[] = [
+  ...["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"],
+];
+
+/** `all`: the server's own choice. */
+export type LogThreshold = string | "all" | "none";
+
+/** A level of the protocol, or undefined. */
+export function logLevelOf(value: JsonValue | undefined): string | undefined {
+  return typeof value === "string" && LEVELS.includes(value) ? value : undefined;
+}
+
+/** What a request asks for, by its era and, in the legacy era, its session. */
+export function logThreshold(
+  era: Era,
+  sessionLevel: string | undefined,
+  params: JsonObject | undefined,
+): LogThreshold {
+  if (era === "legacy") return sessionLevel ?? "all";
+  const meta = params?.["_meta"];
+  return logLevelOf(isJsonObject(meta) ? meta[META_LOG_LEVEL] : undefined) ?? "none";
+}
+
+/** False for a log message below the threshold, or of a level that is none. Any other notification passes. */
+export function passesLogLevel(notification: JsonObject, threshold: LogThreshold): boolean {
+  if (notification["method"] !== "notifications/message") return true;
+  if (threshold === "none") return false;
+  const params = notification["params"];
+  const level = logLevelOf(isJsonObject(params) ? params["level"] : undefined);
+  if (level === undefined) return false;
+  return threshold === "all" || LEVELS.indexOf(level) >= LEVELS.indexOf(threshold);
+}

@@ -1,0 +1,299 @@
+// The event streams of one legacy session and what of them can be sent again (MCP 2025-11-25, Streamable HTTP:
+// resumability). A stream outlives its connection: a message goes to exactly one stream, and a client that comes back
+// with the id of the last event it saw gets that stream's tail and goes on with it.
+import { randomBytes } from "node:crypto";
+import type { Clock } from "#std";
+import type { SseStream } from "../listener/inbound.ts";
+
+/** Bytes kept for all sessions of the process together. */
+export interface ReplayBudget {
+  readonly maxBytes: number;
+  usedBytes: number;
+}
+
+export interface ReplayLimits {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+}
+
+export const DEFAULT_REPLAY_LIMITS: ReplayLimits = {
+  maxEvents: 1_024,
+  maxBytes: 4_194_304,
+  maxAgeMs: 300_000,
+};
+
+/** Delay that a client is told to wait before it comes back to a stream that the gateway ended. */
+export const RECONNECT_DELAY_MS = 1_000;
+
+/** How long a request may be without a stream whose client could resume one. */
+const EARLY_STREAM_MS = 1_000;
+/** What an event costs beside its text. */
+const EVENT_OVERHEAD_BYTES = 96;
+const TAG_BYTES = 6;
+const EVENT_ID = /^([\w-]{8})\.(\d{1,9})\.(\d{1,12})$/u;
+/** The stream of the session's GET; the streams of its requests follow. */
+const GENERAL = 0;
+
+interface StoredEvent {
+  readonly stream: LogicalStream;
+  readonly sequence: number;
+  readonly json: string | Uint8Array;
+  readonly bytes: number;
+  readonly atMs: number;
+}
+
+/** One stream, whatever connection carries it at the moment. */
+interface LogicalStream {
+  readonly number: number;
+  lastSequence: number;
+  connection: SseStream | undefined;
+  /** Set while stored events are sent again: new ones then wait their turn in the buffer. */
+  isCatchingUp: boolean;
+  /** The answer has been given, or the session has ended. */
+  isOver: boolean;
+}
+
+/** A reply whose stream can be made to outlive its connection. */
+interface ReplyStream {
+  readonly streamThrough: (wrap: (connection: SseStream) => SseStream, openAfterMs?: number) => void;
+}
+
+export interface SessionStreamsOptions {
+  readonly budget: ReplayBudget;
+  readonly limits: ReplayLimits;
+  readonly clock: Clock;
+  /** Streams begin with an event that has an id and no data: from 2025-11-25 on; older clients would try to parse it. */
+  readonly primes: boolean;
+}
+
+export class SessionStreams {
+  readonly #options: SessionStreamsOptions;
+  /** Names the session in its event ids: an id of another session is unknown here. */
+  readonly #tag = randomBytes(TAG_BYTES).toString("base64url");
+  readonly #streams = new Map<number, LogicalStream>();
+  /** Oldest first. */
+  readonly #events = new Set<StoredEvent>();
+  readonly #closing = new AbortController();
+  #bytes = 0;
+  #lastStream = GENERAL;
+
+  constructor(options: SessionStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of what can be sent again. */
+  get storedBytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Lets the answer to a request outlive its connection. Where the client understands it, the stream of a slow request
+   * is opened early: only a client that has seen an event id can come back.
+   */
+  carry(reply: ReplyStream): void {
+    reply.streamThrough(
+      (connection) => this.openAnswer(connection),
+      this.#options.primes ? EARLY_STREAM_MS : undefined,
+    );
+  }
+
+  /** A stream for the answer to one request, on the connection on which the request came. */
+  openAnswer(connection: SseStream): SseStream {
+    return this.#asStream(this.#newStream(++this.#lastStream, connection), connection.closed, true);
+  }
+
+  /**
+   * The session's general stream on a connection of its own. Its `closed` and `end` are those of the connection; the
+   * stream itself goes on with the next one.
+   */
+  openGeneral(connection: SseStream): SseStream {
+    const known = this.#streams.get(GENERAL);
+    if (known === undefined) {
+      return this.#asStream(this.#newStream(GENERAL, connection), connection.closed, false);
+    }
+    known.connection = connection;
+    this.#prime(known, connection);
+    return this.#asStream(known, connection.closed, false);
+  }
+
+  /** Sends on the general stream, also while it has no connection. False where there never was one. */
+  sendGeneral(json: string): boolean {
+    const general = this.#streams.get(GENERAL);
+    return general !== undefined && this.#send(general, json);
+  }
+
+  /** Which stream an event id names; undefined for one that is not of this session or is no longer kept. */
+  find(lastEventId: string): "general" | "answer" | undefined {
+    const found = this.#lookUp(lastEventId);
+    if (found === undefined) return undefined;
+    return found.stream.number === GENERAL ? "general" : "answer";
+  }
+
+  /**
+   * Sends what came after the event and goes on with its stream on this connection; an older connection of the stream
+   * is closed. Undefined where `find` would be.
+   */
+  resume(lastEventId: string, connection: SseStream): SseStream | undefined {
+    const found = this.#lookUp(lastEventId);
+    if (found === undefined) return undefined;
+    const { stream, sequence } = found;
+    const former = stream.connection;
+    stream.connection = connection;
+    if (former !== connection) former?.end();
+    stream.isCatchingUp = true;
+    void this.#catchUp(stream, connection, sequence);
+    return this.#asStream(stream, connection.closed, stream.number !== GENERAL);
+  }
+
+  /** Forgets what is too old. */
+  sweep(): void {
+    const oldestMs = this.#options.clock.nowMs() - this.#options.limits.maxAgeMs;
+    for (const event of this.#events) {
+      if (event.atMs > oldestMs) break;
+      this.#forget(event);
+    }
+  }
+
+  /** Ends every connection and gives the buffer back. */
+  close(): void {
+    this.#closing.abort();
+    for (const stream of this.#streams.values()) {
+      stream.isOver = true;
+      stream.connection?.end();
+    }
+    for (const event of [...this.#events]) this.#forget(event);
+    this.#streams.clear();
+  }
+
+  #newStream(number: number, connection: SseStream): LogicalStream {
+    const stream: LogicalStream = {
+      number,
+      lastSequence: 0,
+      connection,
+      isCatchingUp: false,
+      isOver: false,
+    };
+    if (!this.#closing.signal.aborted) this.#streams.set(number, stream);
+    this.#prime(stream, connection);
+    return stream;
+  }
+
+  #prime(stream: LogicalStream, connection: SseStream): void {
+    if (this.#options.primes) connection.mark?.({ id: this.#idOf(stream, stream.lastSequence) });
+  }
+
+  #asStream(stream: LogicalStream, closed: AbortSignal, isAnswer: boolean): SseStream {
+    return {
+      send: (json) => this.#send(stream, json),
+      comment: () => stream.connection?.comment(),
+      drained: (signal) => stream.connection?.drained(signal) ?? Promise.resolve(),
+      end: (finalJson) => {
+        if (isAnswer) return this.#finish(stream, finalJson);
+        // The client is to come back with a token that is valid.
+        if (this.#options.primes) stream.connection?.mark?.({ retryMs: RECONNECT_DELAY_MS });
+        stream.connection?.end(finalJson);
+      },
+      isFull: () => stream.connection?.isFull?.() === true,
+      closed,
+    };
+  }
+
+  #send(stream: LogicalStream, json: string): boolean {
+    if (stream.isOver) return false;
+    const { connection } = stream;
+    const sequence = stream.lastSequence + 1;
+    let wasSent = false;
+    if (connection !== undefined && !stream.isCatchingUp) {
+      wasSent = connection.send(json, this.#idOf(stream, sequence));
+      // A reader that is behind misses the message; a connection that is gone does not.
+      if (!wasSent && !connection.closed.aborted) return false;
+    }
+    stream.lastSequence = sequence;
+    const wasStored = this.#store(stream, sequence, json);
+    return wasSent || wasStored;
+  }
+
+  #finish(stream: LogicalStream, finalJson: string | Uint8Array | undefined): void {
+    if (stream.isOver) return;
+    stream.isOver = true;
+    const sequence = finalJson === undefined ? stream.lastSequence : stream.lastSequence + 1;
+    stream.lastSequence = sequence;
+    if (finalJson !== undefined) this.#store(stream, sequence, finalJson);
+    if (!stream.isCatchingUp) {
+      if (finalJson === undefined) stream.connection?.end();
+      else stream.connection?.end(finalJson, this.#idOf(stream, sequence));
+    }
+    this.#forgetIfEmpty(stream);
+  }
+
+  async #catchUp(stream: LogicalStream, connection: SseStream, after: number): Promise<void> {
+    let sent = after;
+    const isCurrent = (): boolean => stream.connection === connection && !connection.closed.aborted;
+    try {
+      for (let tail = this.#tail(stream, sent); tail.length > 0; tail = this.#tail(stream, sent)) {
+        for (const { sequence, json } of tail) {
+          const text = typeof json === "string" ? json : Buffer.from(json).toString("utf8");
+          while (isCurrent() && !connection.send(text, this.#idOf(stream, sequence)))
+            await connection.drained(this.#closing.signal);
+          if (!isCurrent()) return;
+          sent = sequence;
+        }
+      }
+      stream.isCatchingUp = false;
+      if (stream.isOver) connection.end();
+    } catch {
+      // The session has ended while its reader was behind.
+      connection.end();
+    }
+  }
+
+  #tail(stream: LogicalStream, after: number): readonly StoredEvent[] {
+    return [...this.#events].filter((event) => event.stream === stream && event.sequence > after);
+  }
+
+  #lookUp(lastEventId: string): { readonly stream: LogicalStream; readonly sequence: number } | undefined {
+    const match = EVENT_ID.exec(lastEventId);
+    if (match === null || match[1] !== this.#tag) return undefined;
+    const stream = this.#streams.get(Number(match[2]));
+    const sequence = Number(match[3]);
+    return stream === undefined || sequence > stream.lastSequence ? undefined : { stream, sequence };
+  }
+
+  #idOf(stream: LogicalStream, sequence: number): string {
+    return `${this.#tag}.${String(stream.number)}.${String(sequence)}`;
+  }
+
+  #store(stream: LogicalStream, sequence: number, json: string | Uint8Array): boolean {
+    const { budget, limits, clock } = this.#options;
+    if (this.#closing.signal.aborted) return false;
+    const bytes = json.length + EVENT_OVERHEAD_BYTES;
+    if (bytes > limits.maxBytes) return false;
+    for (const oldest of this.#events) {
+      const fits =
+        this.#events.size < limits.maxEvents &&
+        this.#bytes + bytes <= limits.maxBytes &&
+        budget.usedBytes + bytes <= budget.maxBytes;
+      if (fits) break;
+      this.#forget(oldest);
+    }
+    if (budget.usedBytes + bytes > budget.maxBytes) return false;
+    this.#events.add({ stream, sequence, json, bytes, atMs: clock.nowMs() });
+    this.#bytes += bytes;
+    budget.usedBytes += bytes;
+    return true;
+  }
+
+  #forget(event: StoredEvent): void {
+    if (!this.#events.delete(event)) return;
+    this.#bytes -= event.bytes;
+    this.#options.budget.usedBytes -= event.bytes;
+    this.#forgetIfEmpty(event.stream);
+  }
+
+  #forgetIfEmpty(stream: LogicalStream): void {
+    if (!stream.isOver || stream.number === GENERAL) return;
+    for (const event of this.#events) if (event.stream === stream) return;
+    this.#streams.delete(stream.number);
+  }
+}

@@ -1,0 +1,62 @@
+// What a caller sees of an endpoint's lists, in one digest for each change notification. Two releases that differ only in
+// what somebody else sees have equal digests for this caller.
+import { createHash } from "node:crypto";
+import type { Era, RequestFacts } from "#bundle";
+import { isListed } from "#pdp";
+import type { ListCaller } from "#pdp";
+import type { ListName, Route, Snapshot } from "../snapshot/snapshot.ts";
+
+/** What a change notification is about. Templates are announced as resources (MCP server features, resources). */
+export type ListKind = "tools" | "prompts" | "resources";
+
+export const LIST_KINDS: readonly ListKind[] = ["tools", "prompts", "resources"];
+
+const LISTS_OF_KIND: Readonly<Record<ListKind, readonly ListName[]>> = {
+  tools: ["tools"],
+  prompts: ["prompts"],
+  resources: ["resources", "resourceTemplates"],
+};
+
+export interface SeenViews {
+  /** Digest of the release under which they were made. */
+  readonly release: string;
+  readonly digests: Readonly<Record<ListKind, string>>;
+}
+
+export interface Viewer {
+  readonly era: Era;
+  readonly caller: ListCaller;
+  readonly request: RequestFacts;
+}
+
+export function viewsOf(snapshot: Snapshot, route: Route, viewer: Viewer): SeenViews {
+  const digestOf = (kind: ListKind): string => viewDigest(snapshot, route, viewer, LISTS_OF_KIND[kind]);
+  return {
+    release: snapshot.digest,
+    digests: { tools: digestOf("tools"), prompts: digestOf("prompts"), resources: digestOf("resources") },
+  };
+}
+
+/** The kinds of which the caller sees something else than before. */
+export function changedKinds(before: SeenViews, after: SeenViews): readonly ListKind[] {
+  return LIST_KINDS.filter((kind) => before.digests[kind] !== after.digests[kind]);
+}
+
+function viewDigest(
+  { evaluator }: Snapshot,
+  route: Route,
+  { era, caller, request }: Viewer,
+  lists: readonly ListName[],
+): string {
+  const hash = createHash("sha256");
+  for (const { entry, lists: ofServer } of route.servers) {
+    for (const list of lists) {
+      for (const { leaf } of ofServer[era][list]) {
+        if (!isListed(evaluator, route.entry.tenant, caller, request, leaf.action)) continue;
+        const digests = leaf.definitions.filter(({ eras }) => eras.includes(era)).map(({ digest }) => digest);
+        hash.update(JSON.stringify([entry.id, list, leaf.action, digests]));
+      }
+    }
+  }
+  return hash.digest("base64url");
+}

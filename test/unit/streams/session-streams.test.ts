@@ -1,0 +1,211 @@
+// Streams of a legacy session: every event in exactly one stream, under an id of the session, and sent again to a client
+// that comes back for it, within the caps.
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_REPLAY_LIMITS, SessionStreams } from "../../../runtime/streams/session-streams.ts";
+import type { ReplayLimits } from "../../../runtime/streams/session-streams.ts";
+import { fakeConnection } from "./fake-connection.ts";
+import type { FakeConnection } from "./fake-connection.ts";
+
+function world(options: { limits?: Partial<ReplayLimits>; budgetBytes?: number; primes?: boolean } = {}): {
+  streams: SessionStreams;
+  budget: { maxBytes: number; usedBytes: number };
+  clock: { nowMs: () => number; monotonicMs: () => number; advance: (ms: number) => void };
+} {
+  let nowMs = 1_000;
+  const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs, advance: (ms: number) => void (nowMs += ms) };
+  const budget = { maxBytes: options.budgetBytes ?? 1_000_000, usedBytes: 0 };
+  const limits = { ...DEFAULT_REPLAY_LIMITS, ...options.limits };
+  return {
+    streams: new SessionStreams({ budget, limits, clock, primes: options.primes ?? true }),
+    budget,
+    clock,
+  };
+}
+
+const texts = (connection: FakeConnection): (string | undefined)[] =>
+  connection.written.filter(({ json }) => json !== undefined).map(({ json }) => json);
+const idOf = (connection: FakeConnection, at: number): string => connection.written.at(at)?.id ?? "";
+
+describe("streams of a session", () => {
+  it("begins a stream with an id and no data from 2025-11-25 on, and only then", () => {
+    const first = fakeConnection();
+    world().streams.openAnswer(first);
+    expect(first.written).toEqual([{ id: expect.stringMatching(/^[\w-]{8}\.1\.0$/u), json: undefined }]);
+    const older = fakeConnection();
+    world({ primes: false }).streams.openAnswer(older);
+    expect(older.written).toEqual([]);
+  });
+
+  it("never gives an id twice, whatever stream it is on", () => {
+    const { streams } = world();
+    const general = fakeConnection();
+    const answers = [fakeConnection(), fakeConnection()];
+    streams.openGeneral(general);
+    const opened = answers.map((connection) => streams.openAnswer(connection));
+    for (const stream of opened) for (const text of ["a", "b"]) stream.send(text);
+    streams.sendGeneral("c");
+    const ids = [general, ...answers].flatMap(({ written }) => written.map(({ id }) => id));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("sends a stream's tail again, and nothing of another stream", async () => {
+    const { streams } = world();
+    const [broken, other, again] = [fakeConnection(), fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(broken);
+    const second = streams.openAnswer(other);
+    stream.send("1");
+    second.send("of the other");
+    stream.send("2");
+    broken.break();
+    expect(stream.send("3")).toBe(true);
+    stream.end("answer");
+    streams.resume(idOf(broken, 1), again);
+    await turn();
+    expect(texts(again)).toEqual(["2", "3", "answer"]);
+    expect(again.ended()).toBe(true);
+    expect(texts(other)).toEqual(["of the other"]);
+  });
+
+  it("goes on with the stream after the tail, in order, also while its reader is behind", async () => {
+    const { streams } = world();
+    const [broken, again] = [fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(broken);
+    stream.send("1");
+    broken.break();
+    stream.send("2");
+    again.setFull(true);
+    streams.resume(idOf(broken, 0), again);
+    stream.send("3");
+    await turn();
+    expect(texts(again)).toEqual([]);
+    again.setFull(false);
+    await turn();
+    stream.send("4");
+    stream.end("answer");
+    await turn();
+    expect(texts(again)).toEqual(["1", "2", "3", "4", "answer"]);
+  });
+
+  it("closes the older connection of a stream that is taken over", async () => {
+    const { streams } = world();
+    const [stale, again] = [fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(stale);
+    streams.resume(idOf(stale, 0), again);
+    await turn();
+    stream.send("1");
+    expect(stale.closed.aborted).toBe(true);
+    expect(texts(stale)).toEqual([]);
+    expect(texts(again)).toEqual(["1"]);
+  });
+
+  it("keeps what comes while the general stream has no connection, once it has had one", async () => {
+    const { streams } = world();
+    expect(streams.sendGeneral("nobody has ever listened")).toBe(false);
+    const [broken, again] = [fakeConnection(), fakeConnection()];
+    streams.openGeneral(broken);
+    broken.break();
+    expect(streams.sendGeneral("1")).toBe(true);
+    expect(streams.find(idOf(broken, 0))).toBe("general");
+    streams.resume(idOf(broken, 0), again);
+    await turn();
+    expect(texts(again)).toEqual(["1"]);
+    expect(again.ended()).toBe(false);
+  });
+
+  it.each([
+    ["of another session", (id: string) => `${id.startsWith("A") ? "B" : "A"}${id.slice(1)}`],
+    ["of an event that was never sent", (id: string) => `${id.slice(0, -1)}7`],
+    ["of a stream that never was", (id: string) => id.replace(/\.1\./u, ".9.")],
+    ["of no event at all", () => "1"],
+    ["too long to be one", () => "x".repeat(100_000)],
+  ])("does not know an id %s", (_what, spoil) => {
+    const { streams } = world();
+    const connection = fakeConnection();
+    streams.openAnswer(connection);
+    const spoilt = spoil(idOf(connection, 0));
+    expect(streams.find(spoilt)).toBeUndefined();
+    expect(streams.resume(spoilt, fakeConnection())).toBeUndefined();
+    expect(connection.closed.aborted).toBe(false);
+  });
+
+  it("tells a slow reader's messages from those of a broken connection: the former are not kept", async () => {
+    const { streams, budget } = world();
+    const connection = fakeConnection();
+    const stream = streams.openAnswer(connection);
+    connection.setFull(true);
+    expect(stream.send("lost")).toBe(false);
+    expect(budget.usedBytes).toBe(0);
+    connection.setFull(false);
+    stream.send("1");
+    const again = fakeConnection();
+    streams.resume(idOf(connection, 0), again);
+    await turn();
+    expect(texts(again)).toEqual(["1"]);
+  });
+});
+
+describe("caps of what is kept", () => {
+  const fill = (streams: SessionStreams, count: number): FakeConnection => {
+    const connection = fakeConnection();
+    const stream = streams.openAnswer(connection);
+    for (let at = 0; at < count; at++) stream.send(String(at).padStart(100, "0"));
+    return connection;
+  };
+  const kept = async (streams: SessionStreams, from: FakeConnection): Promise<number> => {
+    const again = fakeConnection();
+    streams.resume(idOf(from, 0), again);
+    await turn();
+    return texts(again).length;
+  };
+
+  it.each([
+    ["events", { limits: { maxEvents: 5 } }],
+    ["bytes of the session", { limits: { maxBytes: 1_000 } }],
+    ["bytes of the process", { budgetBytes: 1_000 }],
+  ])("drops the oldest above the cap of %s", async (_what, options) => {
+    const { streams, budget } = world(options);
+    expect(await kept(streams, fill(streams, 50))).toBe(5);
+    expect(budget.usedBytes).toBeLessThanOrEqual(1_000);
+    expect(budget.usedBytes).toBe(streams.storedBytes);
+  });
+
+  it("does not take another session's bytes", () => {
+    const first = world({ budgetBytes: 1_000 });
+    fill(first.streams, 5);
+    const { usedBytes } = first.budget;
+    const second = new SessionStreams({
+      budget: first.budget,
+      limits: DEFAULT_REPLAY_LIMITS,
+      clock: first.clock,
+      primes: true,
+    });
+    fill(second, 5);
+    expect(second.storedBytes).toBe(0);
+    expect(first.streams.storedBytes).toBe(usedBytes);
+  });
+
+  it("forgets what is too old, and with it the stream of an answer that was given", () => {
+    const { streams, budget, clock } = world();
+    const connection = fakeConnection();
+    streams.openAnswer(connection).end("answer");
+    streams.sweep();
+    expect(streams.find(idOf(connection, 0))).toBe("answer");
+    clock.advance(DEFAULT_REPLAY_LIMITS.maxAgeMs + 1);
+    streams.sweep();
+    expect(streams.find(idOf(connection, 0))).toBeUndefined();
+    expect(budget.usedBytes).toBe(0);
+  });
+
+  it("gives everything back at the end of the session", () => {
+    const { streams, budget } = world();
+    const connection = fill(streams, 5);
+    const general = fakeConnection();
+    streams.openGeneral(general);
+    streams.close();
+    expect(budget.usedBytes).toBe(0);
+    expect(connection.ended() && general.ended()).toBe(true);
+    expect(streams.sendGeneral("late")).toBe(false);
+    expect(budget.usedBytes).toBe(0);
+  });
+});
