@@ -1,0 +1,13 @@
+// Door #naming: what the tools, prompts, loggers and resources of an endpoint's servers are called by its clients.
+export { fromClientName, fromClientUri, namespaced, toClientName, toClientUri } from "./names.ts";
+export type { OwnName, OwnUri } from "./names.ts";
+export {
+  rewriteAnswer,
+  rewriteAsk,
+  rewriteDefinition,
+  rewriteErrorData,
+  rewriteNotification,
+  toServerParams,
+} from "./rewrite.ts";
+export { createRouteNames } from "./route-names.ts";
+export type { NamedRoute, NamedServer, RouteNames } from "./route-names.ts";
