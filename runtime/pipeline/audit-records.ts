@@ -78,7 +78,7 @@ function addFacts(body: Record<string, JsonValue>, exchange: Reached, recorder: 
 }
 
 /** Bounded: a record that is too long would refuse the call, and nothing in shadow mode may. */
-function shadowRecord({ effect, reasons, errors }: ShadowDecision): JsonObject {
+export function shadowRecord({ effect, reasons, errors }: ShadowDecision): JsonObject {
   const policies = reasons.slice(0, MAX_SHADOW_POLICIES).map(bounded);
   if (errors.length === 0) return { effect, policies };
   const shown = errors.slice(0, MAX_SHADOW_ERRORS);
@@ -89,7 +89,7 @@ function shadowRecord({ effect, reasons, errors }: ShadowDecision): JsonObject {
   };
 }
 
-function principalRecord(principal: NonNullable<Reached["principal"]>): JsonObject {
+export function principalRecord(principal: NonNullable<Reached["principal"]>): JsonObject {
   return {
     issuer: bounded(principal.issuer),
     subject: bounded(principal.subject),
@@ -120,7 +120,7 @@ export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject 
 }
 
 /** Text from outside, cut so that no record can be blown up by a peer. */
-function bounded(text: string): string {
+export function bounded(text: string): string {
   const whole = text.toWellFormed();
   return whole.length <= MAX_TEXT_CHARS
     ? whole

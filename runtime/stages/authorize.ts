@@ -1,15 +1,13 @@
 // Stage 7, authorize: the policy decision. The only place that mints `Permitted`.
 import { isMethodKind } from "#bundle";
-import type { PolicyId } from "#bundle";
 import type { Decision, ShadowDecision } from "#pdp";
-import type { JsonObject } from "#std";
+import { NO_PERMIT, explainDenial, isAllowed } from "../pipeline/explain-denial.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Permitted, Projected } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Denial } from "../pipeline/verdict.ts";
-import type { Snapshot } from "../snapshot/snapshot.ts";
 
 /** What the policies in shadow mode would have changed. */
 export type ShadowResult = "same" | "would_allow" | "would_deny" | "error";
@@ -100,10 +98,6 @@ interface MethodVerdict {
   readonly shadow: ShadowDecision | undefined;
 }
 
-function isAllowed(decision: Decision): boolean {
-  return decision.effect === "allow" && decision.errors.length === 0 && decision.reasons.length > 0;
-}
-
 function withShadow(denial: Denial, { shadow }: Decision): Denial {
   return shadow === undefined ? denial : { ...denial, shadow };
 }
@@ -115,8 +109,6 @@ function shadowResult(decision: Decision, shadow: ShadowDecision): ShadowResult 
   if (shadow.effect === decision.effect) return "same";
   return shadow.effect === "allow" ? "would_allow" : "would_deny";
 }
-
-const NO_PERMIT = "no policy permits this call";
 
 /** A caller whom no policy lets use anything of a server must not open a session or start a process of it either. */
 function seesAnyLeaf(exchange: Projected): boolean {
@@ -133,24 +125,4 @@ function seesAnyLeaf(exchange: Projected): boolean {
       ),
     )
   );
-}
-
-/** What the caller is told: the deciding policies and their stated reasons, never the facts they read. */
-function explainDenial(decision: Decision, snapshot: Snapshot): Denial {
-  if (decision.errors.length > 0) {
-    const errors = decision.errors.map((error) => `${error.policy}: ${error.message}`).join("; ");
-    const policies = decision.errors.map((error) => error.policy);
-    return { code: "POLICY_ERROR", detail: errors, data: { policies } };
-  }
-  if (decision.reasons.length === 0) {
-    return { code: "POLICY_DENIED", detail: NO_PERMIT, reason: NO_PERMIT, data: { policies: [] } };
-  }
-  const reason = decision.reasons.map((id) => describePolicy(id, snapshot)).join("; ");
-  const data: JsonObject = { policies: [...decision.reasons] };
-  return { code: "POLICY_DENIED", detail: reason, reason, data };
-}
-
-function describePolicy(id: PolicyId, snapshot: Snapshot): string {
-  const stated = snapshot.sources.get(id)?.reason;
-  return stated === undefined ? `forbidden by ${id}` : `${stated} (${id})`;
 }

@@ -133,7 +133,8 @@ class ChannelCorrelator implements Correlator {
   readonly #pending = new IdTable<Pending>();
   /** Cancelled or failed ids, oldest first. */
   readonly #abandoned = new Set<number>();
-  readonly #serverRequests = new Set<RequestId>();
+  /** Requests of the server that are not answered yet; aborted where it withdraws them. */
+  readonly #serverRequests = new Map<RequestId, AbortController>();
 
   constructor(options: CorrelatorOptions) {
     this.#options = options;
@@ -182,6 +183,7 @@ class ChannelCorrelator implements Correlator {
 
   readonly failAll = (error: AegisError): void => {
     for (const id of this.#pending.ids()) this.#fail(id, error);
+    for (const withdrawn of this.#serverRequests.values()) withdrawn.abort(error);
   };
 
   readonly accept = (message: ServerMessage, scope?: number): void => {
@@ -315,8 +317,8 @@ class ChannelCorrelator implements Correlator {
     const id = message.params?.["requestId"];
     const pending = typeof id === "number" ? this.#pending.get(id) : undefined;
     if (typeof id !== "number" || pending?.method !== "subscriptions/listen") {
-      // Legacy servers withdraw their own requests; the caller's answer is then simply too late.
-      if (this.#era === "legacy") return;
+      // Legacy servers withdraw their own requests this way.
+      if (this.#era === "legacy") return this.#withdraw(message.params?.["requestId"]);
       return this.violation("a cancellation of something the server may not cancel");
     }
     this.#fail(id, new UpstreamFault("UPSTREAM_UNAVAILABLE", "the server ended the subscription"));
@@ -329,27 +331,43 @@ class ChannelCorrelator implements Correlator {
       return this.violation("a server request that reuses an id in use");
     if (this.#serverRequests.size >= UPSTREAM_CAPS.maxServerRequests)
       return this.violation("too many server requests at once");
-    this.#serverRequests.add(message.id);
-    this.#replyTo(message, scope)
-      .then((reply) => this.#options.answer({ jsonrpc: "2.0", id: message.id, ...this.#replyJson(reply) }))
+    const withdrawn = new AbortController();
+    this.#serverRequests.set(message.id, withdrawn);
+    this.#replyTo(message, scope, withdrawn.signal)
+      .then((reply) => {
+        if (withdrawn.signal.aborted) return undefined;
+        return this.#options.answer({ jsonrpc: "2.0", id: message.id, ...this.#replyJson(reply) });
+      })
       .catch((error: unknown) =>
         this.violation(`an answer to a server request could not be delivered: ${String(error)}`),
       )
       .finally(() => this.#serverRequests.delete(message.id));
   }
 
+  #withdraw(id: JsonValue | undefined): void {
+    if (typeof id !== "string" && typeof id !== "number") return;
+    this.#serverRequests
+      .get(id)
+      ?.abort(new UpstreamFault("EXCHANGE_ABORTED", "the server withdrew its request"));
+  }
+
   #replyJson(reply: UpstreamReply): JsonObject {
     return reply.kind === "result" ? { result: reply.result } : { error: { ...reply.error } };
   }
 
-  async #replyTo(message: RequestMessage, scope: number | undefined): Promise<UpstreamReply> {
+  async #replyTo(
+    message: RequestMessage,
+    scope: number | undefined,
+    withdrawn: AbortSignal,
+  ): Promise<UpstreamReply> {
     if (message.method === "ping") return { kind: "result", result: {} };
     const base = { jsonrpc: "2.0", id: message.id, method: message.method };
     const request: JsonObject = message.params === undefined ? base : { ...base, params: message.params };
     try {
       const pending = this.#pending.get(scope ?? this.#onlyPending() ?? -1);
-      if (pending !== undefined) return await pending.observer.onServerRequest(request);
-      return await this.#options.events.onServerRequest(this.#options.server, this.#options.channel, request);
+      if (pending !== undefined) return await pending.observer.onServerRequest(request, withdrawn);
+      const { events, server, channel } = this.#options;
+      return await events.onServerRequest(server, channel, request, withdrawn);
     } catch {
       return { kind: "error", error: { code: -32603, message: "Internal error" } };
     }

@@ -48,8 +48,11 @@ export type UpstreamReply =
 export interface ExchangeObserver {
   /** A notification that belongs to this request; its progressToken is the caller's again. */
   readonly onNotification: (notification: JsonObject) => void;
-  /** A server-initiated request (legacy). The answer is sent upstream as it stands, without the id. */
-  readonly onServerRequest: (request: JsonObject) => Promise<UpstreamReply>;
+  /**
+   * A server-initiated request (legacy). The answer is sent upstream as it stands, without the id. `withdrawn` aborts
+   * where the server takes its request back or the channel is gone.
+   */
+  readonly onServerRequest: (request: JsonObject, withdrawn: AbortSignal) => Promise<UpstreamReply>;
 }
 
 /** Events of a channel that belong to no request. Must not throw. */
@@ -64,6 +67,7 @@ export interface UpstreamEvents {
     server: ServerId,
     channel: ChannelKey,
     request: JsonObject,
+    withdrawn: AbortSignal,
   ) => Promise<UpstreamReply>;
   /** The channel is gone (process exit, session ended by the server). */
   readonly onClosed: (server: ServerId, channel: ChannelKey, reason: string) => void;
