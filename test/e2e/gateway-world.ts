@@ -99,10 +99,11 @@ export async function startGatewayWorld(options: GatewayWorldOptions): Promise<G
       rootSha256: trust.rootSha256,
       programs: options.programs ?? {},
       onLog: (line) => void log.push(line),
-      ...(options.listen === undefined
-        ? {}
-        : { overrides: { listen: { host: "127.0.0.1", port, ...options.listen } } }),
       ...options.gateway,
+      overrides: {
+        ...(options.listen === undefined ? {} : { listen: { host: "127.0.0.1", port, ...options.listen } }),
+        ...options.gateway?.overrides,
+      },
     });
   await publish();
   let gateway = await startGateway();

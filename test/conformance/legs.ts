@@ -1,0 +1,103 @@
+// The legs of the conformance run: which form of the fixture is asked in which revision, directly or through the
+// gateway, and what a leg is compared with.
+import type { Form } from "./conformance-world.ts";
+import type { Difference } from "./compare.ts";
+import type { Revision } from "./suite.ts";
+
+export interface Baseline {
+  readonly id: string;
+  readonly revision: Revision;
+  readonly form: Exclude<Form, "stdio">;
+}
+
+export interface Leg {
+  readonly id: string;
+  readonly title: string;
+  readonly revision: Revision;
+  readonly form: Form;
+  /** Id of the direct run that this one must equal. */
+  readonly baseline: string;
+  /** What no gateway could reach here, and why. */
+  readonly unreachable: readonly Unreachable[];
+}
+
+export interface Unreachable {
+  readonly scenario: string;
+  /** Part of the name of the check; absent = every check of the scenario. */
+  readonly check?: string;
+  readonly why: string;
+}
+
+export const BASELINES: readonly Baseline[] = [
+  { id: "direct 2025-06-18", revision: "2025-06-18", form: "dual" },
+  { id: "direct 2025-11-25", revision: "2025-11-25", form: "dual" },
+  { id: "direct 2026-07-28", revision: "2026-07-28", form: "dual" },
+];
+
+/** Of every leg at 2025-11-25. */
+const LISTS_AS_JSON: Unreachable = {
+  scenario: "server-sse-multiple-streams",
+  check: "server-sse-streams-functional",
+  why: "the gateway answers lists itself, as JSON, where the fixture opens a stream; a server may do either",
+};
+
+const NO_DISCONNECT: Unreachable = {
+  scenario: "server-sse-polling",
+  check: "server-sse-disconnect-resume",
+  why: "a server on stdio has no stream that it could end, so the answer comes on the first one",
+};
+
+const DIRECT_ASK = "the fixture's tool asks the client directly, which a modern server cannot do";
+
+export const LEGS: readonly Leg[] = [
+  ...(["2025-06-18", "2025-11-25", "2026-07-28"] as const).map((revision) => ({
+    id: `dual ${revision}`,
+    title: "HTTP, both eras",
+    revision,
+    form: "dual" as const,
+    baseline: `direct ${revision}`,
+    unreachable: revision === "2025-11-25" ? [LISTS_AS_JSON] : [],
+  })),
+  ...(["2025-06-18", "2025-11-25", "2026-07-28"] as const).map((revision) => ({
+    id: `stdio ${revision}`,
+    title: "stdio, both eras",
+    revision,
+    form: "stdio" as const,
+    baseline: `direct ${revision}`,
+    unreachable: revision === "2025-11-25" ? [LISTS_AS_JSON, NO_DISCONNECT] : [],
+  })),
+  {
+    id: "legacy 2026-07-28",
+    title: "HTTP, legacy only: bridged",
+    revision: "2026-07-28",
+    form: "legacy",
+    baseline: "direct 2026-07-28",
+    unreachable: [],
+  },
+  {
+    id: "modern 2025-11-25",
+    title: "HTTP, modern only: bridged",
+    revision: "2025-11-25",
+    form: "modern",
+    baseline: "direct 2025-11-25",
+    unreachable: [
+      LISTS_AS_JSON,
+      { scenario: "tools-call-sampling", why: DIRECT_ASK },
+      { scenario: "tools-call-elicitation", why: DIRECT_ASK },
+      { scenario: "elicitation-sep1034-defaults", why: DIRECT_ASK },
+      { scenario: "elicitation-sep1330-enums", why: DIRECT_ASK },
+      {
+        scenario: "server-sse-polling",
+        check: "server-sse-disconnect-resume",
+        why: "a modern server does not end a stream before its answer",
+      },
+    ],
+  },
+];
+
+export function isReachable(leg: Leg, difference: Difference): boolean {
+  return !leg.unreachable.some(
+    ({ scenario, check }) =>
+      scenario === difference.scenario && (check === undefined || difference.check.includes(check)),
+  );
+}
