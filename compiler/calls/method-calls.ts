@@ -1,7 +1,7 @@
 // What policies see of MCP methods: calls to begin with, and what must agree with what in them.
 import type { LeafKind } from "#bundle";
 import { isAegisError } from "#errors";
-import { elicitationArguments, rootArguments } from "#methods";
+import { elicitationArguments, rootArguments, taskArguments } from "#methods";
 import type { JsonObject, JsonValue } from "#std";
 
 const SAMPLING: JsonObject = {
@@ -33,7 +33,10 @@ export function methodStarts(kind: LeafKind): readonly JsonObject[] {
     case "subscription":
       return [{ uri: "https://example.com/" }];
     case "task":
-      return ["client-to-server", "server-to-client"].map((direction) => ({ taskId: "task", direction }));
+      return ["client-to-server", "server-to-client"].map((direction) => ({
+        ...taskArguments("task", "tool"),
+        direction,
+      }));
     default:
       return [];
   }

@@ -44,7 +44,7 @@ const METHOD_SCHEMAS: Readonly<Record<MethodKind, JsonObject>> = {
     hasSystemPrompt: FLAG,
   }),
   subscription: shape({ uri: TEXT }),
-  task: shape({ taskId: TEXT, direction: { enum: ["client-to-server", "server-to-client"] } }),
+  task: shape({ taskId: TEXT, tool: TEXT, direction: { enum: ["client-to-server", "server-to-client"] } }),
 };
 
 let programs: ReadonlyMap<MethodKind, SchemaProgram> | undefined;

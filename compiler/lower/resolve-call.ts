@@ -9,6 +9,7 @@ import {
   loggingArguments,
   rootArguments,
   samplingArguments,
+  taskArguments,
 } from "#methods";
 import { canonicalSpelling, createResourceIndex } from "#resources";
 import type { ResourceIndex } from "#resources";
@@ -91,7 +92,7 @@ export class CallResolver {
         return method("logging", server, loggingArguments({ level: shape.logging ?? "" }));
       case "task": {
         const name = `tasks/${shape.task ?? "get"}`;
-        const args = { taskId: "task", direction: "client-to-server", ...shape.arguments };
+        const args = { ...taskArguments("task", "tool"), ...shape.arguments };
         return { ok: true, action: leafActionOf(name, server, ""), target: name, arguments: args };
       }
     }

@@ -9,6 +9,8 @@ import { compileTransform, parseJsonText } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { UpstreamReply } from "#upstream";
 import { answerJson, answerOf, conform, outcomeCode, redact } from "../pipeline/answer-rules.ts";
+import type { ReadAnswer } from "../pipeline/answer-rules.ts";
+import { ruleTaskAnswer } from "../tasks/task-answers.ts";
 import { requireParsable } from "./value-budget.ts";
 import type { Finished, Inspected, SentPlan, WorkerReply, WorkerRequest } from "./protocol.ts";
 
@@ -68,7 +70,7 @@ export function finishAnswer(
   const transform = transformOf(plan, compiled);
   const message = parseServerMessage(bytes, { ...UPSTREAM_JSON_LIMITS, maxBytes: plan.maxBytes });
   if (message.kind !== "response") throw new AegisError("UPSTREAM_PROTOCOL", "not an answer");
-  const conforming = conform(answerOf(replyOf(message)), plan.era, plan.method);
+  const conforming = conform(readAnswer(replyOf(message), plan), plan.era, plan.method);
   if (!conforming.ok) return { kind: "denied", denial: conforming.denial };
   let { answer } = conforming;
   let applied = 0;
@@ -79,6 +81,15 @@ export function finishAnswer(
   }
   const body = new TextEncoder().encode(oneLine(answerJson(plan.id, answer)));
   return { kind: "finished", body, outcome: answer.kind, code: outcomeCode(answer), applied };
+}
+
+/** @throws {AegisError} RESULT_BLOCKED for a task that asks for something: that is decided on the main thread alone */
+function readAnswer(reply: UpstreamReply, plan: SentPlan): ReadAnswer {
+  const answer = answerOf(reply);
+  if (plan.task === undefined) return answer;
+  const ruled = ruleTaskAnswer(answer, plan.task);
+  if (ruled.asks !== undefined) throw new AegisError("RESULT_BLOCKED", "a large answer that asks something");
+  return ruled.answer;
 }
 
 function transformOf(

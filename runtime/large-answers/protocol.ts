@@ -3,6 +3,7 @@ import type { Era } from "#bundle";
 import type { ErrorCode } from "#errors";
 import type { RequestId, ServerMessage } from "#mcp";
 import type { Denial } from "../pipeline/verdict.ts";
+import type { TaskPlan } from "../tasks/task-answers.ts";
 
 /** A message above this many bytes (UTF-16 units where it comes as text) is not parsed on the main thread. */
 export const LARGE_MESSAGE_BYTES = 256 * 1024;
@@ -16,6 +17,8 @@ export interface FinishPlan {
   readonly method: string;
   readonly maxBytes: number;
   readonly transform: PlannedTransform | undefined;
+  /** Present where the answer is about a task. */
+  readonly task?: TaskPlan;
 }
 
 export interface PlannedTransform {

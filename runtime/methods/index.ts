@@ -5,4 +5,5 @@ export {
   loggingArguments,
   rootArguments,
   samplingArguments,
+  taskArguments,
 } from "./method-arguments.ts";

@@ -89,6 +89,14 @@ export function loggingArguments(params: JsonObject | undefined): JsonObject {
   return { level: params?.["level"] ?? null };
 }
 
+/**
+ * `tasks/*` (MCP 2025-11-25, tasks; extension io.modelcontextprotocol/tasks). Only clients ask for tasks.
+ * @param digest names the task as audit records do. @param tool name of the tool that made it.
+ */
+export function taskArguments(digest: string, tool: string): JsonObject {
+  return { taskId: digest, tool, direction: "client-to-server" };
+}
+
 function contentTypes(messages: readonly JsonValue[]): readonly string[] {
   const types = messages.flatMap((message) => {
     const content = isJsonObject(message) ? message["content"] : undefined;

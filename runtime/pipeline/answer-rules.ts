@@ -5,9 +5,10 @@ import type { Era } from "#bundle";
 import type { RequestId } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { applyError, applyResponse } from "#transform";
+import { applyError, applyResponse, applyTask } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { UpstreamReply } from "#upstream";
+import { relatedTo } from "../tasks/task-answers.ts";
 import type { Answer } from "./exchange.ts";
 import type { Denial } from "./verdict.ts";
 
@@ -40,7 +41,7 @@ export function conform<A extends Answer>(
   /** Of the message upstream; undefined for what the gateway answers itself. */
   method: string | undefined,
 ): Ruled<{ readonly answer: A }> {
-  if (answer.kind !== "result") return { ok: true, answer };
+  if (answer.kind !== "result" || answer.task !== undefined) return { ok: true, answer };
   const resultType = answer.result["resultType"];
   // `input_required` and `task` carry requests to the client and later results under another name; neither is
   // governed here, and a type this gateway does not know could mean anything.
@@ -79,9 +80,12 @@ export function redact(
   options: TransformOptions,
 ): Ruled<{ readonly answer: ReadAnswer; readonly applied: number }> {
   if (answer.kind === "result") {
-    const outcome = applyResponse(compiled, answer.result, options);
+    const apply = answer.task?.holds === "state" ? applyTask : applyResponse;
+    const outcome = apply(compiled, answer.result, options);
     if (!outcome.ok) return failed(outcome.message);
-    return { ok: true, answer: { ...answer, result: outcome.value }, applied: outcome.applied };
+    const { task } = answer;
+    const result = task?.holds === "result" ? relatedTo(task.id, outcome.value) : outcome.value;
+    return { ok: true, answer: { ...answer, result }, applied: outcome.applied };
   }
   const error = {
     message: answer.message,

@@ -38,6 +38,7 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
     server: serverOf(exchange) ?? null,
     route: route?.entry.path ?? null,
     principal: principal === undefined ? null : principalRecord(principal),
+    ...(target?.kind === "leaf" && target.task !== undefined ? { task: target.task.digest } : {}),
     argumentsHash:
       target?.kind === "leaf" && target.mode === "call"
         ? audit.fingerprint(tenant, JSON.stringify(target.arguments))
@@ -115,8 +116,15 @@ export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject 
     durationMs: Math.round(facts.durationMs * 1_000) / 1_000,
     transformed: facts.transformed,
   };
+  const task = taskOf(exchange);
+  if (task !== undefined) body["task"] = task;
   if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);
   return body;
+}
+
+/** The task that a call has made, by its digest. */
+function taskOf({ answer }: Reached): string | undefined {
+  return answer?.kind === "result" ? answer.task?.digest : undefined;
 }
 
 /** Text from outside, cut so that no record can be blown up by a peer. */

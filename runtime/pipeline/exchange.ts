@@ -11,6 +11,7 @@ import type { InboundHttp } from "../listener/inbound.ts";
 import type { Principal } from "../authn/principal.ts";
 import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 import type { LegacySession } from "../sessions/session-table.ts";
+import type { TaskReference } from "../tasks/task-ids.ts";
 import type { ReplyChannel } from "./reply-channel.ts";
 
 export interface Exchange {
@@ -128,11 +129,21 @@ export type Target =
       /** `visibility` where the message has no arguments to judge, such as completion. */
       readonly mode: "call" | "visibility";
       readonly arguments: JsonObject;
-      /** The method itself, where it is decided beside what it is about: completion and subscriptions. */
+      /** The method itself, where it is decided beside what it is about: completion, subscriptions, tasks. */
       readonly gate?: MethodGate;
+      /** The task that the message is about; the leaf is that of the tool that made it. */
+      readonly task?: TargetTask;
     }
   /** The endpoint itself: lists, lifecycle, liveness. */
   | { readonly kind: "endpoint" };
+
+export interface TargetTask {
+  readonly reference: TaskReference;
+  /** The id that the client has. */
+  readonly id: string;
+  /** Names the task in audit records. */
+  readonly digest: string;
+}
 
 export interface MethodGate {
   readonly action: LeafAction;
@@ -177,12 +188,24 @@ export type Answer =
       readonly kind: "result";
       readonly result: JsonObject;
       readonly headers?: Readonly<Record<string, string>>;
+      /** Present where it is about a task and was governed as such. */
+      readonly task?: AnsweredTask;
     }
   | { readonly kind: "error"; readonly code: number; readonly message: string; readonly data?: JsonObject }
   /** Accepted notification or posted response: HTTP 202 without a body. */
   | { readonly kind: "accepted" }
   | UnreadAnswer
   | WrittenAnswer;
+
+/** What an answer has to do with a task. */
+export interface AnsweredTask {
+  /** Names the task in audit records. */
+  readonly digest: string;
+  /** The id that the client has. */
+  readonly id: string;
+  /** How the task goes, or the result of the tool itself. */
+  readonly holds: "state" | "result";
+}
 
 /** A large answer of the upstream, well-formed but not read on this thread; it never goes downstream as it is. */
 export interface UnreadAnswer {

@@ -6,9 +6,11 @@ import { lookupMethod } from "#mcp";
 import type { Era, ServerId } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { rewriteNotification } from "#naming";
 import { scrubMessage } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
+import { TASK_STATUS } from "../tasks/index.ts";
 import { SYSTEM_TENANT, serverOf } from "./audit-records.ts";
 import type { Recorded } from "./exchange.ts";
 
@@ -19,6 +21,8 @@ export interface ServerMessageOptions {
   readonly audit: AuditLog;
   /** Counts a notification that was dropped or relayed. */
   readonly onNotification: (method: string, relayed: boolean) => void;
+  /** What is said of a task, for the caller of the exchange; absent = nothing may be. */
+  readonly onTaskStatus?: (exchange: Recorded, notification: JsonObject) => JsonObject | undefined;
 }
 
 export function createObserver(options: ServerMessageOptions): (exchange: Recorded) => ExchangeObserver {
@@ -30,11 +34,14 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
     let relayed = 0;
     return {
       onNotification: (notification) => {
-        const governed = governNotification(notification, exchange.era, transform, options.audit);
+        const governed =
+          notification["method"] === TASK_STATUS
+            ? options.onTaskStatus?.(exchange, notification)
+            : governNotification(notification, exchange.era, transform, options.audit);
         const sent =
           governed !== undefined &&
           relayed < MAX_NOTIFICATIONS &&
-          exchange.reply.notify(JSON.stringify(governed));
+          exchange.reply.notify(JSON.stringify(asClientsSee(exchange, governed)));
         if (sent) relayed += 1;
         options.onNotification(String(notification["method"]), sent);
       },
@@ -42,6 +49,10 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
         answerServerRequest(options.audit, serverOf(exchange) ?? "", request, exchange),
     };
   };
+}
+
+function asClientsSee({ route, target }: Recorded, notification: JsonObject): JsonObject {
+  return target.kind === "leaf" ? rewriteNotification(route, target.server, notification) : notification;
 }
 
 /** A server may ask whether the connection lives; every other request of its own is refused and recorded. */
@@ -81,6 +92,8 @@ export function governNotification(
   if (typeof method !== "string") return undefined;
   const row = lookupMethod("server-to-client", method, era);
   if (row?.kind !== "notification" || row.handling !== "forward") return undefined;
+  // Its task is known to whoever keeps the ids of tasks: see `governTaskStatus`.
+  if (row.target === "task") return undefined;
   if (row.target === "resource") return updatedResource(method, notification["params"]);
   if (transform === undefined) return notification;
   try {

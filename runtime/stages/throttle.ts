@@ -1,11 +1,11 @@
 // Stage 8, throttle: every limit of the leaf is checked; all are charged or none.
 import { hash } from "node:crypto";
-import type { LeafEntry, LimitEntry, LimitKey, TenantId } from "#bundle";
+import type { LeafAction, LeafEntry, LimitEntry, LimitKey, TenantId } from "#bundle";
 import type { Clock } from "#std";
 import type { Principal } from "../authn/principal.ts";
 import type { LimitCheck, RateDecision, RateLimiter } from "../limits/rate-limiter.ts";
 import { learn } from "../pipeline/exchange.ts";
-import type { Permitted, Throttled } from "../pipeline/exchange.ts";
+import type { Permitted, Target, Throttled } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
@@ -15,7 +15,7 @@ export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<P
   return {
     name: "throttle",
     run: (exchange) => {
-      const action = exchange.target.kind === "leaf" ? exchange.target.action : undefined;
+      const action = limitedAction(exchange.target);
       const { tenant } = exchange.route.entry;
       const limits = action === undefined ? [] : exchange.snapshot.limitsFor(tenant, action);
       if (limits.length === 0) return proceed(learn(exchange, { limitsChecked: 0 }));
@@ -24,6 +24,12 @@ export function createThrottleStage(limiter: RateLimiter, clock: Clock): Stage<P
       return outcome.then((decision) => judge(exchange, decision, limits.length));
     },
   };
+}
+
+/** A request about a task is no call of the tool that made it: the limits of the method count it. */
+function limitedAction(target: Target): LeafAction | undefined {
+  if (target.kind !== "leaf") return undefined;
+  return target.task === undefined ? target.action : target.gate?.action;
 }
 
 function judge(exchange: Permitted, outcome: RateDecision, limitsChecked: number): Verdict<Throttled> {

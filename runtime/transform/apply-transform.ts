@@ -7,7 +7,7 @@ import { AegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { CompiledDirection, CompiledTransform } from "./compile-transform.ts";
-import { Payload, markError, markParams, markResult } from "./envelope.ts";
+import { Payload, markError, markParams, markResult, markTask } from "./envelope.ts";
 import type { Marked, MarkedObject, RedactPayload } from "./envelope.ts";
 import { MessageScrubber } from "./scrub.ts";
 import { REMOVED_TEXT, Scrubber, SecretCollector } from "./secrets.ts";
@@ -73,6 +73,23 @@ export function applyResponse(
   if (compiled.response.isIdle) return { ok: true, value: result, applied: 0, secrets: [] };
   try {
     return transform(compiled, [], options, (redact) => markResult(result, redact));
+  } catch (error) {
+    return { ok: false, code: "TRANSFORM_FAILED", message: describe(error) };
+  }
+}
+
+/**
+ * Transforms what is told of a task: its result or error as the tool's own answer would be. The members that say how the
+ * task goes must have been checked: they stay as they are.
+ */
+export function applyTask(
+  compiled: CompiledTransform,
+  task: JsonObject,
+  options: TransformOptions = {},
+): TransformOutcome {
+  if (compiled.response.isIdle) return { ok: true, value: task, applied: 0, secrets: [] };
+  try {
+    return transform(compiled, [], options, (redact) => markTask(task, redact));
   } catch (error) {
     return { ok: false, code: "TRANSFORM_FAILED", message: describe(error) };
   }

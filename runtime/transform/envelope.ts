@@ -37,10 +37,11 @@ export type MarkedObject = { readonly [key: string]: Marked };
 /** Member names of MCP messages: scrubbing one would break the message and hide nothing. */
 export const PROTOCOL_NAMES: ReadonlySet<string> = new Set(
   (
-    "_meta action annotations arguments audience blob cacheScope code completion content contents cursor data " +
-    "description error hasMore icons id inputRequests isError jsonrpc lastModified level logger message messages " +
-    "method mimeType name nextCursor params priority progress progressToken reason requestId requestState resource " +
-    "result resultType role size sizes src structuredContent text theme title toolResult total ttlMs type uri values"
+    "_meta action annotations arguments audience blob cacheScope code completion content contents createdAt cursor " +
+    "data description error hasMore icons id inputRequests isError jsonrpc lastModified lastUpdatedAt level logger " +
+    "message messages method mimeType name nextCursor params pollInterval pollIntervalMs priority progress " +
+    "progressToken reason requestId requestState resource result resultType role size sizes src status " +
+    "statusMessage structuredContent task taskId text theme title toolResult total ttl ttlMs type uri values"
   ).split(" "),
 );
 
@@ -151,6 +152,30 @@ export function markResult(result: JsonObject, redact: RedactPayload): MarkedObj
         return markOther(key, value, redact, IN_RESULT);
     }
   });
+}
+
+/** Members of a task that are checked for what they are before they come here. */
+const TASK_FIELDS: ReadonlySet<string> = new Set(
+  "createdAt lastUpdatedAt pollInterval pollIntervalMs resultType status taskId ttl ttlMs".split(" "),
+);
+
+/**
+ * What is told of a task, with everything that comes of the tool redacted as in its own answer: the result or error of
+ * one that has ended, what it asks, and what the server says of it.
+ */
+export function markTask(task: JsonObject, redact: RedactPayload): MarkedObject {
+  const { result, error, task: created, statusMessage, ...rest } = task;
+  const fields = Object.fromEntries(
+    Object.entries(rest).map(([key, value]) => [
+      key,
+      TASK_FIELDS.has(key) ? new Final(value) : markResult({ [key]: value }, redact)[key],
+    ]),
+  ) as Record<string, Marked>;
+  if (statusMessage !== undefined) fields["statusMessage"] = markText(statusMessage, redact);
+  if (isJsonObject(created)) fields["task"] = markTask(created, redact);
+  if (isJsonObject(result)) fields["result"] = markResult(result, redact);
+  if (isJsonObject(error)) fields["error"] = markError(error, redact);
+  return fields;
 }
 
 /** A member that the protocol does not define here, and `_meta` whose members it does not, may carry the payload again. */

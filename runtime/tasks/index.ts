@@ -1,0 +1,15 @@
+// What the rest of the gateway may know of tasks.
+export { taskCapabilities } from "./task-capability.ts";
+export { createTaskGovernor, taskPlanOf } from "./task-governor.ts";
+export type { TaskGovernor, TaskGovernorOptions } from "./task-governor.ts";
+export { createAskGovernor } from "./task-asks.ts";
+export type { AskGovernor, TaskAsk } from "./task-asks.ts";
+export {
+  TASK_CHANGED,
+  TASK_STATUS,
+  governTaskChange,
+  governTaskStatus,
+  listenerOf,
+} from "./task-notifications.ts";
+export type { TaskListener } from "./task-notifications.ts";
+export { taskExtension, taskParams, taskTarget } from "./task-target.ts";
