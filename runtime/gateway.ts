@@ -8,6 +8,8 @@ import { openPinnedRoot } from "#bundle";
 import { SEALING_KEY_MIN_BYTES, createSealer } from "#sealing";
 import { systemClock } from "#std";
 import type { Clock } from "#std";
+import { createBridge } from "./bridge/index.ts";
+import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import { createExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
@@ -30,7 +32,9 @@ import { reauthoriseSessions } from "./sessions/event-router.ts";
 import { SessionTable } from "./sessions/session-table.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
 import { createStages } from "./stages/create-stages.ts";
-import { StreamSlots } from "./streams/stream-slots.ts";
+import { createStreams } from "./streams/create-streams.ts";
+import type { Streams } from "./streams/create-streams.ts";
+import { noteLogLevel } from "./streams/log-level.ts";
 import { createSessionVerbStage } from "./stages/session-verbs.ts";
 import type { Stages } from "./stages/stages.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
@@ -71,24 +75,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
   const audit = await openAudit(config, logger);
   const sessions = new SessionTable(
-    {
-      maxSessions: config.limits.maxSessions,
-      maxSessionsPerPrincipal: config.limits.maxSessionsPerPrincipal,
-      idleMs: config.limits.sessionIdleMs,
-      maxReplayBytes: config.limits.maxReplayBytes,
-      maxReplayBytesPerSession: config.limits.maxReplayBytesPerSession,
-    },
+    { ...config.limits, idleMs: config.limits.sessionIdleMs },
     clock,
     (session) => release.endSession(session),
   );
-  const slots = new StreamSlots(config.limits);
+  const streams = createStreams({
+    limits: config.limits,
+    ...{ audit, sessions, clock },
+    snapshot: () => release.holder.current(),
+    onNotification: (method, relayed) => metrics.notification(method, relayed),
+    onFault: (server, detail) => logger.warn("subscription fault", { server, detail }),
+  });
   const largeAnswers = createAnswerPool();
+  const bridge = createBridge();
   const release: ReleasePart = createReleasePart({
     ...{ config, root, audit, sessions, logger, metrics, clock },
-    largeAnswers,
+    ...{ largeAnswers, bridge, updates: streams.updates },
   });
   const { holder, updater } = release;
-  const runner = createRunner(options, audit, sessions, clock, largeAnswers);
+  const runner = createRunner(options, { audit, sessions, clock, largeAnswers, bridge, streams });
   const stages = runner.stages;
   const handle = createExchangeHandler({
     holder,
@@ -97,7 +102,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stages,
       createSessionVerbStage({
         sessions,
-        slots,
+        slots: streams.slots,
         audit,
         clock,
         onFault: (fault) => logger.error("audit fault", { fault: String(fault) }),
@@ -111,7 +116,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ? {}
       : { admissionDeadlineMs: options.admissionDeadlineMs }),
   });
-  holder.onSwap((next, previous) => reauthoriseSessions(sessions, next, previous));
+  const sweepStreams = (): void => {
+    streams.sweep().catch((fault: unknown) => logger.error("stream fault", { fault: String(fault) }));
+  };
+  holder.onSwap((next, previous) => {
+    bridge.onSwap();
+    reauthoriseSessions(sessions, next, previous);
+    sweepStreams();
+  });
   const firstRelease = await updater.start();
   logger.info("release", { outcome: firstRelease });
   let draining = false;
@@ -131,7 +143,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     { ...options, clock },
     { release, audit, sessions, isDraining: () => draining },
   );
-  const sweep = setInterval(() => sessions.sweep(), SWEEP_INTERVAL_MS);
+  const sweep = setInterval(() => {
+    sessions.sweep();
+    sweepStreams();
+  }, SWEEP_INTERVAL_MS);
   return {
     host: listener.host,
     port: listener.port,
@@ -205,12 +220,17 @@ function startAdmin(
   });
 }
 
+interface RunnerParts {
+  readonly audit: AuditProcessLog;
+  readonly sessions: SessionTable;
+  readonly clock: Clock;
+  readonly largeAnswers: AnswerPool;
+  readonly bridge: Bridge;
+}
+
 function createRunner(
   options: GatewayOptions,
-  audit: AuditProcessLog,
-  sessions: SessionTable,
-  clock: Clock,
-  largeAnswers: AnswerPool,
+  { audit, sessions, clock, largeAnswers, bridge }: RunnerParts,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
@@ -229,6 +249,7 @@ function createRunner(
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),
     largeAnswers,
+    bridge,
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {

@@ -8,6 +8,7 @@ import { createPinVerifier, createUpstreamFactory } from "#upstream";
 import type { PinAlarm } from "#upstream";
 import { createTokenVerifier } from "./authn/index.ts";
 import type { TokenVerifier } from "./authn/index.ts";
+import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
@@ -36,6 +37,7 @@ export interface ReleasePartOptions {
   readonly clock: Clock;
   /** Reads what is too large to be read on this thread. */
   readonly largeAnswers: AnswerPool;
+  readonly bridge: Bridge;
 }
 
 export interface ReleasePart {
@@ -99,6 +101,7 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     stop: async () => {
       await updater.stop();
       await source.close();
+      options.bridge.close();
       holder.clear();
       await bindings.closeAll();
       sessions.endAll();
@@ -149,6 +152,7 @@ function createBindings(
       audit,
       sessions,
       bindings: self,
+      bridge: options.bridge,
       snapshot: holder.current,
       onNotification: (method, relayed) => metrics.notification(method, relayed),
       onViolation: (server, detail) => {

@@ -1,3 +1,5 @@
 // What the rest of the gateway may know of bridging between the eras.
 export { announcementOf, isBridged, upstreamEra } from "./upstream-era.ts";
 export { bridgedDefinition } from "./definitions.ts";
+export type { Bridge, BridgeCaller, BridgeOptions } from "./create-bridge.ts";
+export { createBridge } from "./create-bridge.ts";

@@ -3,6 +3,8 @@ import type { ChannelKey, ExchangeObserver, OutboundRequest } from "#upstream";
 import { AegisError, isAegisError } from "#errors";
 import type { Clock } from "#std";
 import { answerOf } from "../pipeline/answer-rules.ts";
+import type { Bridge } from "../bridge/index.ts";
+import { isBridged } from "../bridge/index.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -17,6 +19,8 @@ export interface DispatchOptions {
   /** Told how each upstream request ended: `result`, `error`, or the code of the fault. Must not throw. */
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly clock: Clock;
+  /** Serves a server that was not pinned in the caller's era. */
+  readonly bridge: Bridge;
   /** Large answers are left to a worker instead of being read on this thread. */
   readonly deferLarge: boolean;
 }
@@ -58,14 +62,20 @@ async function send(
   };
   const { maxResponseBytes } = exchange.route.entry;
   // The answer to a subscription names it by an id that only the upstream leg can map back.
-  const defers = options.deferLarge && outbound.callerId === undefined;
+  // Nor does a worker know the names that several servers have at one endpoint.
+  const defers = options.deferLarge && outbound.callerId === undefined && exchange.route.servers.length === 1;
   const limits = defers ? { maxResponseBytes, onLarge } : { maxResponseBytes };
   const { clock, observe, onUpstream } = options;
   const channel = channelOf(exchange);
+  const { entry } = exchange.target.server;
+  const { bindingKey } = exchange.principal;
+  const sender = isBridged(entry, exchange.era)
+    ? options.bridge.over({ entry, upstream, bindingKey, logLevel: exchange.session?.logLevel })
+    : upstream;
   const startedMs = clock.monotonicMs();
   let outcome = "STAGE_FAULT";
   try {
-    const reply = await upstream.request(channel, outbound, observe(exchange), limits, signal);
+    const reply = await sender.request(channel, outbound, observe(exchange), limits, signal);
     outcome = reply.kind;
     const answer = answerOf(reply);
     return answered(exchange, large === undefined ? answer : { kind: "unread", bytes: large });

@@ -38,3 +38,8 @@ export function passesLogLevel(notification: JsonObject, threshold: LogThreshold
   if (level === undefined) return false;
   return threshold === "all" || LEVELS.indexOf(level) >= LEVELS.indexOf(threshold);
 }
+
+/** Whether a server that was told `level` sends more than one that was told `other`. */
+export function isMoreVerbose(level: string, other: string): boolean {
+  return LEVELS.indexOf(level) < LEVELS.indexOf(other);
+}

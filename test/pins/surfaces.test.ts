@@ -15,6 +15,7 @@ function anyStages(): Stages {
     audit: unused,
     clock: unused,
     sealer: undefined as never,
+    bridge: unused,
     maxRequestBytes: 1,
     onNotification: () => undefined,
     onUpstream: () => undefined,

@@ -1,0 +1,200 @@
+// One call of a legacy server for a modern caller. When the server asks the client for something, the call is parked: it
+// goes on running while the caller is answered `input_required`, and the caller's retry answers the server and waits on.
+import { META_LOG_LEVEL } from "#mcp";
+import { isJsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
+import { UpstreamFault } from "#upstream";
+import type { ExchangeObserver, OutboundRequest, RequestLimits, UpstreamReply } from "#upstream";
+import { passesLogLevel } from "../streams/log-level.ts";
+import type { PooledCall, SessionLease } from "./session-pool.ts";
+import { entryParams, isDeclared } from "./translate.ts";
+
+/** The request of the caller that waits for the call at the moment. */
+export interface Attachment {
+  readonly request: OutboundRequest;
+  readonly observer: ExchangeObserver;
+  readonly signal: AbortSignal;
+}
+
+/** What a caller that waits is told: the end, or what the server asks meanwhile, by key. */
+export type Turn =
+  | { readonly kind: "reply"; readonly reply: UpstreamReply }
+  | { readonly kind: "asks"; readonly asks: Readonly<Record<string, JsonObject>> };
+
+export interface ParkableCallOptions {
+  readonly lease: SessionLease;
+  readonly request: OutboundRequest;
+  readonly limits: RequestLimits;
+  /** What the client declared, narrowed: the only ground on which the server may ask. */
+  readonly capabilities: JsonObject;
+  /** Whether one more call of this caller may be parked. */
+  readonly mayPark: () => boolean;
+}
+
+interface OpenAsk {
+  readonly entry: JsonObject;
+  readonly settle: (reply: UpstreamReply) => void;
+}
+
+type Ending = { readonly reply: UpstreamReply } | { readonly fault: unknown };
+
+/** Requests that arrive together are told together: the time after the last of them, and after the first at most. */
+const ASK_QUIET_MS = 10;
+const ASK_LATEST_MS = 100;
+/** Open at once; a server that asks for more is refused. */
+const MAX_OPEN_ASKS = 16;
+
+const refusal = (code: number, message: string): UpstreamReply => ({
+  kind: "error",
+  error: { code, message },
+});
+
+export class ParkableCall {
+  readonly #options: ParkableCallOptions;
+  readonly #controller = new AbortController();
+  readonly #asks = new Map<string, OpenAsk>();
+  readonly #listener: PooledCall;
+  #attachment: Attachment | undefined;
+  #ending: Ending | undefined;
+  #wake: () => void = () => undefined;
+  #lastKey = 0;
+  #firstAskMs = 0;
+  #quiet: NodeJS.Timeout | undefined;
+  #isTelling = false;
+
+  constructor(options: ParkableCallOptions) {
+    this.#options = options;
+    this.#listener = { onNotification: (notification) => this.#notify(notification) };
+  }
+
+  /** Sends the request; what comes of it is told to whoever waits in `attend`. */
+  start(): void {
+    const { lease, request, limits } = this.#options;
+    const { session } = lease;
+    session.calls.add(this.#listener);
+    const observer: ExchangeObserver = {
+      onNotification: (notification) => this.#notify(notification),
+      onServerRequest: (asked, withdrawn) => this.#ask(asked, withdrawn),
+    };
+    session.upstream.request(session.channel, request, observer, limits, this.#controller.signal).then(
+      (reply) => this.#end({ reply }),
+      (fault: unknown) => this.#end({ fault }),
+    );
+  }
+
+  /**
+   * Waits until the call ends or the server asks. A caller that goes away ends the call upstream.
+   * @throws {AegisError} what the upstream or the signal failed with
+   */
+  async attend(attachment: Attachment): Promise<Turn> {
+    this.#attachment = attachment;
+    const { signal } = attachment;
+    const onAbort = (): void => this.#controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      this.#watchAsks();
+      while (this.#ending === undefined && !this.#isTelling)
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      if (this.#ending === undefined) return { kind: "asks", asks: this.#entries() };
+      if ("fault" in this.#ending) throw this.#ending.fault;
+      return { kind: "reply", reply: this.#ending.reply };
+    } finally {
+      this.#isTelling = false;
+      this.#attachment = undefined;
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Gives the server its answers. Keys it did not ask for are ignored; what stays open is asked again. */
+  answer(answers: JsonObject): void {
+    for (const [key, ask] of [...this.#asks]) {
+      const result = Object.hasOwn(answers, key) ? answers[key] : undefined;
+      if (isJsonObject(result)) ask.settle({ kind: "result", result });
+    }
+  }
+
+  /** Ends the call upstream. */
+  cancel(reason: string): void {
+    this.#controller.abort(new UpstreamFault("EXCHANGE_ABORTED", reason));
+  }
+
+  #entries(): Readonly<Record<string, JsonObject>> {
+    return Object.fromEntries([...this.#asks].map(([key, { entry }]) => [key, entry]));
+  }
+
+  #ask(asked: JsonObject, withdrawn: AbortSignal): Promise<UpstreamReply> {
+    const method = asked["method"];
+    const params = entryParams(asked["params"]);
+    const { capabilities, mayPark } = this.#options;
+    if (this.#ending !== undefined || typeof method !== "string" || !isDeclared(capabilities, method, params))
+      return Promise.resolve(refusal(-32601, "Method not found"));
+    if (this.#asks.size >= MAX_OPEN_ASKS || (this.#asks.size === 0 && !mayPark()))
+      return Promise.resolve(refusal(-32603, "Too many requests wait for an answer"));
+    this.#lastKey += 1;
+    const key = `ask-${String(this.#lastKey)}`;
+    const entry =
+      method === "roots/list" && Object.keys(params).length === 0 ? { method } : { method, params };
+    return new Promise((resolve) => {
+      const settle = (reply: UpstreamReply): void => {
+        this.#asks.delete(key);
+        resolve(reply);
+      };
+      this.#asks.set(key, { entry, settle });
+      withdrawn.addEventListener("abort", () => settle(refusal(-32603, "Withdrawn")), { once: true });
+      this.#watchAsks();
+    });
+  }
+
+  /** Tells the caller of open asks once no further one arrives; a parked call has nobody to tell. */
+  #watchAsks(): void {
+    if (this.#asks.size === 0 || this.#attachment === undefined || this.#isTelling) return;
+    const nowMs = performance.now();
+    if (this.#quiet === undefined) this.#firstAskMs = nowMs;
+    clearTimeout(this.#quiet);
+    const leftMs = Math.max(0, this.#firstAskMs + ASK_LATEST_MS - nowMs);
+    this.#quiet = setTimeout(() => this.#tell(), Math.min(ASK_QUIET_MS, leftMs));
+  }
+
+  #tell(): void {
+    this.#quiet = undefined;
+    if (this.#attachment === undefined || this.#asks.size === 0) return;
+    this.#isTelling = true;
+    this.#wake();
+  }
+
+  #end(ending: Ending): void {
+    this.#ending = ending;
+    clearTimeout(this.#quiet);
+    this.#quiet = undefined;
+    for (const ask of [...this.#asks.values()]) ask.settle(refusal(-32603, "The call is over"));
+    const { lease } = this.#options;
+    lease.session.calls.delete(this.#listener);
+    lease.release();
+    this.#wake();
+  }
+
+  /** Relayed on the stream of whoever waits now, under the progress token of that request and its log level. */
+  #notify(notification: JsonObject): void {
+    const attachment = this.#attachment;
+    if (attachment === undefined) return;
+    const meta = metaOf(attachment.request);
+    if (notification["method"] === "notifications/progress") {
+      const token = meta?.["progressToken"];
+      const { params } = notification;
+      if (token === undefined || !isJsonObject(params)) return;
+      attachment.observer.onNotification({ ...notification, params: { ...params, progressToken: token } });
+      return;
+    }
+    const level = meta?.[META_LOG_LEVEL];
+    if (passesLogLevel(notification, typeof level === "string" ? level : "none"))
+      attachment.observer.onNotification(notification);
+  }
+}
+
+function metaOf(request: OutboundRequest): JsonObject | undefined {
+  const meta: JsonValue | undefined = request.params?.["_meta"];
+  return isJsonObject(meta) ? meta : undefined;
+}

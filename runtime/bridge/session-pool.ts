@@ -1,0 +1,166 @@
+// Sessions that the gateway holds with legacy servers for its modern callers: one caller's each, never shared. They end
+// when they are idle, when their server's connections are closed, and where a caller has too many.
+import { createHash, randomUUID } from "node:crypto";
+import { canonicalJson } from "#bundle";
+import { UpstreamFault } from "#upstream";
+import type { DeclaredClient, LegacyChannelKey, ServerUpstream } from "#upstream";
+
+export interface PoolLimits {
+  readonly maxSessions: number;
+  readonly maxSessionsPerCaller: number;
+  readonly idleMs: number;
+}
+
+export const DEFAULT_POOL_LIMITS: PoolLimits = {
+  maxSessions: 1_024,
+  maxSessionsPerCaller: 8,
+  idleMs: 120_000,
+};
+
+/** What a session was opened for. */
+export interface SessionOwner {
+  readonly upstream: ServerUpstream;
+  /** `Principal.bindingKey`. */
+  readonly bindingKey: string;
+  readonly client: DeclaredClient;
+  readonly protocolVersion: string;
+}
+
+export interface PooledSession {
+  readonly channel: LegacyChannelKey;
+  readonly upstream: ServerUpstream;
+  /** Level the server was last told; forgotten with the server's session. */
+  logLevel: string | undefined;
+  /** Calls under way, told of what the server sends on no call's own stream. */
+  readonly calls: Set<PooledCall>;
+}
+
+export interface PooledCall {
+  readonly onNotification: (notification: JsonNotification) => void;
+}
+
+type JsonNotification = Parameters<Parameters<ServerUpstream["request"]>[2]["onNotification"]>[0];
+
+export interface SessionLease {
+  readonly session: PooledSession;
+  /** Gives the session back; later calls do nothing. */
+  readonly release: () => void;
+}
+
+interface Entry extends PooledSession {
+  readonly key: string;
+  readonly callerKey: string;
+  leases: number;
+  idle: NodeJS.Timeout | undefined;
+  lastUsed: number;
+}
+
+export class SessionPool {
+  readonly #limits: PoolLimits;
+  readonly #entries = new Map<string, Entry>();
+  readonly #numbers = new WeakMap<ServerUpstream, number>();
+  #lastNumber = 0;
+  #uses = 0;
+
+  constructor(limits: PoolLimits = DEFAULT_POOL_LIMITS) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * A session with what this client declares. On a wire that all calls share, what a server asks can be told apart only
+   * while one call is under way, so there every call of a client that can be asked has a session to itself.
+   * @throws {UpstreamFault} UPSTREAM_UNAVAILABLE, unsent, where all sessions that the caller may have are in use
+   */
+  take(owner: SessionOwner): SessionLease {
+    const { upstream, bindingKey, client, protocolVersion } = owner;
+    const callerKey = `${String(this.#numberOf(upstream))}\0${bindingKey}`;
+    const declared = canonicalJson({ capabilities: client.capabilities, info: client.info ?? null });
+    const digest = createHash("sha256").update(declared).digest("base64url");
+    const key = `${callerKey}\0${protocolVersion}\0${digest}`;
+    const isExclusive = upstream.sharesWire && Object.keys(client.capabilities).length > 0;
+    const known = [...this.#entries.values()].find(
+      (entry) => entry.key === key && (!isExclusive || entry.leases === 0),
+    );
+    return this.#lease(known ?? this.#open(key, callerKey, owner));
+  }
+
+  find(channel: LegacyChannelKey): PooledSession | undefined {
+    return this.#entries.get(channel.session);
+  }
+
+  /** Ends every session that no call uses: what is declared may be another after a change of the release. */
+  releaseIdle(): void {
+    for (const entry of [...this.#entries.values()]) if (entry.leases === 0) this.#end(entry);
+  }
+
+  /** Ends every session. */
+  close(): void {
+    for (const entry of [...this.#entries.values()]) this.#end(entry);
+  }
+
+  #lease(entry: Entry): SessionLease {
+    entry.leases += 1;
+    entry.lastUsed = ++this.#uses;
+    clearTimeout(entry.idle);
+    let released = false;
+    return {
+      session: entry,
+      release: () => {
+        if (released) return;
+        released = true;
+        entry.leases -= 1;
+        if (entry.leases > 0 || this.#entries.get(entry.channel.session) !== entry) return;
+        entry.idle = setTimeout(() => this.#end(entry), this.#limits.idleMs);
+        entry.idle.unref();
+      },
+    };
+  }
+
+  #open(key: string, callerKey: string, { upstream, client, protocolVersion }: SessionOwner): Entry {
+    const own = [...this.#entries.values()].filter((entry) => entry.callerKey === callerKey);
+    if (own.length >= this.#limits.maxSessionsPerCaller) this.#endOldest(own);
+    if (this.#entries.size >= this.#limits.maxSessions) this.#endOldest([...this.#entries.values()]);
+    const entry: Entry = {
+      key,
+      callerKey,
+      channel: { era: "legacy", session: `bridge-${randomUUID()}`, protocolVersion, client },
+      upstream,
+      logLevel: undefined,
+      calls: new Set(),
+      leases: 0,
+      idle: undefined,
+      lastUsed: 0,
+    };
+    this.#entries.set(entry.channel.session, entry);
+    return entry;
+  }
+
+  #endOldest(entries: readonly Entry[]): void {
+    const idle = entries.filter(({ leases }) => leases === 0).sort((a, b) => a.lastUsed - b.lastUsed);
+    const [oldest] = idle;
+    if (oldest === undefined)
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many sessions with the server are in use", {
+        unsent: true,
+      });
+    this.#end(oldest);
+  }
+
+  #end(entry: Entry): void {
+    if (!this.#entries.delete(entry.channel.session)) return;
+    clearTimeout(entry.idle);
+    // The connection may be gone already; there is then nothing to end.
+    entry.upstream.release(entry.channel).catch(() => undefined);
+  }
+
+  #numberOf(upstream: ServerUpstream): number {
+    const known = this.#numbers.get(upstream);
+    if (known !== undefined) return known;
+    this.#lastNumber += 1;
+    this.#numbers.set(upstream, this.#lastNumber);
+    return this.#lastNumber;
+  }
+}
