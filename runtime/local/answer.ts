@@ -1,5 +1,6 @@
 // What the gateway answers itself, by method. A local method that is not listed here is unknown.
 import { AegisError } from "#errors";
+import type { Sealer } from "#sealing";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import { answerDiscover, answerInitialize } from "./lifecycle.ts";
@@ -7,7 +8,7 @@ import { answerList } from "./lists.ts";
 
 const ACCEPTED: Answer = { kind: "accepted" };
 
-export function createLocalAnswers(sessions: SessionTable): (exchange: Recorded) => Answer {
+export function createLocalAnswers(sessions: SessionTable, sealer: Sealer): (exchange: Recorded) => Answer {
   return (exchange) => {
     if (exchange.message.kind === "response" || exchange.method.handling === "drop") return ACCEPTED;
     switch (exchange.message.method) {
@@ -21,7 +22,7 @@ export function createLocalAnswers(sessions: SessionTable): (exchange: Recorded)
       case "prompts/list":
       case "resources/list":
       case "resources/templates/list":
-        return answerList(exchange);
+        return answerList(exchange, sealer);
       case "notifications/cancelled":
         cancelInFlight(exchange);
         return ACCEPTED;

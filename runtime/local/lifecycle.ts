@@ -8,6 +8,7 @@ import { announcementOf } from "../bridge/index.ts";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
+import { taskCapabilities } from "../tasks/index.ts";
 
 const SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo";
 
@@ -31,7 +32,10 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
   });
   const result: JsonObject = {
     protocolVersion,
-    capabilities: governedCapabilities(entry.capabilities, true),
+    capabilities: {
+      ...governedCapabilities(entry.capabilities, true),
+      ...taskCapabilities(exchange.route, "legacy", protocolVersion),
+    },
     serverInfo: entry.serverInfo,
     ...(entry.instructions === undefined ? {} : { instructions: entry.instructions }),
   };
@@ -44,7 +48,10 @@ export function answerDiscover(exchange: Recorded): Answer {
   const result: JsonObject = {
     resultType: "complete",
     supportedVersions: [...MODERN_VERSIONS],
-    capabilities: governedCapabilities(entry.capabilities, false),
+    capabilities: {
+      ...governedCapabilities(entry.capabilities, false),
+      ...taskCapabilities(exchange.route, "modern", exchange.protocolVersion),
+    },
     ...(entry.instructions === undefined ? {} : { instructions: entry.instructions }),
     ttlMs: 0,
     cacheScope: "private",

@@ -2,7 +2,7 @@
 // is passed on as it is: text and structured content belong to the server.
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { fromClientUri, toClientName, toClientUri } from "./names.ts";
+import { toClientName, toClientUri } from "./names.ts";
 import type { NamedRoute, NamedServer } from "./route-names.ts";
 
 type Uri = (uri: string) => string;
@@ -119,33 +119,6 @@ export function rewriteAsk(
       return withMember(params, "message", (text) =>
         typeof text === "string" ? `${server.entry.id}: ${text}` : text,
       );
-    default:
-      return params;
-  }
-}
-
-/** The params of a client's request as the server that it is for spells them. */
-export function toServerParams(
-  route: NamedRoute,
-  target: { readonly server: NamedServer; readonly leaf: { readonly name: string } },
-  method: string,
-  params: JsonObject,
-): JsonObject {
-  if (route.servers.length === 1) return params;
-  const own: Uri = (uri) => fromClientUri(route, uri)?.uri ?? uri;
-  switch (method) {
-    case "tools/call":
-    case "prompts/get":
-      return { ...params, name: target.leaf.name };
-    case "resources/read":
-    case "resources/subscribe":
-    case "resources/unsubscribe":
-      return withUri(params, "uri", own);
-    case "completion/complete":
-      return withMember(params, "ref", (ref) => {
-        if (!isJsonObject(ref)) return ref;
-        return ref["type"] === "ref/prompt" ? { ...ref, name: target.leaf.name } : withUri(ref, "uri", own);
-      });
     default:
       return params;
   }

@@ -2,10 +2,15 @@
 // processes and verified state. Both are shared by the snapshots that name them and closed with the last of those.
 import { canonicalJson } from "#bundle";
 import type { ServerEntry, TransportEntry } from "#bundle";
+import { systemClock } from "#std";
 import type { PinVerifier, ServerUpstream } from "#upstream";
+import { guardUpstream } from "./guarded-upstream.ts";
+import type { GuardedUpstream } from "./guarded-upstream.ts";
 
 export interface UpstreamBinding {
   readonly upstream: ServerUpstream;
+  /** Whether the latest attempt to reach the server succeeded; true where none was made. */
+  readonly isReachable: () => boolean;
   readonly verifier: PinVerifier;
   /** Gives the binding back; the connection closes with its last holder. */
   readonly release: () => void;
@@ -24,7 +29,7 @@ interface Shared<T> {
 
 export class UpstreamBindings {
   readonly #factories: BindingFactories;
-  readonly #upstreams = new Map<string, Shared<ServerUpstream>>();
+  readonly #upstreams = new Map<string, Shared<GuardedUpstream>>();
   readonly #verifiers = new Map<string, Shared<PinVerifier>>();
 
   constructor(factories: BindingFactories) {
@@ -33,8 +38,8 @@ export class UpstreamBindings {
 
   acquire(server: ServerEntry, transport: TransportEntry): UpstreamBinding {
     const upstreamKey = canonicalJson({ id: server.id, transport, eras: Object.keys(server.eras).sort() });
-    const upstream = hold(this.#upstreams, upstreamKey, () =>
-      this.#factories.createUpstream(server, transport),
+    const { upstream, isReachable } = hold(this.#upstreams, upstreamKey, () =>
+      guardUpstream(this.#factories.createUpstream(server, transport), systemClock.monotonicMs),
     );
     const digests = server.leaves.flatMap((leaf) =>
       leaf.definitions.map((definition) => [leaf.action, definition.digest, ...definition.eras]),
@@ -46,18 +51,23 @@ export class UpstreamBindings {
     let released = false;
     return {
       upstream,
+      isReachable,
       verifier,
       release: () => {
         if (released) return;
         released = true;
         drop(this.#verifiers, verifierKey, (last) => last.dispose());
-        drop(this.#upstreams, upstreamKey, (last) => void last.close().catch(this.#factories.onCloseFault));
+        drop(
+          this.#upstreams,
+          upstreamKey,
+          ({ upstream: last }) => void last.close().catch(this.#factories.onCloseFault),
+        );
       },
     };
   }
 
   upstreams(): readonly ServerUpstream[] {
-    return [...this.#upstreams.values()].map((shared) => shared.value);
+    return [...this.#upstreams.values()].map((shared) => shared.value.upstream);
   }
 
   verifiers(): readonly PinVerifier[] {

@@ -16,6 +16,7 @@ import type {
   TransformEntry,
 } from "#bundle";
 import { TrustError } from "#errors";
+import { createRouteNames } from "#naming";
 import { createEvaluator, createInterpretedPdp } from "#pdp";
 import type { DecisionDifference } from "#pdp";
 import { createResourceIndex } from "#resources";
@@ -27,6 +28,7 @@ import type { TokenVerifier } from "../authn/jwt-verifier.ts";
 import { bridgedDefinition, upstreamEra } from "../bridge/index.ts";
 import { createFactsRecorder } from "../pipeline/recorded-facts.ts";
 import type { UpstreamBinding, UpstreamBindings } from "./bindings.ts";
+import { routeLists } from "./route-lists.ts";
 import { definitionFor } from "./snapshot.ts";
 import type { ListName, ListedItem, Route, RoutedServer, Snapshot } from "./snapshot.ts";
 
@@ -103,7 +105,8 @@ function buildRoutes(
       servers.set(id, server);
       return server;
     });
-    routes.set(entry.path, { entry, servers: served, verifier });
+    const named = { servers: served, names: createRouteNames(served) };
+    routes.set(entry.path, { entry, ...named, lists: routeLists(named), verifier });
   }
   return routes;
 }

@@ -13,6 +13,7 @@ import type {
   ServerEntry,
   TenantId,
 } from "#bundle";
+import type { RouteNames } from "#naming";
 import type { Evaluator } from "#pdp";
 import type { ResourceIndex } from "#resources";
 import type { CompiledTransform } from "#transform";
@@ -46,8 +47,18 @@ export interface Route {
   readonly entry: RouteEntry;
   /** At least one. With several, clients see the names that `#naming` makes. */
   readonly servers: readonly RoutedServer[];
+  readonly names: RouteNames<RoutedServer>;
+  /** What clients are shown, before it is filtered for the caller. */
+  readonly lists: RouteLists;
   readonly verifier: TokenVerifier;
 }
+
+/** An item of an endpoint's list. Its definition has the names that clients of the endpoint know. */
+export interface RouteItem extends ListedItem {
+  readonly server: RoutedServer;
+}
+
+export type RouteLists = Readonly<Record<Era, Readonly<Record<ListName, readonly RouteItem[]>>>>;
 
 export interface Snapshot {
   readonly digest: Digest;

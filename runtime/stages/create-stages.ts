@@ -2,12 +2,15 @@
 import type { AuditLog } from "#audit";
 import type { Sealer } from "#sealing";
 import type { Clock } from "#std";
+import type { Bridge } from "../bridge/index.ts";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { RateLimiter } from "../limits/rate-limiter.ts";
 import { createLocalAnswers } from "../local/answer.ts";
 import { createObserver } from "../pipeline/server-messages.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
+import { createTaskGovernor } from "../tasks/index.ts";
+import type { TaskGovernor } from "../tasks/index.ts";
 import { createAdmitStage } from "./admit.ts";
 import { createAuthenticateStage } from "./authenticate.ts";
 import { createAuthorizeStage } from "./authorize.ts";
@@ -34,6 +37,9 @@ export interface StageDependencies {
   readonly maxRequestBytes: number;
   /** Seals what clients carry: cursors, request states, task ids. */
   readonly sealer: Sealer;
+  readonly bridge: Bridge;
+  /** Where the tasks of callers are known; of its own where absent. */
+  readonly tasks?: TaskGovernor;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly onShadow?: (result: ShadowResult) => void;
@@ -43,25 +49,29 @@ export interface StageDependencies {
 
 export function createStages(dependencies: StageDependencies): Stages {
   const { transport, sessions, limiter, audit, clock, maxRequestBytes, onNotification } = dependencies;
-  const { onUpstream } = dependencies;
+  const { onUpstream, sealer } = dependencies;
+  const tasks = dependencies.tasks ?? createTaskGovernor({ sealer, limiter, clock, audit });
   return {
     listener: createListenerStage(transport, clock),
     endpoint: createEndpointStage(),
     authenticate: createAuthenticateStage(clock),
     admit: createAdmitStage({ maxRequestBytes, sessions }),
-    target: createTargetStage(),
+    target: createTargetStage(sealer),
     pinAndProject: createPinAndProjectStage(),
     authorize: createAuthorizeStage(dependencies.onShadow),
     throttle: createThrottleStage(limiter, clock),
     transformRequest: createTransformRequestStage(audit),
     record: createRecordStage(audit),
-    dispatch: createDispatchStage({
-      answerLocally: createLocalAnswers(sessions),
-      observe: createObserver({ audit, onNotification }),
-      onUpstream,
-      clock,
-      deferLarge: dependencies.largeAnswers !== undefined,
-    }),
+    dispatch: tasks.around(
+      createDispatchStage({
+        answerLocally: tasks.answering(createLocalAnswers(sessions, dependencies.sealer)),
+        observe: createObserver({ audit, onNotification, onTaskStatus: tasks.onStatus }),
+        onUpstream,
+        bridge: dependencies.bridge,
+        clock,
+        deferLarge: dependencies.largeAnswers !== undefined,
+      }),
+    ),
     checkResult: createCheckResultStage(),
     transformResponse: createTransformResponseStage(audit, dependencies.largeAnswers),
     recordResult: createRecordResultStage(audit, clock),

@@ -41,7 +41,10 @@ function projectPinned(
   pin: PinCheck,
   signal: AbortSignal,
 ): Verdict<Projected> | Promise<Verdict<Projected>> {
-  if (!pin.ok) return deny({ code: pin.code, detail: pin.detail });
+  if (!pin.ok) {
+    const isAway = pin.code === "PIN_UNVERIFIED" && !target.server.binding.isReachable();
+    return deny({ code: isAway ? "UPSTREAM_UNAVAILABLE" : pin.code, detail: pin.detail });
+  }
   const call = target.mode === "visibility" ? undefined : prepare(exchange, target, signal);
   const gate = target.gate === undefined ? undefined : prepare(exchange, target.gate, signal);
   if (!(call instanceof Promise) && !(gate instanceof Promise)) return withQueries(exchange, call, gate);

@@ -2,7 +2,10 @@
 import type { LeafEntry } from "#bundle";
 import { AegisError } from "#errors";
 import { completionArguments, loggingArguments } from "#methods";
+import { locate } from "#naming";
+import type { Located } from "#naming";
 import { canonicalSpelling } from "#resources";
+import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { learn } from "../pipeline/exchange.ts";
@@ -10,16 +13,20 @@ import type { Admitted, MethodGate, Target, Targeted } from "../pipeline/exchang
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { RoutedServer } from "../snapshot/snapshot.ts";
+import { taskTarget } from "../tasks/index.ts";
 
-export function createTargetStage(): Stage<Admitted, Targeted> {
-  return { name: "target", run: (exchange) => proceed(learn(exchange, { target: resolveTarget(exchange) })) };
+export function createTargetStage(sealer: Sealer): Stage<Admitted, Targeted> {
+  return {
+    name: "target",
+    run: (exchange) => proceed(learn(exchange, { target: resolveTarget(exchange, sealer) })),
+  };
 }
 
-function resolveTarget(exchange: Admitted): Target {
-  const [server] = exchange.route.servers;
-  if (server === undefined) throw new AegisError("STAGE_FAULT", "an endpoint without a server");
-  const params = exchange.message.kind === "response" ? undefined : exchange.message.params;
+function resolveTarget(exchange: Admitted, sealer: Sealer): Target {
   const { method, target } = exchange.method;
+  if (target === "none") return { kind: "endpoint" };
+  if (target === "task") return taskTarget(exchange, sealer);
+  const { server, params } = locateServer(exchange);
   switch (target) {
     case "tool":
       return leafTarget(server, toolLeaf(server, params), argumentsOf(params));
@@ -41,12 +48,23 @@ function resolveTarget(exchange: Admitted): Target {
     }
     case "method":
       return leafTarget(server, methodLeaf(server, method), loggingArguments(params));
-    case "none":
-      return { kind: "endpoint" };
-    case "task":
     default:
       throw new AegisError("METHOD_UNKNOWN", `no target resolution for ${method}`);
   }
+}
+
+/** The server that the message is for, and its params as that server spells them: what policies see. */
+function locateServer(exchange: Admitted): Located<RoutedServer> {
+  const { route, message, method } = exchange;
+  const params = message.kind === "response" ? undefined : message.params;
+  if (method.target === "method") {
+    const server = route.servers.find(({ methods }) => methods.has(method.method)) ?? route.servers[0];
+    if (server !== undefined) return { server, params };
+  }
+  const located = locate(route, method.target, params);
+  if (located === undefined)
+    throw new AegisError("TARGET_UNKNOWN", "no server of the endpoint alone has what the request names");
+  return located;
 }
 
 function leafTarget(

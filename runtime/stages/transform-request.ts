@@ -1,6 +1,7 @@
 // Stage 9, transform request: what will be sent is built afresh from the judged values, member by member.
 import type { AuditLog } from "#audit";
 import { AegisError } from "#errors";
+import { locate } from "#naming";
 import { validateAndProject } from "#schema";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -10,6 +11,7 @@ import { learn } from "../pipeline/exchange.ts";
 import type { Throttled, Transformed } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
+import { taskExtension, taskParams } from "../tasks/index.ts";
 
 const PREFIX = "io.modelcontextprotocol/";
 const OWN_NAMESPACE = "dev.aegis/";
@@ -17,13 +19,17 @@ const MAX_TRACE_CHARS = 512;
 const TRACE_KEYS = new Set(["traceparent", "tracestate", "baggage"]);
 /** Members of `params` that are judged and forwarded, besides `_meta`. Any other member is refused. */
 const FORWARDED_PARAMS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["tools/call", ["name", "arguments"]],
+  ["tools/call", ["name", "arguments", "task"]],
   ["prompts/get", ["name", "arguments"]],
   ["resources/read", ["uri"]],
   ["resources/subscribe", ["uri"]],
   ["resources/unsubscribe", ["uri"]],
   ["completion/complete", ["ref", "argument", "context"]],
   ["logging/setLevel", ["level"]],
+  ["tasks/get", ["taskId"]],
+  ["tasks/result", ["taskId"]],
+  ["tasks/cancel", ["taskId"]],
+  ["tasks/update", ["taskId", "inputResponses"]],
 ]);
 
 export function createTransformRequestStage({
@@ -36,7 +42,8 @@ export function createTransformRequestStage({
       if (method.handling !== "forward" || message.kind !== "request") {
         return proceed(learn(exchange, { outbound: undefined }));
       }
-      const params = forwardedParams(message.method, message.params ?? {}, exchange);
+      const own = locate(exchange.route, method.target, message.params)?.params ?? message.params ?? {};
+      const params = forwardedParams(message.method, own, exchange);
       const args = params["arguments"];
       if (target.kind === "leaf" && target.mode === "call" && isJsonObject(args)) {
         const compiled = exchange.snapshot.transformFor(exchange.route.entry.tenant, target.action);
@@ -66,8 +73,9 @@ function forwardedParams(method: string, params: JsonObject, exchange: Throttled
     if (key === "_meta") continue;
     if (!known.includes(key))
       throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
-    forwarded[key] = params[key] as JsonValue;
+    if (key !== "task") forwarded[key] = params[key] as JsonValue;
   }
+  Object.assign(forwarded, taskParams(exchange));
   const meta = forwardedMeta(params["_meta"], exchange);
   if (meta !== undefined) forwarded["_meta"] = meta;
   return forwarded;
@@ -85,7 +93,7 @@ function forwardedMeta(meta: JsonValue | undefined, exchange: Throttled): JsonOb
     if (key.startsWith(OWN_NAMESPACE)) continue;
     if (key.startsWith(PREFIX) && exchange.era === "legacy") continue;
     if (TRACE_KEYS.has(key) && (typeof value !== "string" || value.length > MAX_TRACE_CHARS)) continue;
-    forwarded[key] = key === `${PREFIX}clientCapabilities` ? {} : value;
+    forwarded[key] = key === `${PREFIX}clientCapabilities` ? taskExtension(exchange) : value;
   }
   return Object.keys(forwarded).length === 0 && exchange.era === "legacy" ? undefined : forwarded;
 }

@@ -1,18 +1,21 @@
 // Response stage 2, transform response: every copy of the payload. A transform that fails blocks the result. A large
 // answer is read, checked, transformed and written by a worker, so that it stops nobody else's call.
 import type { AuditLog } from "#audit";
+import { rewriteAnswer, rewriteErrorData } from "#naming";
 import { hashKeyOf } from "#transform";
 import type { CompiledTransform } from "#transform";
 import { planTransform } from "../large-answers/answer-pool.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { FinishPlan } from "../large-answers/protocol.ts";
 import { redact } from "../pipeline/answer-rules.ts";
+import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { serverOf } from "../pipeline/audit-records.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Redacted, UnreadAnswer, Verified } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
+import { taskPlanOf } from "../tasks/index.ts";
 
 export function createTransformResponseStage(
   { fingerprint }: Pick<AuditLog, "fingerprint">,
@@ -32,27 +35,42 @@ export function createTransformResponseStage(
           return deny({ code: "STAGE_FAULT", detail: "a large answer that nothing can read" });
         return finish(exchange, answer, plan, largeAnswers, signal);
       }
-      if (compiled === undefined || answer.kind === "accepted" || answer.kind === "written")
-        return proceed(exchange as Redacted);
+      if (answer.kind === "accepted" || answer.kind === "written") return proceed(exchange as Redacted);
+      if (compiled === undefined)
+        return proceed(learn(exchange, { answer: named(exchange, answer) }) as Redacted);
       const ruled = redact(answer, compiled, { fingerprint });
       if (!ruled.ok) return deny(ruled.denial);
-      return proceed(learn(exchange, { answer: ruled.answer, transformed: ruled.applied }) as Redacted);
+      const redacted = { answer: named(exchange, ruled.answer), transformed: ruled.applied };
+      return proceed(learn(exchange, redacted) as Redacted);
     },
   };
 }
 
+/** With the names that clients of the endpoint know. What the gateway answered itself has them already. */
+function named({ target, route, method, outbound }: Verified, answer: ReadAnswer): ReadAnswer {
+  if (target.kind !== "leaf" || outbound === undefined || route.servers.length === 1) return answer;
+  if (answer.kind === "result")
+    return { ...answer, result: rewriteAnswer(route, target.server, method.method, answer.result) };
+  return answer.data === undefined
+    ? answer
+    : { ...answer, data: rewriteErrorData(route, target.server, answer.data) };
+}
+
 function planFor(
-  { reply, era, outbound, route }: Verified,
+  exchange: Verified,
   compiled: CompiledTransform | undefined,
   fingerprint: AuditLog["fingerprint"],
 ): FinishPlan | undefined {
+  const { reply, era, outbound, route } = exchange;
   const { id } = reply.address;
   if (outbound === undefined || id === null) return undefined;
   const transform =
     compiled === undefined || compiled.response.isIdle
       ? undefined
       : planTransform(compiled, hashKeyOf(fingerprint, compiled.tenant));
-  return { id, era, method: outbound.method, maxBytes: route.entry.maxResponseBytes, transform };
+  const task = taskPlanOf(exchange);
+  const plan = { id, era, method: outbound.method, maxBytes: route.entry.maxResponseBytes, transform };
+  return task === undefined ? plan : { ...plan, task };
 }
 
 async function finish(

@@ -59,7 +59,10 @@ class WebSocketWire implements Wire {
       this.#reason = `the connection failed (${codeOf(error)})`;
       if (codeOf(error) === TOO_LARGE) events.onOversized();
       this.#opening.reject(
-        new UpstreamFault("UPSTREAM_UNAVAILABLE", `${this.#reason}: ${error.message}`, { unsent: true }),
+        new UpstreamFault("UPSTREAM_UNAVAILABLE", `${this.#reason}: ${error.message}`, {
+          unsent: true,
+          cause: error,
+        }),
       );
     });
     this.#socket.on("close", (code) => {
