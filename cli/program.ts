@@ -4,6 +4,7 @@ import { COMPILER_VERSION } from "#compiler";
 import { registerAudit } from "./commands/audit.ts";
 import { registerBuild } from "./commands/build.ts";
 import { registerCheck } from "./commands/check.ts";
+import { registerConnect } from "./commands/connect.ts";
 import { registerDev } from "./commands/dev.ts";
 import { registerDiff } from "./commands/diff.ts";
 import { registerExplain } from "./commands/explain.ts";
@@ -61,7 +62,7 @@ const GROUPS = [
       registerDiff,
     ],
   ],
-  ["Run it:", [registerGateway, registerAudit]],
+  ["Run it:", [registerGateway, registerConnect, registerAudit]],
 ] as const;
 
 const EXIT_HELP = `

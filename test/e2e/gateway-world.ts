@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TransportEntry } from "#bundle";
 import { compile } from "#compiler";
-import type { CompileResult, Workspace } from "#compiler";
+import type { CompileResult, OverlayIssuer, Workspace } from "#compiler";
 import type { ProgramEntry } from "#upstream";
 import { freePort } from "../../cli/dev/free-port.ts";
 import { startGatewayProcess } from "../../cli/dev/gateway-process.ts";
@@ -52,6 +52,8 @@ export interface GatewayWorldOptions {
   readonly transports: Readonly<Record<string, TransportEntry>>;
   readonly programs?: Readonly<Record<string, ProgramEntry>>;
   readonly pinMaxAgeMs?: number;
+  /** Accepted in the place of the throw-away issuer, whose `token` is then refused. */
+  readonly issuers?: readonly OverlayIssuer[];
   readonly gateway?: Partial<GatewayProcessOptions>;
   /** Members of `listen` in gateway.json beside host and port. */
   readonly listen?: Readonly<Record<string, unknown>>;
@@ -79,7 +81,7 @@ export async function startGatewayWorld(options: GatewayWorldOptions): Promise<G
       overlay: {
         environment: CHANNEL,
         publicUrl,
-        issuers: [issuer.overlay],
+        issuers: options.issuers ?? [issuer.overlay],
         transports: options.transports,
         ...(options.pinMaxAgeMs === undefined ? {} : { pinMaxAgeMs: options.pinMaxAgeMs }),
       },
