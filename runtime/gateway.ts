@@ -157,7 +157,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stop: async (graceMs) => {
       draining = true;
       clearInterval(sweep);
-      await drain({ listener, admin, sessions, release, audit, largeAnswers, graceMs });
+      await drain({ listener, admin, sessions, streams, release, audit, largeAnswers, graceMs });
     },
   };
 }
@@ -226,11 +226,12 @@ interface RunnerParts {
   readonly clock: Clock;
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
+  readonly streams: Streams;
 }
 
 function createRunner(
   options: GatewayOptions,
-  { audit, sessions, clock, largeAnswers, bridge }: RunnerParts,
+  { audit, sessions, clock, largeAnswers, bridge, streams }: RunnerParts,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
@@ -249,7 +250,7 @@ function createRunner(
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),
     largeAnswers,
-    bridge,
+    ...{ bridge, streams },
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {
@@ -265,6 +266,7 @@ function createRunner(
     onStage: (name, durationMs) => metrics.stage(name, durationMs),
     onEnd: (exchange, denial) => {
       if (denial?.code === "AUDIT_UNAVAILABLE") reportUnrecorded(denial.detail);
+      noteLogLevel(exchange);
       if (exchange.session !== undefined && exchange.message?.kind === "request") {
         exchange.session.inFlight.delete(exchange.message.id);
       }
@@ -306,6 +308,7 @@ interface Draining {
   readonly listener: HttpListener;
   readonly admin: HttpListener;
   readonly sessions: SessionTable;
+  readonly streams: Streams;
   readonly release: ReleasePart;
   readonly audit: AuditProcessLog;
   readonly largeAnswers: AnswerPool;
@@ -314,9 +317,10 @@ interface Draining {
 
 /** Streams end first, so that only exchanges hold the listener open; the log closes last, after the last record. */
 async function drain(parts: Draining): Promise<void> {
-  for (const session of parts.sessions.values()) session.stream?.end();
+  parts.streams.endStreams();
   await parts.listener.close(parts.graceMs);
   parts.sessions.endAll();
+  parts.streams.close();
   parts.largeAnswers.dispose();
   await parts.release.stop();
   await parts.admin.close(0);

@@ -12,6 +12,7 @@ import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
+import { createAskDesk } from "./asks/index.ts";
 import { createEventRouter } from "./sessions/event-router.ts";
 import type { LegacySession, SessionTable } from "./sessions/session-table.ts";
 import { buildSnapshot } from "./snapshot/build-snapshot.ts";
@@ -23,6 +24,7 @@ import type { Snapshot } from "./snapshot/snapshot.ts";
 import { openStateStore } from "./snapshot/state-store.ts";
 import { createUpdater } from "./snapshot/updater.ts";
 import type { Updater } from "./snapshot/updater.ts";
+import type { ResourceUpdates } from "./streams/resource-updates.ts";
 import { createReleaseRecorder } from "./release-recorder.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
 import { UpstreamBindings } from "./snapshot/bindings.ts";
@@ -38,6 +40,7 @@ export interface ReleasePartOptions {
   /** Reads what is too large to be read on this thread. */
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
+  readonly updates: ResourceUpdates;
 }
 
 export interface ReleasePart {
@@ -150,9 +153,11 @@ function createBindings(
     largeMessages: options.largeAnswers,
     events: createEventRouter({
       audit,
+      asks: createAskDesk({ audit, currentSnapshot: holder.current }),
       sessions,
       bindings: self,
       bridge: options.bridge,
+      updates: options.updates,
       snapshot: holder.current,
       onNotification: (method, relayed) => metrics.notification(method, relayed),
       onViolation: (server, detail) => {

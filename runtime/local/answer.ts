@@ -8,8 +8,13 @@ import { answerList } from "./lists.ts";
 
 const ACCEPTED: Answer = { kind: "accepted" };
 
-export function createLocalAnswers(sessions: SessionTable, sealer: Sealer): (exchange: Recorded) => Answer {
-  return (exchange) => {
+/** `listen` answers `subscriptions/listen`, with a stream that outlives the exchange. */
+export function createLocalAnswers(
+  sessions: SessionTable,
+  sealer: Sealer,
+  listen: (exchange: Recorded, signal: AbortSignal) => Promise<Answer>,
+): (exchange: Recorded, signal: AbortSignal) => Answer | Promise<Answer> {
+  return (exchange, signal) => {
     if (exchange.message.kind === "response" || exchange.method.handling === "drop") return ACCEPTED;
     switch (exchange.message.method) {
       case "initialize":
@@ -23,6 +28,8 @@ export function createLocalAnswers(sessions: SessionTable, sealer: Sealer): (exc
       case "resources/list":
       case "resources/templates/list":
         return answerList(exchange, sealer);
+      case "subscriptions/listen":
+        return listen(exchange, signal);
       case "notifications/cancelled":
         cancelInFlight(exchange);
         return ACCEPTED;

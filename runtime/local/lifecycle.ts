@@ -1,20 +1,20 @@
 // Lifecycle answers: `initialize` and `server/discover` from what the server announced when it was pinned.
 import { AegisError } from "#errors";
-import type { EraEntry } from "#bundle";
 import { LEGACY_VERSIONS, MODERN_VERSIONS } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { announcementOf } from "../bridge/index.ts";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
+import { announcementFor } from "./announcement.ts";
+import { sessionViews } from "../streams/session-views.ts";
 import { taskCapabilities } from "../tasks/index.ts";
 
 const SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo";
 
 /** Legacy `initialize`: opens a session bound to the caller. @throws {AegisError} SESSION_LIMIT, UPSTREAM_PROTOCOL */
 export function answerInitialize(exchange: Recorded, sessions: SessionTable): Answer {
-  const entry = eraEntry(exchange, "legacy");
+  const entry = announcementFor(exchange, "legacy");
   const params = exchange.message.kind === "request" ? (exchange.message.params ?? {}) : {};
   const asked = params["protocolVersion"];
   const protocolVersion =
@@ -30,10 +30,12 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
     request: requestFactsOf(exchange),
     expiresAtMs: exchange.principal.expiresAtMs,
   });
+  session.missingAttributes = exchange.principal.missingAttributes;
+  session.seen = sessionViews(exchange.snapshot, exchange.route, session);
   const result: JsonObject = {
     protocolVersion,
     capabilities: {
-      ...governedCapabilities(entry.capabilities, true),
+      ...governedCapabilities(entry.capabilities),
       ...taskCapabilities(exchange.route, "legacy", protocolVersion),
     },
     serverInfo: entry.serverInfo,
@@ -44,12 +46,12 @@ export function answerInitialize(exchange: Recorded, sessions: SessionTable): An
 
 /** Modern `server/discover`. */
 export function answerDiscover(exchange: Recorded): Answer {
-  const entry = eraEntry(exchange, "modern");
+  const entry = announcementFor(exchange, "modern");
   const result: JsonObject = {
     resultType: "complete",
     supportedVersions: [...MODERN_VERSIONS],
     capabilities: {
-      ...governedCapabilities(entry.capabilities, false),
+      ...governedCapabilities(entry.capabilities),
       ...taskCapabilities(exchange.route, "modern", exchange.protocolVersion),
     },
     ...(entry.instructions === undefined ? {} : { instructions: entry.instructions }),
@@ -66,25 +68,20 @@ function newestLegacy(): string {
   return newest;
 }
 
-function eraEntry(exchange: Recorded, era: "legacy" | "modern"): EraEntry {
-  const server = exchange.route.servers[0]?.entry;
-  const entry = server === undefined ? undefined : announcementOf(server, era);
-  if (entry === undefined) throw new AegisError("METHOD_UNKNOWN", "not pinned in any era");
-  return entry;
-}
-
 /**
- * The capabilities whose traffic the gateway governs. Lists come from pins and change only with a release, so change
- * notifications are not promised; whatever is not named here is not offered.
+ * The capabilities whose traffic the gateway governs; whatever is not named here is not offered. Lists come from pins and
+ * change with a release: the gateway tells whom it concerns, whatever the server promises.
  */
-function governedCapabilities(pinned: JsonObject, subscriptions: boolean): JsonObject {
+function governedCapabilities(pinned: JsonObject): JsonObject {
   const governed: Record<string, JsonValue> = {};
-  for (const name of ["tools", "prompts", "completions"]) {
-    if (isJsonObject(pinned[name])) governed[name] = {};
+  for (const name of ["tools", "prompts"]) {
+    if (isJsonObject(pinned[name])) governed[name] = { listChanged: true };
   }
+  if (isJsonObject(pinned["completions"])) governed["completions"] = {};
   const resources = pinned["resources"];
   if (isJsonObject(resources)) {
-    governed["resources"] = subscriptions && resources["subscribe"] === true ? { subscribe: true } : {};
+    const subscribe = resources["subscribe"] === true ? { subscribe: true } : {};
+    governed["resources"] = { ...subscribe, listChanged: true };
   }
   if (isJsonObject(pinned["logging"])) governed["logging"] = {};
   return governed;

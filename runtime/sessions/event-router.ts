@@ -3,18 +3,30 @@
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import { lookupMethod } from "#mcp";
-import { canonicalSpelling } from "#resources";
+import { rewriteNotification } from "#naming";
 import type { JsonObject } from "#std";
-import type { ChannelKey, UpstreamEvents } from "#upstream";
-import { answerServerRequest, governNotification } from "../pipeline/server-messages.ts";
+import type { ChannelKey, UpstreamEvents, UpstreamReply } from "#upstream";
+import { askInSession, isAskMethod } from "../asks/index.ts";
+import type { AskDesk } from "../asks/index.ts";
+import type { Bridge } from "../bridge/index.ts";
+import { answerServerRequest, governNotification, isOfSession } from "../pipeline/server-messages.ts";
 import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 import type { UpstreamBindings } from "../snapshot/bindings.ts";
+import { passesLogLevel } from "../streams/log-level.ts";
+import { mayRead } from "../streams/resource-access.ts";
+import type { ResourceUpdates } from "../streams/resource-updates.ts";
+import { listenerOf, notifySession } from "./session-table.ts";
 import type { LegacySession, SessionTable } from "./session-table.ts";
 
 export interface EventRouterOptions {
   readonly audit: AuditLog;
+  /** Governs what servers ask of clients. */
+  readonly asks: AskDesk;
   readonly sessions: SessionTable;
+  readonly updates: Pick<ResourceUpdates, "onNotification" | "onClosed">;
   readonly bindings: () => UpstreamBindings;
+  /** Takes what comes on channels of its own. */
+  readonly bridge: Pick<Bridge, "onNotification" | "onClosed">;
   readonly snapshot: () => Snapshot | undefined;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onViolation: (server: ServerId, detail: string) => void;
@@ -27,15 +39,37 @@ export function createEventRouter(options: EventRouterOptions): UpstreamEvents {
       if (method.endsWith("/list_changed")) {
         for (const verifier of options.bindings().verifiers()) verifier.invalidate(server);
       }
+      if (options.bridge.onNotification(channel, notification)) return;
       options.onNotification(method, relay(options, server, channel, notification));
     },
-    onServerRequest: (server, _channel, request) => answerServerRequest(options.audit, server, request),
-    onClosed: (server) => {
+    onServerRequest: (server, channel, request, withdrawn) =>
+      ask(options, server, channel, request, withdrawn) ??
+      answerServerRequest(options.audit, server, request),
+    onClosed: (server, channel) => {
+      options.bridge.onClosed(channel);
+      if (channel.era === "legacy") options.updates.onClosed(channel.session);
       // A process that is started again may show other definitions.
       for (const verifier of options.bindings().verifiers()) verifier.invalidate(server);
     },
     onProtocolViolation: options.onViolation,
   };
+}
+
+/** Undefined where there is no client to ask. */
+function ask(
+  { asks, sessions, snapshot: current }: EventRouterOptions,
+  server: ServerId,
+  channel: ChannelKey,
+  request: JsonObject,
+  withdrawn: AbortSignal,
+): Promise<UpstreamReply> | undefined {
+  const session = channel.era === "legacy" ? sessions.get(channel.session) : undefined;
+  const snapshot = current();
+  if (session === undefined || snapshot === undefined || !isAskMethod(request["method"])) return undefined;
+  const route = snapshot.routes.get(session.routePath);
+  const routed = route?.servers.find(({ entry }) => entry.id === server);
+  if (route === undefined || routed === undefined) return undefined;
+  return askInSession(asks, session, { snapshot, route, server: routed }, request, withdrawn);
 }
 
 function relay(
@@ -45,57 +79,37 @@ function relay(
   notification: JsonObject,
 ): boolean {
   if (channel.era !== "legacy") return false;
+  if (options.updates.onNotification(channel.session, notification)) return true;
   const session = options.sessions.get(channel.session);
   const snapshot = options.snapshot();
-  if (session?.stream === undefined || snapshot === undefined) return false;
-  if (!maySee(session, snapshot, server, notification)) return false;
+  const route = session === undefined ? undefined : snapshot?.routes.get(session.routePath);
+  const routed = route?.names.byId.get(server);
+  if (session === undefined || snapshot === undefined || route === undefined || routed === undefined)
+    return false;
+  if (!passesLogLevel(notification, session.logLevel ?? "all")) return false;
+  if (!maySee(session, snapshot, route, routed, notification)) return false;
   const governed = governNotification(notification, "legacy", undefined);
-  return governed !== undefined && session.stream.send(JSON.stringify(governed));
+  if (governed === undefined || !isOfSession(session, server, governed)) return false;
+  return notifySession(session, JSON.stringify(rewriteNotification(route, routed, governed)));
 }
 
 function maySee(
   session: LegacySession,
   snapshot: Snapshot,
-  server: ServerId,
+  route: Route,
+  routed: RoutedServer,
   notification: JsonObject,
 ): boolean {
-  const route = snapshot.routes.get(session.routePath);
-  const routed = route?.servers.find(({ entry }) => entry.id === server);
-  if (route === undefined || routed === undefined) return false;
   const method = String(notification["method"]);
   if (lookupMethod("server-to-client", method, "legacy")?.target === "resource") {
     const params = notification["params"] as JsonObject | undefined;
     const uri = params?.["uri"];
-    if (typeof uri !== "string") return false;
-    return mayRead(session, snapshot, route, routed, uri);
+    return typeof uri === "string" && mayRead(snapshot, route, listenerOf(session), { server: routed, uri });
   }
   // Free text that belongs to no call could carry a value that a transform removes from some call's result.
   return !routed.entry.leaves.some(
     (leaf) => snapshot.transformFor(route.entry.tenant, leaf.action) !== undefined,
   );
-}
-
-/** Whether the session's caller could read the resource now; a decision that cannot be made at once is a no. */
-function mayRead(
-  session: LegacySession,
-  snapshot: Snapshot,
-  route: Route,
-  routed: RoutedServer,
-  uri: string,
-): boolean {
-  const { resources } = routed;
-  const leaf = resources.faultOf(uri) === undefined ? resources.leafOf(uri) : undefined;
-  if (leaf === undefined) return false;
-  const prepared = snapshot.evaluator.prepare({
-    tenant: route.entry.tenant,
-    action: leaf.action,
-    arguments: { uri: canonicalSpelling(uri) },
-    principal: session.principal,
-    request: { ...session.request, nowMs: Date.now() },
-    signal: AbortSignal.abort(),
-  });
-  if (prepared instanceof Promise || !prepared.ok) return false;
-  return snapshot.evaluator.decide(prepared.query).effect === "allow";
 }
 
 function serverIds({ servers }: Route): string {

@@ -8,6 +8,7 @@ import type { Clock, JsonObject } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
 import { DEFAULT_REPLAY_LIMITS, SessionStreams } from "../streams/session-streams.ts";
 import type { ReplayBudget } from "../streams/session-streams.ts";
+import type { Listener } from "../streams/resource-access.ts";
 import type { SeenViews } from "../streams/visible-views.ts";
 
 export interface LegacySession {
@@ -40,6 +41,13 @@ export interface LegacySession {
   missingAttributes: readonly string[];
   /** What its caller was last known to see of the lists. */
   seen: SeenViews | undefined;
+  /** What ends the gateway's own subscriptions for it, by the URI as the client sent it. */
+  readonly subscriptions: Map<string, () => void>;
+}
+
+/** Whom the session's messages are judged for. */
+export function listenerOf({ principal, missingAttributes, request }: LegacySession): Listener {
+  return { principal, missingAttributes, request };
 }
 
 /** Sends a message that belongs to no request. Without a connection it waits, where the client can come back for it. */
@@ -129,6 +137,7 @@ export class SessionTable {
       logLevel: undefined,
       missingAttributes: [],
       seen: undefined,
+      subscriptions: new Map(),
     };
     this.#sessions.set(session.id, session);
     const owned = this.#owned.get(ownerKey) ?? new Set();
@@ -179,6 +188,8 @@ export class SessionTable {
     if (owned?.size === 0) this.#owned.delete(session.ownerKey);
     session.streams.close();
     session.stream?.end();
+    for (const unsubscribe of session.subscriptions.values()) unsubscribe();
+    session.subscriptions.clear();
     for (const cancel of session.inFlight.values()) cancel();
     this.#onEnd(session);
   }

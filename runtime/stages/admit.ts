@@ -81,8 +81,6 @@ function address(exchange: Authenticated, message: ClientMessage, era: Era | und
 function rowOf(message: ClientMessage, era: Era): MethodRow {
   if (message.kind === "response") return methodRow.postedResponse(era);
   const row = methodRow.fromClient(message.method, message.kind, era);
-  // Change notifications are not offered to modern clients: lists come from pins and change only with a release.
-  if (row.handling === "listen") throw new AegisError("METHOD_UNKNOWN", `${row.method} is not offered`);
   return row;
 }
 

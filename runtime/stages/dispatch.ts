@@ -2,6 +2,7 @@
 import type { ChannelKey, ExchangeObserver, OutboundRequest } from "#upstream";
 import { AegisError, isAegisError } from "#errors";
 import type { Clock } from "#std";
+import { answerAskMessage, legacyChannel, rememberCaller } from "../asks/index.ts";
 import { answerOf } from "../pipeline/answer-rules.ts";
 import type { Bridge } from "../bridge/index.ts";
 import { isBridged } from "../bridge/index.ts";
@@ -19,6 +20,8 @@ export interface DispatchOptions {
   /** Told how each upstream request ended: `result`, `error`, or the code of the fault. Must not throw. */
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly clock: Clock;
+  /** The gateway's own answer to a subscription that the server does not keep; undefined for everything else. */
+  readonly subscribe: (exchange: Recorded) => Answer | undefined;
   /** Serves a server that was not pinned in the caller's era. */
   readonly bridge: Bridge;
   /** Large answers are left to a worker instead of being read on this thread. */
@@ -28,10 +31,12 @@ export interface DispatchOptions {
 export function createDispatchStage(options: DispatchOptions): Stage<Recorded, Answered> {
   return {
     name: "dispatch",
-    run: (exchange, signal) =>
-      exchange.outbound === undefined
-        ? answerHere(exchange, options, signal)
-        : send(exchange, exchange.outbound, options, signal),
+    run: (exchange, signal) => {
+      if (exchange.outbound === undefined) return answerHere(exchange, options, signal);
+      const subscribed = options.subscribe(exchange);
+      if (subscribed !== undefined) return answered(exchange, subscribed);
+      return send(exchange, exchange.outbound, options, signal);
+    },
   };
 }
 
@@ -40,7 +45,8 @@ async function answerHere(
   options: DispatchOptions,
   signal: AbortSignal,
 ): Promise<Verdict<Answered>> {
-  return answered(exchange, await options.answerLocally(exchange, signal));
+  const ofAsk = answerAskMessage(exchange, signal);
+  return answered(exchange, ofAsk ?? (await options.answerLocally(exchange, signal)));
 }
 
 function answered(exchange: Recorded, answer: Answer): Verdict<Answered> {
@@ -67,6 +73,7 @@ async function send(
   const limits = defers ? { maxResponseBytes, onLarge } : { maxResponseBytes };
   const { clock, observe, onUpstream } = options;
   const channel = channelOf(exchange);
+  rememberCaller(exchange);
   const { entry } = exchange.target.server;
   const { bindingKey } = exchange.principal;
   const sender = isBridged(entry, exchange.era)
@@ -89,7 +96,7 @@ async function send(
 
 export function channelOf(exchange: Recorded): ChannelKey {
   if (exchange.era === "modern") return { era: "modern" };
-  const { session } = exchange;
-  if (session === undefined) throw new AegisError("SESSION_REQUIRED", "a legacy call without a session");
-  return { era: "legacy", session: session.id, protocolVersion: session.protocolVersion };
+  if (exchange.target.kind !== "leaf")
+    throw new AegisError("STAGE_FAULT", "a call of no server in particular");
+  return legacyChannel(exchange, exchange.target.server);
 }

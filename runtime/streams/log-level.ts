@@ -2,6 +2,7 @@
 // modern request by the level it names, and without one none at all.
 import type { Era } from "#bundle";
 import { META_LOG_LEVEL } from "#mcp";
+import type { ClientMessage } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 
@@ -37,6 +38,18 @@ export function passesLogLevel(notification: JsonObject, threshold: LogThreshold
   const level = logLevelOf(isJsonObject(params) ? params["level"] : undefined);
   if (level === undefined) return false;
   return threshold === "all" || LEVELS.indexOf(level) >= LEVELS.indexOf(threshold);
+}
+
+/** Keeps the level that a session's client has set, once the server took it (legacy `logging/setLevel`). */
+export function noteLogLevel({ message, session, answer }: LevelExchange): void {
+  if (session === undefined || message?.kind !== "request" || message.method !== "logging/setLevel") return;
+  if (answer?.kind === "result") session.logLevel = logLevelOf(message.params?.["level"]) ?? session.logLevel;
+}
+
+interface LevelExchange {
+  readonly message?: ClientMessage | undefined;
+  readonly session?: { logLevel: string | undefined } | undefined;
+  readonly answer?: { readonly kind: string } | undefined;
 }
 
 /** Whether a server that was told `level` sends more than one that was told `other`. */

@@ -84,12 +84,12 @@ export class TaskGovernor {
 
   /** Answers `tasks/list` before what the gateway answers otherwise. */
   answering(
-    others: (exchange: Recorded) => Answer,
+    others: (exchange: Recorded, signal: AbortSignal) => Answer | Promise<Answer>,
   ): (exchange: Recorded, signal: AbortSignal) => Answer | Promise<Answer> {
     return (exchange, signal) =>
       exchange.method.method === "tasks/list"
         ? answerTaskList(exchange, this.open, this.#options.sealer, signal)
-        : others(exchange);
+        : others(exchange, signal);
   }
 
   /** `notifications/tasks/status` that comes during a call, as its caller may have it. */

@@ -20,7 +20,7 @@ export { createProcessBudget } from "./process-wire.ts";
 export { isHeaderSafe } from "./credential.ts";
 export { UPSTREAM_CAPS } from "./upstream-caps.ts";
 export { UpstreamFault, isUnsent } from "./upstream-fault.ts";
-export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION } from "./envelope.ts";
+export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION, gatewayEnvelope } from "./envelope.ts";
 export type { LiveDefinition, LiveListing } from "./definitions.ts";
 export { LIST_CAPS, listDefinitions } from "./definitions.ts";
 export type { PinAlarm, PinCheck, PinVerifier, PinVerifierOptions } from "./pin-verifier.ts";

@@ -1,0 +1,178 @@
+// Open `subscriptions/listen` streams (MCP 2026-07-28). Each tells one caller what it asked for and may know: changes of
+// lists as this caller sees them, and changes of resources. Judged again after a swap and when its token ends.
+import type { RequestId } from "#mcp";
+import type { JsonObject } from "#std";
+import type { Principal } from "../authn/principal.ts";
+import type { SseStream } from "../listener/inbound.ts";
+import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { Listener } from "./resource-access.ts";
+import { changedKinds, viewsOf } from "./visible-views.ts";
+import type { ListKind, SeenViews } from "./visible-views.ts";
+
+export const META_SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
+
+export interface Listen {
+  readonly id: RequestId;
+  readonly stream: SseStream;
+  readonly routePath: string;
+  readonly tenant: string;
+  readonly bindingKey: string;
+  /** As the caller sent it: what it may hear is decided by the token, also when a release reads tokens otherwise. */
+  readonly authorization: string | undefined;
+  listener: Listener;
+  expiresAtMs: number;
+  readonly kinds: ReadonlySet<ListKind>;
+  /** How each resource is left, by its URI as the caller sent it. */
+  readonly resources: Map<string, WatchedResource>;
+  seen: SeenViews;
+  /** Called once when the stream has ended. */
+  readonly onEnd: () => void;
+}
+
+export interface WatchedResource {
+  readonly unwatch: () => void;
+}
+
+export interface ListensOptions {
+  readonly snapshot: () => Snapshot | undefined;
+  readonly nowMs: () => number;
+  readonly verify: (listen: Listen, route: Route) => Promise<Principal>;
+  readonly mayListen: (
+    snapshot: Snapshot,
+    route: Route,
+    listen: Listen,
+    clientUri: string,
+  ) => Promise<boolean>;
+  readonly onNotification: (method: string, relayed: boolean) => void;
+}
+
+/** Streams judged in one turn of the event loop. */
+const BATCH = 32;
+
+export class Listens {
+  readonly #options: ListensOptions;
+  readonly #open = new Set<Listen>();
+  /** Those that are being judged; a swap meanwhile is seen by the next sweep. */
+  readonly #judging = new Set<Listen>();
+
+  constructor(options: ListensOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  values(): Iterable<Listen> {
+    return this.#open.values();
+  }
+
+  add(listen: Listen): void {
+    this.#open.add(listen);
+    const onClosed = (): void => this.#forget(listen);
+    if (listen.stream.closed.aborted) onClosed();
+    else listen.stream.closed.addEventListener("abort", onClosed, { once: true });
+  }
+
+  /** Sends a notification under the listen's id. Nothing is sent outside what it asked for: callers see to that. */
+  notify(listen: Listen, method: string, params: JsonObject = {}): boolean {
+    const sent = this.#open.has(listen) && listen.stream.send(notificationJson(listen.id, method, params));
+    this.#options.onNotification(method, sent);
+    return sent;
+  }
+
+  /** Ends a listen with its final result. */
+  end(listen: Listen): void {
+    listen.stream.end(finalJson(listen.id));
+    this.#forget(listen);
+  }
+
+  endAll(): void {
+    for (const listen of [...this.#open]) this.end(listen);
+  }
+
+  /** Judges again what was judged by another release or with a token that has ended since. */
+  async sweep(): Promise<void> {
+    const release = this.#options.snapshot()?.digest;
+    const nowMs = this.#options.nowMs();
+    const due = [...this.#open].filter(
+      (listen) =>
+        !this.#judging.has(listen) && (listen.seen.release !== release || nowMs >= listen.expiresAtMs),
+    );
+    for (const listen of due) this.#judging.add(listen);
+    for (let at = 0; at < due.length; at += BATCH) {
+      const judged = due.slice(at, at + BATCH).map((listen) => this.#judge(listen));
+      await Promise.all(judged);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #judge(listen: Listen): Promise<void> {
+    try {
+      if (!(await this.#stays(listen))) this.end(listen);
+    } catch {
+      // A token that no longer verifies, or a release that cannot decide.
+      this.end(listen);
+    } finally {
+      this.#judging.delete(listen);
+    }
+  }
+
+  async #stays(listen: Listen): Promise<boolean> {
+    const { snapshot: current, nowMs, verify, mayListen } = this.#options;
+    const snapshot = current();
+    const route = snapshot?.routes.get(listen.routePath);
+    if (snapshot === undefined || route === undefined || route.entry.tenant !== listen.tenant) return false;
+    if (nowMs() >= listen.expiresAtMs) return false;
+    const principal = await verify(listen, route);
+    if (principal.bindingKey !== listen.bindingKey) return false;
+    listen.listener = {
+      ...listen.listener,
+      principal: principal.facts,
+      missingAttributes: principal.missingAttributes,
+    };
+    listen.expiresAtMs = principal.expiresAtMs;
+    for (const [uri, watched] of [...listen.resources]) {
+      if (await mayListen(snapshot, route, listen, uri)) continue;
+      listen.resources.delete(uri);
+      watched.unwatch();
+    }
+    this.#tellChanges(listen, snapshot, route);
+    return true;
+  }
+
+  #tellChanges(listen: Listen, snapshot: Snapshot, route: Route): void {
+    const { principal, missingAttributes, request } = listen.listener;
+    const caller = { facts: principal, missingAttributes };
+    const seen = viewsOf(snapshot, route, { era: "modern", caller, request });
+    const changed = changedKinds(listen.seen, seen);
+    listen.seen = seen;
+    for (const kind of changed)
+      if (listen.kinds.has(kind)) this.notify(listen, `notifications/${kind}/list_changed`);
+  }
+
+  #forget(listen: Listen): void {
+    if (!this.#open.delete(listen)) return;
+    for (const { unwatch } of listen.resources.values()) unwatch();
+    listen.resources.clear();
+    listen.onEnd();
+  }
+}
+
+/** The acknowledgement: the first message of the stream, with what is honoured. */
+export function acknowledgementJson(id: RequestId, honoured: JsonObject): string {
+  return notificationJson(id, "notifications/subscriptions/acknowledged", { notifications: honoured });
+}
+
+function notificationJson(id: RequestId, method: string, params: JsonObject): string {
+  return JSON.stringify({
+    jsonrpc: "2.0",
+    method,
+    params: { ...params, _meta: { [META_SUBSCRIPTION_ID]: id } },
+  });
+}
+
+function finalJson(id: RequestId): string {
+  const result = { resultType: "complete", _meta: { [META_SUBSCRIPTION_ID]: id } };
+  return JSON.stringify({ jsonrpc: "2.0", id, result });
+}

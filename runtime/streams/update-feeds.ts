@@ -1,0 +1,193 @@
+// The gateway's own subscription at one server. It follows the set of URIs that somebody waits for, and is made again
+// after a failure for as long as there are any.
+import { randomUUID } from "node:crypto";
+import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
+import { LATEST_LEGACY_PROTOCOL_VERSION, gatewayEnvelope } from "#upstream";
+import type { ChannelKey, ExchangeObserver, ServerUpstream } from "#upstream";
+
+export interface UpdateFeedOptions {
+  readonly upstream: () => ServerUpstream | undefined;
+  readonly uris: () => readonly string[];
+  readonly onNotification: (notification: JsonObject) => void;
+  readonly onFault: (detail: string) => void;
+}
+
+export interface UpdateFeed {
+  /** Channel of a legacy server, by which its notifications are told apart. */
+  readonly session: string | undefined;
+  /** The set of URIs is another. */
+  readonly changed: () => void;
+  /** The server or its channel is gone. */
+  readonly lost: () => void;
+  readonly close: () => void;
+}
+
+/** URIs that come together make one subscription. */
+const SETTLE_MS = 20;
+const FIRST_BACK_OFF_MS = 200;
+const MAX_BACK_OFF_MS = 30_000;
+const MAX_NOTIFICATION_BYTES = 262_144;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+const REFUSED = { kind: "error", error: { code: -32601, message: "Method not found" } } as const;
+
+/** Runs `act` once a little later, or after a growing delay where the last one failed. One timer, never two. */
+class Pacer {
+  readonly #act: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(act: () => void) {
+    this.#act = act;
+  }
+
+  soon(): void {
+    this.#start(this.#failures === 0 ? SETTLE_MS : this.#backOffMs());
+  }
+
+  failed(): void {
+    this.#failures += 1;
+    this.#start(this.#backOffMs());
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #backOffMs(): number {
+    return Math.min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** Math.min(this.#failures - 1, 16));
+  }
+
+  #start(delayMs: number): void {
+    if (this.#isClosed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#act();
+    }, delayMs);
+    this.#timer.unref();
+  }
+}
+
+/** One `subscriptions/listen`. A changed set is listened to on another before the former ends. */
+export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
+  let current: AbortController | undefined;
+  const pacer = new Pacer(() => void listen());
+  const listen = async (): Promise<void> => {
+    const upstream = options.upstream();
+    const uris = options.uris();
+    if (uris.length === 0) return;
+    if (upstream === undefined) return pacer.failed();
+    const former = current;
+    const own = new AbortController();
+    current = own;
+    const observer: ExchangeObserver = {
+      onNotification: (notification) => {
+        if (notification["method"] === "notifications/subscriptions/acknowledged") {
+          pacer.succeeded();
+          former?.abort();
+        } else options.onNotification(notification);
+      },
+      onServerRequest: () => Promise.resolve(REFUSED),
+    };
+    const params = { notifications: { resourceSubscriptions: [...uris] }, _meta: gatewayEnvelope() };
+    const request = { method: "subscriptions/listen", params, paramHeaders: {} };
+    try {
+      const limits = { maxResponseBytes: MAX_NOTIFICATION_BYTES };
+      const reply = await upstream.request({ era: "modern" }, request, observer, limits, own.signal);
+      if (reply.kind === "error")
+        options.onFault(`subscriptions/listen was refused with ${String(reply.error.code)}`);
+    } catch (fault) {
+      if (!own.signal.aborted) options.onFault(`the subscription broke off: ${String(fault)}`);
+    }
+    former?.abort();
+    if (current === own && !own.signal.aborted) pacer.failed();
+  };
+  return {
+    session: undefined,
+    changed: () => pacer.soon(),
+    lost: () => pacer.soon(),
+    close: () => {
+      pacer.close();
+      current?.abort();
+      current = undefined;
+    },
+  };
+}
+
+/** `resources/subscribe` and `resources/unsubscribe` on a channel of its own. */
+export function createLegacyFeed(options: UpdateFeedOptions): UpdateFeed {
+  const session = `updates-${randomUUID()}`;
+  const channel: ChannelKey = { era: "legacy", session, protocolVersion: LATEST_LEGACY_PROTOCOL_VERSION };
+  const closing = new AbortController();
+  const subscribed = new Set<string>();
+  let isSyncing = false;
+  const observer: ExchangeObserver = {
+    onNotification: options.onNotification,
+    onServerRequest: () => Promise.resolve(REFUSED),
+  };
+  const ask = async (upstream: ServerUpstream, method: string, uri: string): Promise<boolean> => {
+    const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+    const request = { method, params: { uri }, paramHeaders: {} };
+    const reply = await upstream.request(
+      channel,
+      request,
+      observer,
+      { maxResponseBytes: MAX_NOTIFICATION_BYTES },
+      signal,
+    );
+    return reply.kind === "result" && isJsonObject(reply.result);
+  };
+  const pacer = new Pacer(() => void sync());
+  const sync = async (): Promise<void> => {
+    if (isSyncing) return pacer.soon();
+    isSyncing = true;
+    try {
+      const upstream = options.upstream();
+      if (upstream === undefined) return pacer.failed();
+      const wanted = new Set(options.uris());
+      for (const uri of wanted) {
+        if (subscribed.has(uri)) continue;
+        // Marked also where the server refuses: it would refuse again.
+        subscribed.add(uri);
+        if (!(await ask(upstream, "resources/subscribe", uri)))
+          options.onFault("resources/subscribe was refused");
+      }
+      for (const uri of [...subscribed]) {
+        if (wanted.has(uri)) continue;
+        subscribed.delete(uri);
+        await ask(upstream, "resources/unsubscribe", uri);
+      }
+      pacer.succeeded();
+    } catch (fault) {
+      if (closing.signal.aborted) return;
+      options.onFault(`the subscription broke off: ${String(fault)}`);
+      subscribed.clear();
+      pacer.failed();
+    } finally {
+      isSyncing = false;
+    }
+  };
+  return {
+    session,
+    changed: () => pacer.soon(),
+    lost: () => {
+      subscribed.clear();
+      pacer.soon();
+    },
+    close: () => {
+      pacer.close();
+      closing.abort();
+      options
+        .upstream()
+        ?.release(channel)
+        .catch((fault: unknown) => options.onFault(String(fault)));
+    },
+  };
+}
