@@ -1,30 +1,49 @@
-// Usage: node test/conformance/run.ts [--leg TEXT] [--verbose]
-// Runs the legs of the server suite whose id contains TEXT, and prints what is worse than the direct run.
+// Usage: node test/conformance/run.ts [--leg TEXT] [--client] [--verbose]
+// Runs the legs of the server suite whose id contains TEXT, or with --client the client scenarios whose name contains
+// it, and prints what is worse than the direct run.
 import { parseArgs } from "node:util";
+import { runClientLegs } from "./client-legs.ts";
 import { total } from "./compare.ts";
+import type { Difference } from "./compare.ts";
 import { startConformanceWorld } from "./conformance-world.ts";
 import { runServerLegs } from "./server-legs.ts";
+import type { SuiteResult } from "./suite.ts";
 
 const { values } = parseArgs({
-  options: { leg: { type: "string", default: "" }, verbose: { type: "boolean", default: false } },
+  options: {
+    leg: { type: "string", default: "" },
+    client: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+  },
 });
 
-const world = await startConformanceWorld();
-try {
-  const run = await runServerLegs(world, ({ id }) => id.includes(values.leg));
-  for (const [id, result] of run.baselines) {
-    const { passed, failed } = total(result);
-    process.stdout.write(`${id}: ${String(passed)} passed, ${String(failed)} failed\n`);
-  }
-  for (const { leg, result, differences, accepted } of run.legs) {
-    const { passed, failed } = total(result);
-    process.stdout.write(
-      `${leg.id}: ${String(passed)} passed, ${String(failed)} failed, ${String(differences.length)} worse, ${String(accepted.length)} unreachable\n`,
-    );
-    for (const { scenario, check, before, after, why } of differences)
-      process.stdout.write(`  ${scenario} / ${check}: ${before} -> ${after}: ${why.slice(0, 300)}\n`);
-  }
-  if (values.verbose) process.stdout.write(`${world.gateway.log.join("\n")}\n`);
-} finally {
-  await world.stop();
+function print(title: string, result: SuiteResult, differences: readonly Difference[] = []): void {
+  const { passed, failed } = total(result);
+  process.stdout.write(
+    `${title}: ${String(passed)} passed, ${String(failed)} failed, ${String(differences.length)} worse\n`,
+  );
+  for (const { scenario, check, before, after, why } of differences)
+    process.stdout.write(`  ${scenario} / ${check}: ${before} -> ${after}: ${why.slice(0, 300)}\n`);
 }
+
+async function runServers(): Promise<void> {
+  const world = await startConformanceWorld();
+  try {
+    const run = await runServerLegs(world, ({ id }) => id.includes(values.leg));
+    for (const [id, result] of run.baselines) print(id, result);
+    for (const { leg, result, differences } of run.legs) print(leg.id, result, differences);
+    if (values.verbose) process.stdout.write(`${world.gateway.log.join("\n")}\n`);
+  } finally {
+    await world.stop();
+  }
+}
+
+async function runClients(): Promise<void> {
+  const outcomes = await runClientLegs(({ scenario }) => scenario.includes(values.leg));
+  for (const { scenario, revision, direct, governed, differences } of outcomes) {
+    print(`client direct ${scenario} ${revision}`, direct);
+    print(`client gateway ${scenario} ${revision}`, governed, differences);
+  }
+}
+
+await (values.client ? runClients() : runServers());

@@ -1,0 +1,49 @@
+// The client scenarios that make sense with a gateway in between: all but those of authorization, where the gateway's
+// own address is the resource. Each runs with a gateway of its own, pinned from the suite's server.
+import { join } from "node:path";
+import { worseThan } from "./compare.ts";
+import type { Difference } from "./compare.ts";
+import { inTurns } from "./server-legs.ts";
+import { runClientScenario } from "./suite.ts";
+import type { Revision, SuiteResult } from "./suite.ts";
+
+const MAIN = join(import.meta.dirname, "client-main.ts");
+
+export interface ClientScenario {
+  readonly scenario: string;
+  readonly revision: Revision;
+}
+
+const of = (revision: Revision, ...names: readonly string[]): readonly ClientScenario[] =>
+  names.map((scenario) => ({ scenario, revision }));
+
+export const CLIENT_SCENARIOS: readonly ClientScenario[] = [
+  ...of("2025-11-25", "initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"),
+  ...of("2025-11-25", "json-schema-2020-12-preservation"),
+  ...of("2026-07-28", "tools_call", "request-metadata", "sep-2322-client-request-state"),
+  ...of("2026-07-28", "http-standard-headers", "http-custom-headers", "http-invalid-tool-headers"),
+  ...of("2026-07-28", "json-schema-ref-no-deref", "json-schema-2020-12-preservation"),
+];
+
+export interface ClientOutcome extends ClientScenario {
+  readonly direct: SuiteResult;
+  readonly governed: SuiteResult;
+  readonly differences: readonly Difference[];
+}
+
+export async function runClientLegs(
+  wanted: (scenario: ClientScenario) => boolean = () => true,
+): Promise<readonly ClientOutcome[]> {
+  const scenarios = CLIENT_SCENARIOS.filter(wanted);
+  const outcomes = new Map<ClientScenario, ClientOutcome>();
+  await inTurns(
+    scenarios.map((entry) => async () => {
+      const run = (mode: string): Promise<SuiteResult> =>
+        runClientScenario(`${process.execPath} ${MAIN} ${mode}`, entry.revision, entry.scenario);
+      const direct = await run("direct");
+      const governed = await run("gateway");
+      outcomes.set(entry, { ...entry, direct, governed, differences: worseThan(direct, governed) });
+    }),
+  );
+  return scenarios.flatMap((entry) => outcomes.get(entry) ?? []);
+}
