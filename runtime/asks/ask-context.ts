@@ -47,13 +47,18 @@ export function callerOf(exchange: Admitted): AskedCaller {
   };
 }
 
-/** The same server of the same endpoint under another release; undefined where that has neither. */
+/**
+ * The same server of the same endpoint under another release; undefined where that has neither, or no longer accepts the
+ * caller's issuer.
+ */
 export function underRelease(
   { route, server }: AskedServer,
   snapshot: Snapshot | undefined,
+  issuer: string,
 ): AskedServer | undefined {
   const now = snapshot?.routes.get(route.entry.path);
   if (snapshot === undefined || now?.entry.tenant !== route.entry.tenant) return undefined;
+  if (!now.entry.issuers.includes(issuer)) return undefined;
   const same = now.servers.find(({ entry }) => entry.id === server.entry.id);
   return same === undefined ? undefined : { snapshot, route: now, server: same };
 }

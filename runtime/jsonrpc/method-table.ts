@@ -25,7 +25,15 @@ export type MethodTarget = "tool" | "prompt" | "resource" | "completion" | "meth
  * `params.ref` of a completion says. `none`: authentication to the endpoint decides.
  */
 export type ActionGroup =
-  "tools/call" | "prompts/get" | "resources/read" | "logging/setLevel" | "by-ref" | "none";
+  | "tools/call"
+  | "prompts/get"
+  | "resources/read"
+  | "logging/setLevel"
+  | "elicitation/create"
+  | "roots/list"
+  | "sampling/createMessage"
+  | "by-ref"
+  | "none";
 
 export interface MethodRow {
   readonly method: string;
@@ -58,6 +66,7 @@ const fromServer = { ...fromClient, direction: "server-to-client" } as const;
 const request = { ...fromClient, kind: "request" } as const;
 const notification = { ...fromClient, kind: "notification" } as const;
 const serverRequest = { ...fromServer, kind: "request", handling: "deny", idempotent: false } as const;
+const ask = { ...serverRequest, handling: "forward", target: "method" } as const;
 const serverNotification = { ...fromServer, kind: "notification" } as const;
 const tool = { target: "tool", action: "tools/call" } as const;
 const prompt = { target: "prompt", action: "prompts/get" } as const;
@@ -84,8 +93,8 @@ export const METHOD_TABLE: readonly MethodRow[] = [
   },
   { ...notification, method: "notifications/cancelled", eras: BOTH, handling: "local" },
   { ...notification, method: "notifications/initialized", eras: LEGACY, handling: "local" },
-  { ...notification, method: "notifications/progress", eras: LEGACY, handling: "drop", audit: "count" },
-  { ...notification, method: "notifications/roots/list_changed", eras: LEGACY, handling: "drop" },
+  { ...notification, method: "notifications/progress", eras: LEGACY, handling: "local", audit: "count" },
+  { ...notification, method: "notifications/roots/list_changed", eras: LEGACY, handling: "local" },
   { ...notification, method: "notifications/tasks/status", eras: LEGACY, handling: "deny", target: "task" },
   { ...request, method: "ping", eras: LEGACY, handling: "local", audit: "count" },
   { ...request, ...prompt, method: "prompts/get", eras: BOTH, handling: "forward", mcpNameFrom: "name" },
@@ -129,9 +138,9 @@ export const METHOD_TABLE: readonly MethodRow[] = [
   },
   { ...request, method: "tools/list", eras: BOTH, handling: "list" },
 
-  { ...serverRequest, method: "elicitation/create", eras: BOTH },
+  { ...ask, method: "elicitation/create", eras: BOTH, action: "elicitation/create" },
   { ...serverNotification, method: "notifications/cancelled", eras: BOTH, handling: "local" },
-  { ...serverNotification, method: "notifications/elicitation/complete", eras: LEGACY, handling: "deny" },
+  { ...serverNotification, method: "notifications/elicitation/complete", eras: LEGACY, handling: "forward" },
   { ...serverNotification, method: "notifications/message", eras: BOTH, handling: "forward" },
   {
     ...serverNotification,
@@ -165,8 +174,8 @@ export const METHOD_TABLE: readonly MethodRow[] = [
   },
   { ...serverNotification, method: "notifications/tools/list_changed", eras: BOTH, handling: "local" },
   { ...serverRequest, method: "ping", eras: LEGACY, handling: "local", idempotent: true, audit: "count" },
-  { ...serverRequest, method: "roots/list", eras: BOTH },
-  { ...serverRequest, method: "sampling/createMessage", eras: BOTH },
+  { ...ask, method: "roots/list", eras: BOTH, action: "roots/list" },
+  { ...ask, method: "sampling/createMessage", eras: BOTH, action: "sampling/createMessage" },
   { ...serverRequest, method: "tasks/cancel", eras: LEGACY, target: "task" },
   { ...serverRequest, method: "tasks/get", eras: LEGACY, target: "task" },
   { ...serverRequest, method: "tasks/list", eras: LEGACY, target: "task" },
@@ -181,7 +190,7 @@ const postedResponseRow: MethodRow = {
   method: POSTED_RESPONSE,
   eras: LEGACY,
   kind: "response",
-  handling: "drop",
+  handling: "local",
 };
 
 function indexed(direction: Direction): ReadonlyMap<string, MethodRow> {

@@ -1,7 +1,7 @@
-// What an upstream sends of its own accord: notifications are passed on by the method table, requests are refused.
+// What an upstream sends of its own accord: notifications are passed on by the method table, requests to the client are
+// asks, and every other request is refused.
 import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
-import { ERROR_CODES } from "#errors";
 import { lookupMethod } from "#mcp";
 import type { Era, ServerId } from "#bundle";
 import { isJsonObject } from "#std";
@@ -10,15 +10,28 @@ import { rewriteNotification } from "#naming";
 import { scrubMessage } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
+import { logThreshold, passesLogLevel } from "../streams/log-level.ts";
 import { TASK_STATUS } from "../tasks/index.ts";
+import { askInCall, asksOf, isAskMethod, refusedReply } from "../asks/index.ts";
+import type { AskDesk, AskRefusal } from "../asks/index.ts";
+import type { LegacySession } from "../sessions/session-table.ts";
 import { SYSTEM_TENANT, serverOf } from "./audit-records.ts";
 import type { Recorded } from "./exchange.ts";
 
 /** Most notifications one call may relay; a server that sends more is talking to itself. */
 const MAX_NOTIFICATIONS = 10_000;
 
+const UNASKED: AskRefusal = {
+  code: "SERVER_REQUEST_DENIED",
+  isUndeclared: false,
+  detail: "there is nobody to ask",
+  policies: [],
+};
+
 export interface ServerMessageOptions {
   readonly audit: AuditLog;
+  /** Governs what servers ask of clients. */
+  readonly asks: AskDesk;
   /** Counts a notification that was dropped or relayed. */
   readonly onNotification: (method: string, relayed: boolean) => void;
   /** What is said of a task, for the caller of the exchange; absent = nothing may be. */
@@ -31,22 +44,30 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
       exchange.target.kind === "leaf"
         ? exchange.snapshot.transformFor(exchange.route.entry.tenant, exchange.target.action)
         : undefined;
+    const { message, session, era } = exchange;
+    const threshold = logThreshold(
+      era,
+      session?.logLevel,
+      message.kind === "response" ? undefined : message.params,
+    );
     let relayed = 0;
     return {
       onNotification: (notification) => {
         const governed =
           notification["method"] === TASK_STATUS
             ? options.onTaskStatus?.(exchange, notification)
-            : governNotification(notification, exchange.era, transform, options.audit);
+            : !passesLogLevel(notification, threshold)
+              ? undefined
+              : governNotification(notification, exchange.era, transform, options.audit);
         const sent =
           governed !== undefined &&
+          isOfSession(exchange.session, serverOf(exchange) ?? "", governed) &&
           relayed < MAX_NOTIFICATIONS &&
           exchange.reply.notify(JSON.stringify(asClientsSee(exchange, governed)));
         if (sent) relayed += 1;
         options.onNotification(String(notification["method"]), sent);
       },
-      onServerRequest: (request) =>
-        answerServerRequest(options.audit, serverOf(exchange) ?? "", request, exchange),
+      onServerRequest: (request, withdrawn) => onServerRequest(options, exchange, request, withdrawn),
     };
   };
 }
@@ -55,7 +76,29 @@ function asClientsSee({ route, target }: Recorded, notification: JsonObject): Js
   return target.kind === "leaf" ? rewriteNotification(route, target.server, notification) : notification;
 }
 
-/** A server may ask whether the connection lives; every other request of its own is refused and recorded. */
+const ELICITATION_COMPLETE = "notifications/elicitation/complete";
+
+/** Whether the client of a session was asked what a server says is complete; any other notification passes. */
+export function isOfSession(
+  session: LegacySession | undefined,
+  server: ServerId,
+  notification: JsonObject,
+): boolean {
+  if (notification["method"] !== ELICITATION_COMPLETE) return true;
+  return session !== undefined && asksOf(session).wasElicited(server, notification["params"]);
+}
+
+function onServerRequest(
+  { asks, audit }: ServerMessageOptions,
+  exchange: Recorded,
+  request: JsonObject,
+  withdrawn: AbortSignal | undefined,
+): Promise<UpstreamReply> {
+  const asked = isAskMethod(request["method"]) ? askInCall(asks, exchange, request, withdrawn) : undefined;
+  return asked ?? answerServerRequest(audit, serverOf(exchange) ?? "", request, exchange);
+}
+
+/** A server may ask whether the connection lives; what it may not ask of a client is refused and recorded. */
 export async function answerServerRequest(
   audit: AuditLog,
   server: ServerId,
@@ -77,7 +120,7 @@ export async function answerServerRequest(
       server,
     },
   });
-  return { kind: "error", error: { code: -32601, message: ERROR_CODES.SERVER_REQUEST_DENIED.message } };
+  return refusedReply(method, { ...UNASKED, isUndeclared: !isAskMethod(method) });
 }
 
 /** The notification as it may go downstream, or undefined where it may not. */

@@ -3,6 +3,8 @@ import type { AuditLog } from "#audit";
 import type { Sealer } from "#sealing";
 import type { Clock } from "#std";
 import type { Bridge } from "../bridge/index.ts";
+import { createAskDesk } from "../asks/index.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { RateLimiter } from "../limits/rate-limiter.ts";
@@ -11,6 +13,7 @@ import { createObserver } from "../pipeline/server-messages.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import { createTaskGovernor } from "../tasks/index.ts";
 import type { TaskGovernor } from "../tasks/index.ts";
+import type { Streams } from "../streams/create-streams.ts";
 import { createAdmitStage } from "./admit.ts";
 import { createAuthenticateStage } from "./authenticate.ts";
 import { createAuthorizeStage } from "./authorize.ts";
@@ -38,6 +41,9 @@ export interface StageDependencies {
   /** Seals what clients carry: cursors, request states, task ids. */
   readonly sealer: Sealer;
   readonly bridge: Bridge;
+  /** The active release, which what servers ask in the middle of a call is decided by; the call's own where absent. */
+  readonly currentSnapshot?: (() => Snapshot | undefined) | undefined;
+  readonly streams: Pick<Streams, "answerListen" | "answerSubscription">;
   /** Where the tasks of callers are known; of its own where absent. */
   readonly tasks?: TaskGovernor;
   readonly onNotification: (method: string, relayed: boolean) => void;
@@ -49,7 +55,8 @@ export interface StageDependencies {
 
 export function createStages(dependencies: StageDependencies): Stages {
   const { transport, sessions, limiter, audit, clock, maxRequestBytes, onNotification } = dependencies;
-  const { onUpstream, sealer } = dependencies;
+  const { onUpstream, sealer, streams } = dependencies;
+  const asks = createAskDesk({ audit, currentSnapshot: dependencies.currentSnapshot });
   const tasks = dependencies.tasks ?? createTaskGovernor({ sealer, limiter, clock, audit });
   return {
     listener: createListenerStage(transport, clock),
@@ -64,8 +71,11 @@ export function createStages(dependencies: StageDependencies): Stages {
     record: createRecordStage(audit),
     dispatch: tasks.around(
       createDispatchStage({
-        answerLocally: tasks.answering(createLocalAnswers(sessions, dependencies.sealer)),
-        observe: createObserver({ audit, onNotification, onTaskStatus: tasks.onStatus }),
+        answerLocally: tasks.answering(
+          createLocalAnswers(sessions, dependencies.sealer, streams.answerListen),
+        ),
+        observe: createObserver({ audit, asks, onNotification, onTaskStatus: tasks.onStatus }),
+        subscribe: streams.answerSubscription,
         onUpstream,
         bridge: dependencies.bridge,
         clock,

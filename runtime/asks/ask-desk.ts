@@ -1,0 +1,177 @@
+// Asks with their place in the audit log: the decision is recorded before anything is sent to the client, the outcome
+// before the answer is sent to the server.
+import { randomUUID } from "node:crypto";
+import type { AuditLog } from "#audit";
+import type { JsonObject, JsonValue } from "#std";
+import { bounded, principalRecord, shadowRecord } from "../pipeline/audit-records.ts";
+import type { Snapshot } from "../snapshot/snapshot.ts";
+import { underRelease } from "./ask-context.ts";
+import type { AskContext } from "./ask-context.ts";
+import type { Ask } from "./ask.ts";
+import { governAskAnswer, governAskError } from "./govern-answer.ts";
+import { governAsk, methodText, refusal } from "./govern-ask.ts";
+import type { AskRefusal, AskVerdict } from "./govern-ask.ts";
+
+/** An ask that may go to the client. Its outcome has to be recorded, by `answer` or `abandon`. */
+export interface OpenAsk {
+  readonly ok: true;
+  /** Decision id. */
+  readonly id: string;
+  readonly ask: Ask;
+  readonly context: AskContext;
+  readonly startedMs: number;
+}
+
+export type AskOutcome = OpenAsk | { readonly ok: false; readonly refusal: AskRefusal };
+
+/** What a client sent back. */
+export type ClientAnswer =
+  | { readonly kind: "result"; readonly result: JsonValue | undefined }
+  | { readonly kind: "error"; readonly error: JsonObject };
+
+export type GovernedAnswer =
+  | { readonly kind: "result"; readonly result: JsonObject }
+  | { readonly kind: "error"; readonly error: { readonly code: number; readonly message: string } }
+  | { readonly kind: "refused"; readonly refusal: AskRefusal };
+
+export interface AskDesk {
+  /** Decides under the current release, and records. Rejects where that cannot be recorded: then nothing may be sent. */
+  readonly ask: (
+    context: AskContext,
+    method: JsonValue | undefined,
+    params: JsonValue | undefined,
+  ) => Promise<AskOutcome>;
+  /** Governs what the client answered, under the release of this moment, and records. Rejects as `ask` does. */
+  readonly answer: (open: OpenAsk, answer: ClientAnswer) => Promise<GovernedAnswer>;
+  /** Records that no answer came. */
+  readonly abandon: (open: OpenAsk, code: AskRefusal["code"], detail: string) => Promise<AskRefusal>;
+}
+
+export interface AskDeskOptions {
+  readonly audit: AuditLog;
+  /** The active release; that of the exchange where absent. */
+  readonly currentSnapshot?: (() => Snapshot | undefined) | undefined;
+}
+
+export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDesk {
+  const { fingerprint } = audit;
+  const now = (context: AskContext): AskContext | undefined => {
+    if (currentSnapshot === undefined) return context;
+    const active = underRelease(context, currentSnapshot(), context.caller.principal.issuer);
+    return active === undefined ? undefined : { ...context, ...active };
+  };
+  const conclude = async (open: OpenAsk, facts: Outcome): Promise<void> => {
+    const body = outcomeRecord(open, facts);
+    await audit.append({ tenant: open.context.route.entry.tenant, event: "result", body });
+  };
+  return {
+    ask: async (asked, method, params) => {
+      const current = now(asked);
+      const context = current ?? asked;
+      const verdict: AskVerdict =
+        current === undefined
+          ? { ok: false, refusal: refusal("SERVER_REQUEST_DENIED", "the endpoint is gone") }
+          : await governAsk(context, method, params, { fingerprint });
+      const id = randomUUID();
+      const body = decisionBody(id, context, methodText(method), verdict, audit);
+      await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
+      if (!verdict.ok) return verdict;
+      return { ok: true, id, ask: verdict.ask, context, startedMs: performance.now() };
+    },
+    answer: async (open, answer) => {
+      const context = now(open.context);
+      const governed = await governAnswer(context, open, answer, { fingerprint });
+      await conclude(open, outcomeOf(governed.answer, governed.stripped));
+      return governed.answer;
+    },
+    abandon: async (open, code, detail) => {
+      await conclude(open, { outcome: "denied", code, detail, stripped: 0 });
+      return refusal(code, detail);
+    },
+  };
+}
+
+interface Judged {
+  readonly answer: GovernedAnswer;
+  readonly stripped: number;
+}
+
+async function governAnswer(
+  context: AskContext | undefined,
+  open: OpenAsk,
+  answer: ClientAnswer,
+  options: Parameters<typeof governAskAnswer>[3],
+): Promise<Judged> {
+  const refused = (why: AskRefusal): Judged => ({ answer: { kind: "refused", refusal: why }, stripped: 0 });
+  if (context === undefined) return refused(refusal("SERVER_REQUEST_DENIED", "the endpoint is gone"));
+  if (answer.kind === "error") {
+    return { answer: { kind: "error", error: governAskError(context, answer.error) }, stripped: 0 };
+  }
+  const verdict = await governAskAnswer(context, open.ask, answer.result, options);
+  if (!verdict.ok) return refused(verdict.refusal);
+  return { answer: { kind: "result", result: verdict.result }, stripped: verdict.stripped };
+}
+
+interface Outcome {
+  readonly outcome: "result" | "error" | "denied";
+  readonly code: string | number | null;
+  readonly detail?: string;
+  readonly stripped: number;
+}
+
+function outcomeOf(answer: GovernedAnswer, stripped: number): Outcome {
+  switch (answer.kind) {
+    case "result":
+      return { outcome: "result", code: null, stripped };
+    case "error":
+      return { outcome: "error", code: answer.error.code, stripped };
+    case "refused":
+      return { outcome: "denied", code: answer.refusal.code, detail: answer.refusal.detail, stripped };
+  }
+}
+
+function outcomeRecord({ id, startedMs }: OpenAsk, facts: Outcome): JsonObject {
+  const durationMs = Math.round((performance.now() - startedMs) * 1_000) / 1_000;
+  const { outcome, code, stripped, detail } = facts;
+  const body: JsonObject = { id, outcome, code, durationMs, transformed: stripped };
+  return detail === undefined ? body : { ...body, detail: bounded(detail) };
+}
+
+/** As the record of a call, with who asked during which call. */
+function decisionBody(
+  id: string,
+  context: AskContext,
+  method: string,
+  verdict: AskVerdict,
+  audit: AuditLog,
+): JsonObject {
+  const { snapshot, route, server, caller } = context;
+  const { policies, shadow, query } = verdict.ok ? verdict : verdict.refusal;
+  const leaf = server.methods.get(method);
+  const args = query?.context["arguments"];
+  const body: Record<string, JsonValue> = {
+    id,
+    during: context.during,
+    direction: "server-to-client",
+    effect: verdict.ok ? "allow" : "deny",
+    policies: [...policies],
+    method: method === "" ? null : bounded(method),
+    target: leaf?.action ?? server.entry.id,
+    server: server.entry.id,
+    route: route.entry.path,
+    principal: principalRecord(caller.principal),
+    argumentsHash: args === undefined ? null : audit.fingerprint(route.entry.tenant, JSON.stringify(args)),
+    bundle: { digest: snapshot.digest, sequence: snapshot.sequence, channel: snapshot.channel },
+    era: caller.era,
+    client: caller.address === "" ? "unknown" : caller.address,
+  };
+  if (!verdict.ok) {
+    body["code"] = verdict.refusal.code;
+    body["stage"] = query === undefined ? "ask" : "authorize";
+    body["detail"] = bounded(verdict.refusal.detail);
+  }
+  if (shadow !== undefined) body["shadow"] = shadowRecord(shadow);
+  const facts = query === undefined ? undefined : snapshot.facts?.factsOf(query, undefined);
+  if (facts !== undefined) body["facts"] = facts;
+  return body;
+}

@@ -1,0 +1,95 @@
+// Where a legacy server's request reaches its client: on the stream of the call it is made in, else on the session's own.
+import type { JsonObject } from "#std";
+import type { UpstreamReply } from "#upstream";
+import type { Recorded } from "../pipeline/exchange.ts";
+import type { LegacySession } from "../sessions/session-table.ts";
+import { callerOf } from "./ask-context.ts";
+import type { AskContext, AskedServer } from "./ask-context.ts";
+import type { AskDesk } from "./ask-desk.ts";
+import { legacyChannel } from "./legacy-channel.ts";
+import { relayAsk } from "./relay-ask.ts";
+import { asksOf } from "./session-asks.ts";
+
+/** Longest that a tool's own notification to its server takes. */
+const NOTIFY_TIMEOUT_MS = 5_000;
+
+/**
+ * A request that a server makes while a call is under way; undefined where the call has no session to ask in, or is about
+ * no server in particular.
+ */
+export function askInCall(
+  desk: AskDesk,
+  exchange: Recorded,
+  request: JsonObject,
+  withdrawn: AbortSignal | undefined,
+): Promise<UpstreamReply> | undefined {
+  const { session, target, snapshot, route, control, reply } = exchange;
+  if (session === undefined || target.kind !== "leaf") return undefined;
+  const { server } = target;
+  const signal = withdrawn === undefined ? control.signal : AbortSignal.any([control.signal, withdrawn]);
+  const context: AskContext = {
+    ...{ snapshot, route, server, signal },
+    caller: callerOf(exchange),
+    capabilities: session.clientCapabilities,
+    during: exchange.id,
+    action: target.action,
+  };
+  const channel = legacyChannel(exchange, server);
+  const client = {
+    asks: asksOf(session),
+    send: (json: string) => reply.notify(json) || session.stream?.send(json) === true,
+    notifyServer: (notification: JsonObject) => {
+      server.binding.upstream
+        .notify(channel, notification, AbortSignal.timeout(NOTIFY_TIMEOUT_MS))
+        // Progress is dispensable.
+        .catch(() => undefined);
+    },
+  };
+  return relayAsk(desk, context, request, client, signal);
+}
+
+/** Keeps who a session's caller is, for what a server asks outside any call. */
+export function rememberCaller(exchange: Recorded): void {
+  if (exchange.session !== undefined) asksOf(exchange.session).caller = callerOf(exchange);
+}
+
+/**
+ * A request that a server makes outside any call; undefined where the session has no stream, or has made no call yet for
+ * whose caller it could be decided.
+ */
+export function askInSession(
+  desk: AskDesk,
+  session: LegacySession,
+  asked: AskedServer,
+  request: JsonObject,
+  withdrawn: AbortSignal,
+): Promise<UpstreamReply> | undefined {
+  const asks = asksOf(session);
+  const { caller } = asks;
+  const { stream } = session;
+  if (caller === undefined || stream === undefined || session.bindingKey !== caller.principal.bindingKey)
+    return undefined;
+  const signal = AbortSignal.any([
+    withdrawn,
+    stream.closed,
+    AbortSignal.timeout(asked.route.entry.deadlineMs),
+  ]);
+  const context: AskContext = {
+    ...asked,
+    caller: { ...caller, request: { ...caller.request, nowMs: Date.now() } },
+    capabilities: session.clientCapabilities,
+    during: null,
+    action: undefined,
+    signal,
+  };
+  const { upstream } = asked.server.binding;
+  const channel = { era: "legacy", session: session.id, protocolVersion: session.protocolVersion } as const;
+  const client = {
+    asks,
+    send: (json: string) => session.stream?.send(json) === true,
+    notifyServer: (notification: JsonObject) => {
+      upstream.notify(channel, notification, AbortSignal.timeout(NOTIFY_TIMEOUT_MS)).catch(() => undefined);
+    },
+  };
+  return relayAsk(desk, context, request, client, signal);
+}
