@@ -17,8 +17,8 @@ client-to-server initialize request legacy local none none idempotent full
 client-to-server logging/setLevel request legacy forward method logging/setLevel idempotent full
 client-to-server notifications/cancelled notification legacy,modern local none none idempotent full
 client-to-server notifications/initialized notification legacy local none none idempotent full
-client-to-server notifications/progress notification legacy drop none none idempotent count
-client-to-server notifications/roots/list_changed notification legacy drop none none idempotent full
+client-to-server notifications/progress notification legacy local none none idempotent count
+client-to-server notifications/roots/list_changed notification legacy local none none idempotent full
 client-to-server notifications/tasks/status notification legacy deny task none idempotent full
 client-to-server ping request legacy local none none idempotent count
 client-to-server prompts/get request legacy,modern forward prompt prompts/get idempotent full Mcp-Name=name
@@ -37,9 +37,9 @@ client-to-server tasks/result request legacy deny task none idempotent full
 client-to-server tasks/update request modern deny task none once full Mcp-Name=taskId
 client-to-server tools/call request legacy,modern forward tool tools/call once full Mcp-Name=name
 client-to-server tools/list request legacy,modern list none none idempotent full
-server-to-client elicitation/create request legacy,modern deny none none once full
+server-to-client elicitation/create request legacy,modern forward method elicitation/create once full
 server-to-client notifications/cancelled notification legacy,modern local none none idempotent full
-server-to-client notifications/elicitation/complete notification legacy deny none none idempotent full
+server-to-client notifications/elicitation/complete notification legacy forward none none idempotent full
 server-to-client notifications/message notification legacy,modern forward none none idempotent full
 server-to-client notifications/progress notification legacy,modern forward none none idempotent count
 server-to-client notifications/prompts/list_changed notification legacy,modern local none none idempotent full
@@ -50,8 +50,8 @@ server-to-client notifications/tasks notification modern deny task none idempote
 server-to-client notifications/tasks/status notification legacy deny task none idempotent full
 server-to-client notifications/tools/list_changed notification legacy,modern local none none idempotent full
 server-to-client ping request legacy local none none idempotent count
-server-to-client roots/list request legacy,modern deny none none once full
-server-to-client sampling/createMessage request legacy,modern deny none none once full
+server-to-client roots/list request legacy,modern forward method roots/list once full
+server-to-client sampling/createMessage request legacy,modern forward method sampling/createMessage once full
 server-to-client tasks/cancel request legacy deny task none once full
 server-to-client tasks/get request legacy deny task none once full
 server-to-client tasks/list request legacy deny task none once full
