@@ -1,4 +1,4 @@
-// From one inbound HTTP request to one exchange on the leased snapshot. Nothing here decides anything.
+// From one inbound message to one exchange on the leased snapshot. Nothing here decides anything.
 import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import type { Clock } from "#std";
@@ -13,7 +13,13 @@ import type { Pipeline } from "./pipeline/pipeline.ts";
 import { ReplyChannel } from "./pipeline/reply-channel.ts";
 import { sendDenial } from "./pipeline/reply.ts";
 import { settleBefore } from "./pipeline/pipeline.ts";
-import { DENIAL_RECORD_TIMEOUT_MS, escapedFault, refuse, runExchange } from "./pipeline/run-exchange.ts";
+import {
+  DENIAL_RECORD_TIMEOUT_MS,
+  addressRefusal,
+  escapedFault,
+  refuse,
+  runExchange,
+} from "./pipeline/run-exchange.ts";
 import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
 import type { Denial } from "./pipeline/verdict.ts";
 import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
@@ -36,57 +42,73 @@ export interface ExchangeHandlerOptions {
 
 const METADATA_PREFIX = "/.well-known/oauth-protected-resource";
 
-export function createExchangeHandler(
-  options: ExchangeHandlerOptions,
-): (inbound: InboundHttp) => Promise<void> {
+export interface ExchangeHandler {
+  /** Answers one message, or one request of another verb. */
+  readonly handle: (inbound: InboundHttp) => Promise<void>;
+  /**
+   * Does `work` for an exchange on a leased snapshot. Undefined where there is none to have, and where `work` fails: it
+   * has been refused then.
+   */
+  readonly run: <T>(
+    inbound: InboundHttp,
+    work: (exchange: Exchange) => Promise<T | undefined>,
+  ) => Promise<T | undefined>;
+}
+
+export function createExchangeHandler(options: ExchangeHandlerOptions): ExchangeHandler {
   let inFlight = 0;
-  return async (inbound) => {
+  const run: ExchangeHandler["run"] = async (inbound, work) => {
     if (inFlight >= options.maxInFlight) {
       await refuseEarly(inbound, { code: "OVERLOADED", detail: `${inFlight} exchanges in flight` }, options);
-      return;
+      return undefined;
     }
     const lease = options.holder.acquire(() => control.cancel());
     if (lease === undefined) {
       await refuseEarly(inbound, { code: "NOT_READY", detail: "no active release" }, options);
-      return;
+      return undefined;
     }
     inFlight += 1;
     const control = createControl(inbound, {
       admissionDeadlineMs: options.admissionDeadlineMs,
       onDeadline: lease.setDeadline,
     });
+    const exchange = newExchange({
+      id: randomUUID(),
+      receivedAtMs: options.clock.nowMs(),
+      startedMonotonicMs: options.clock.monotonicMs(),
+      inbound,
+      reply: new ReplyChannel(inbound.reply, () => acceptsStream(inbound)),
+      control,
+      snapshot: lease.snapshot,
+    });
     try {
-      const exchange = newExchange({
-        id: randomUUID(),
-        receivedAtMs: options.clock.nowMs(),
-        startedMonotonicMs: options.clock.monotonicMs(),
-        inbound,
-        reply: new ReplyChannel(inbound.reply, () => accepts(inbound.headers, "text/event-stream")),
-        control,
-        snapshot: lease.snapshot,
-      });
-      await serve(exchange, options);
+      return await work(exchange);
+    } catch (fault) {
+      await refuse(options.runner, exchange, escapedFault(fault), "gateway");
+      return undefined;
     } finally {
       control.release();
       lease.release();
       inFlight -= 1;
     }
   };
+  return { run, handle: (inbound) => run(inbound, (exchange) => serve(exchange, options)) };
+}
+
+/** A connection that carries messages takes any number of them; a response only where the client says so. */
+function acceptsStream({ transport, headers }: InboundHttp): boolean {
+  return transport !== "http" || accepts(headers, "text/event-stream");
 }
 
 async function serve(exchange: Exchange, options: ExchangeHandlerOptions): Promise<void> {
-  try {
-    if (exchange.inbound.method === "GET" && exchange.inbound.path.startsWith(METADATA_PREFIX)) {
-      if (await serveMetadata(exchange, options)) return;
-    }
-    if (exchange.inbound.method === "GET" || exchange.inbound.method === "DELETE") {
-      await serveSessionVerb(exchange, options);
-      return;
-    }
-    await runExchange(options.runner, exchange);
-  } catch (fault) {
-    await refuse(options.runner, exchange, escapedFault(fault), "gateway");
+  if (exchange.inbound.method === "GET" && exchange.inbound.path.startsWith(METADATA_PREFIX)) {
+    if (await serveMetadata(exchange, options)) return;
   }
+  if (exchange.inbound.method === "GET" || exchange.inbound.method === "DELETE") {
+    await serveSessionVerb(exchange, options);
+    return;
+  }
+  await runExchange(options.runner, exchange);
 }
 
 async function serveSessionVerb(exchange: Exchange, options: ExchangeHandlerOptions): Promise<void> {
@@ -123,5 +145,6 @@ async function refuseEarly(
     () => denial.detail,
     (fault: unknown) => `${denial.detail}; not recorded: ${escapedFault(fault).detail}`,
   );
+  addressRefusal(reply, inbound);
   sendDenial(reply, { ...denial, detail: recorded }, { decisionId: id, challenge: undefined });
 }

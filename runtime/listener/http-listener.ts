@@ -1,15 +1,28 @@
 // Owns the sockets of one HTTP port: size and time caps, connection caps, parser faults, drain. It knows no policy;
 // every request goes to the injected handler, and a handler that fails ends in a response all the same.
-import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { ServerResponse, createServer } from "node:http";
+import type { IncomingMessage, Server, ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
 import { encodeErrorReply } from "#mcp";
 import type { ClientAddress } from "./client-address.ts";
 import type { InboundHttp } from "./inbound.ts";
 import { toInbound } from "./exchange-http.ts";
 import { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
 import type { ListenerLimits } from "./limits.ts";
+import { createUpgrader, isWebSocketUpgrade } from "./connection/websocket.ts";
+import type { TlsMaterial } from "./tls-material.ts";
+
+/**
+ * Judges an upgrade to WebSocket and answers its refusal through `inbound.reply`; `accept` completes the handshake and
+ * gives undefined where the client has gone meanwhile.
+ */
+export type UpgradeHandler = (
+  inbound: InboundHttp,
+  accept: () => Promise<WebSocket | undefined>,
+) => Promise<void>;
 
 export interface HttpListenerOptions {
   /** Address to bind, e.g. `127.0.0.1`. */
@@ -18,6 +31,10 @@ export interface HttpListenerOptions {
   readonly port: number;
   /** Answers through `inbound.reply`. A rejection, or a return without an answer, is answered with 500. */
   readonly handle: (inbound: InboundHttp) => Promise<void>;
+  /** Without it an upgrade to WebSocket is answered like any other GET. */
+  readonly upgrade?: { readonly handle: UpgradeHandler; readonly maxMessageBytes: number };
+  /** Without it the port speaks plain HTTP. */
+  readonly tls?: TlsMaterial;
   readonly limits?: Partial<ListenerLimits>;
   /** Whose address a request comes from; the peer of the connection where absent. */
   readonly clientAddress?: ClientAddress;
@@ -39,16 +56,7 @@ export interface HttpListener {
 /** Binds and listens; rejects where the address cannot be bound. */
 export async function startHttpListener(options: HttpListenerOptions): Promise<HttpListener> {
   const limits: ListenerLimits = { ...DEFAULT_LISTENER_LIMITS, ...options.limits };
-  const server = createServer({
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionsCheckingInterval: limits.connectionsCheckMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    insecureHTTPParser: false,
-    requireHostHeader: true,
-    noDelay: true,
-  });
+  const server = makeServer(limits, options);
   // Node drops headers over its count without a word, and with them a duplicate; they are counted here instead.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.maxConnections;
@@ -66,6 +74,17 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
     response.on("error", ignoreError);
     void serve(request, response, limits, options);
   });
+  const { upgrade } = options;
+  if (upgrade !== undefined) {
+    const complete = createUpgrader({ maxMessageBytes: upgrade.maxMessageBytes });
+    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      connections.onUpgrade(socket);
+      if (closing || !isWebSocketUpgrade(request)) return refuse(socket, 400, "Bad Request");
+      void serveUpgrade(request, socket, limits, { ...options, upgrade }, () =>
+        complete(request, socket, head),
+      );
+    });
+  }
   server.on("clientError", answerParserFault);
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
     refuse(socket, 405, "Method Not Allowed"),
@@ -79,11 +98,71 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
     connectionCount: connections.count,
     close: (graceMs) => {
       closing = true;
-      const drained = drain(server, graceMs);
+      const drained = drain(server, graceMs, connections.closeUpgraded);
       connections.closeUnused();
       return drained;
     },
   };
+}
+
+function makeServer(limits: ListenerLimits, { tls, upgrade }: HttpListenerOptions): Server {
+  const http: ServerOptions = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.connectionsCheckMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    noDelay: true,
+    // Other upgrades are not asked about: such a request is served as if it had not offered one (RFC 9110, 7.8).
+    shouldUpgradeCallback: (request) => upgrade !== undefined && isWebSocketUpgrade(request),
+  };
+  if (tls === undefined) return createServer(http);
+  const server = createTlsServer({
+    ...http,
+    ...tls.context(),
+    handshakeTimeout: limits.headersTimeoutMs,
+    ALPNProtocols: ["http/1.1"],
+    ...(tls.requiresClientCertificate ? { requestCert: true, rejectUnauthorized: true } : {}),
+  });
+  tls.onActivated((context) => server.setSecureContext(context));
+  return server;
+}
+
+/** An upgrade is answered like any request until it is accepted; then its socket belongs to the WebSocket. */
+async function serveUpgrade(
+  request: IncomingMessage,
+  socket: Socket,
+  limits: ListenerLimits,
+  options: HttpListenerOptions & { readonly upgrade: NonNullable<HttpListenerOptions["upgrade"]> },
+  complete: () => Promise<WebSocket | undefined>,
+): Promise<void> {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.on("error", ignoreError);
+  socket.on("error", ignoreError);
+  response.assignSocket(socket);
+  response.on("finish", () => socket.end(() => socket.destroy()));
+  const inbound = toInbound(request, response, limits, options.clientAddress ?? ((peer) => peer));
+  let isAccepted = false;
+  const accept = (): Promise<WebSocket | undefined> => {
+    isAccepted = true;
+    response.detachSocket(socket);
+    return complete();
+  };
+  if (request.rawHeaders.length / 2 > limits.maxHeaderCount) {
+    inbound.reply.json(431, encodeErrorReply("HTTP_HEADER_INVALID", undefined).body);
+    return;
+  }
+  try {
+    await options.upgrade.handle(inbound, accept);
+  } catch (error) {
+    options.onFault?.(error);
+    if (isAccepted) socket.destroy();
+  }
+  if (!isAccepted && !inbound.reply.committed)
+    inbound.reply.json(500, encodeErrorReply("STAGE_FAULT", undefined).body);
 }
 
 async function serve(
@@ -112,40 +191,60 @@ interface Connections {
   readonly count: () => number;
   /** Ends connections on which no request has begun. Node counts them as active, so that it would wait for them. */
   readonly closeUnused: () => void;
+  readonly onUpgrade: (socket: Socket) => void;
+  /** Cuts the connections that are no longer HTTP. Node does not know them any more. */
+  readonly closeUpgraded: () => void;
 }
 
 /** Counts sockets by peer address and turns away those over the cap. Everything is bounded by `maxConnections`. */
 function trackConnections(server: Server, maxPerAddress: number): Connections {
   const perAddress = new Map<string, number>();
   const turnedAway = new WeakSet<Socket>();
-  const unused = new Set<Socket>();
+  // By peer, because the socket of a request over TLS is another than the one that was accepted.
+  const unused = new Map<string, Socket>();
+  const upgraded = new Set<Socket>();
   let count = 0;
+  const isTls = "setSecureContext" in server;
   server.on("connection", (socket: Socket) => {
     const address = socket.remoteAddress ?? "";
     const ofAddress = (perAddress.get(address) ?? 0) + 1;
     perAddress.set(address, ofAddress);
-    unused.add(socket);
+    const peer = peerOf(socket);
+    unused.set(peer, socket);
     count++;
     socket.once("close", () => {
       count--;
-      unused.delete(socket);
+      if (unused.get(peer) === socket) unused.delete(peer);
       const left = (perAddress.get(address) ?? 1) - 1;
       if (left > 0) perAddress.set(address, left);
       else perAddress.delete(address);
     });
     if (ofAddress > maxPerAddress) {
       turnedAway.add(socket);
-      refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
+      if (isTls) socket.destroy();
+      else refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
     }
   });
-  server.on("request", (request: IncomingMessage) => unused.delete(request.socket));
+  server.on("request", (request: IncomingMessage) => unused.delete(peerOf(request.socket)));
   return {
     isTurnedAway: (socket) => turnedAway.has(socket),
     count: () => count,
     closeUnused: () => {
-      for (const socket of unused) socket.destroy();
+      for (const socket of unused.values()) socket.destroy();
+    },
+    onUpgrade: (socket) => {
+      unused.delete(peerOf(socket));
+      upgraded.add(socket);
+      socket.once("close", () => upgraded.delete(socket));
+    },
+    closeUpgraded: () => {
+      for (const socket of upgraded) socket.destroy();
     },
   };
+}
+
+function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** A client that went away; its exchange learns of it by the close that follows. */
@@ -194,9 +293,12 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function drain(server: Server, graceMs: number): Promise<void> {
+function drain(server: Server, graceMs: number, closeUpgraded: () => void): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+      closeUpgraded();
+    }, graceMs);
     server.close(() => {
       clearTimeout(cut);
       resolve();

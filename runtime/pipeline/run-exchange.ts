@@ -3,11 +3,13 @@
 import type { AuditLog } from "#audit";
 import { AegisError } from "#errors";
 import type { Clock } from "#std";
+import type { InboundHttp } from "../listener/inbound.ts";
 import { SYSTEM_TENANT, decisionRecord, resultRecord } from "./audit-records.ts";
 import type { Answered, Concluded, Exchange, Reached } from "./exchange.ts";
 import { faultToDenial, settleBefore } from "./pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { sendAnswer, sendDenial } from "./reply.ts";
+import type { ReplyChannel } from "./reply-channel.ts";
 import type { Denial } from "./verdict.ts";
 
 /** Longest a reply waits for the record of a denial. */
@@ -59,11 +61,19 @@ export async function refuse(
       detail: `${denial.code} (${denial.detail}) could not be recorded: ${cause.detail}`,
     };
   }
+  addressRefusal(exchange.reply, exchange.inbound);
   sendDenial(exchange.reply, final, {
     decisionId: exchange.id,
     challenge: runner.challengeFor(exchange, final),
   });
   runner.onEnd(exchange, final);
+}
+
+/** On a connection with others a refusal must say which message it is for, even where that was not read. */
+export function addressRefusal(reply: ReplyChannel, inbound: InboundHttp): void {
+  if (!reply.messagesOnly || reply.address.id !== null || !reply.address.expectsAnswer) return;
+  const id = inbound.shared?.readId();
+  if (id !== undefined) reply.addressTo({ ...reply.address, id });
 }
 
 async function recordDenial(

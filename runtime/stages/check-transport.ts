@@ -14,7 +14,8 @@ export function createListenerStage(rules: TransportRules, clock: Clock): Stage<
       if (clock.nowMs() >= exchange.snapshot.hardExpiryMs) {
         return deny({ code: "NOT_READY", detail: "the active release is past its expiry and grace" });
       }
-      checkTransport(exchange.inbound, rules);
+      // Standard input and output have no address that a name could be rebound to, and no headers of a client.
+      if (exchange.inbound.transport !== "stdio") checkTransport(exchange.inbound, rules);
       return proceed(exchange as Checked);
     },
   };

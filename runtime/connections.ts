@@ -1,0 +1,311 @@
+// Connections that carry many messages: how they are opened, who may open them, and what ends them. Opening one passes
+// the listener, endpoint and authenticate stages and is recorded; so is its end.
+import type { AuditLog } from "#audit";
+import { AegisError } from "#errors";
+import type { WebSocket } from "ws";
+import { headerView } from "#mcp";
+import type { Clock } from "#std";
+import type { ExchangeHandler } from "./exchange-handler.ts";
+import { requireLegacyAccept } from "./listener/check-transport.ts";
+import { ConnectionTable, newConnectionId } from "./listener/connection/connection-table.ts";
+import type {
+  ConnectionOwner,
+  ConnectionSlot,
+  EndReason,
+  OpenConnection,
+} from "./listener/connection/connection-table.ts";
+import {
+  carriedHeaders,
+  endpointEvent,
+  openSse,
+  postToSse,
+  readConnectionId,
+} from "./listener/connection/http-sse.ts";
+import type { ConnectionLimits } from "./listener/connection/limits.ts";
+import type { ConnectionOptions, ConnectionSessions } from "./listener/connection/message-connection.ts";
+import { openStdio } from "./listener/connection/stdio.ts";
+import type { StdioConnection, StdioStreams } from "./listener/connection/stdio.ts";
+import type { TokenSource } from "./listener/connection/token-source.ts";
+import { checkUpgrade, openWebSocket } from "./listener/connection/websocket.ts";
+import type { HttpReply, InboundHttp } from "./listener/inbound.ts";
+import { relocated } from "./listener/relocated.ts";
+import { decisionRecord, resultRecord } from "./pipeline/audit-records.ts";
+import type { Authenticated, Exchange, Reached } from "./pipeline/exchange.ts";
+import type { Pipeline, Stage } from "./pipeline/pipeline.ts";
+import { refuse } from "./pipeline/run-exchange.ts";
+import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
+import { proceed } from "./pipeline/verdict.ts";
+import { ownerKeyOf } from "./sessions/session-table.ts";
+import type { SessionTable } from "./sessions/session-table.ts";
+import type { Snapshot } from "./snapshot/snapshot.ts";
+
+export interface ConnectionsOptions {
+  readonly run: ExchangeHandler["run"];
+  /** Answers one message of a connection. */
+  readonly handle: (inbound: InboundHttp) => Promise<void>;
+  readonly runner: ExchangeRunner;
+  /** Listener, endpoint and authenticate, then the given stage. */
+  readonly pipelineTo: (last: Stage<Authenticated, Authenticated>) => Pipeline<Exchange, Authenticated>;
+  readonly sessions: SessionTable;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly limits: ConnectionLimits;
+  readonly onFault: (fault: unknown) => void;
+}
+
+export interface Connections {
+  /** An upgrade to WebSocket; `accept` completes the handshake, or gives undefined where the client has gone. */
+  readonly upgrade: (inbound: InboundHttp, accept: () => Promise<WebSocket | undefined>) => Promise<void>;
+  /** A request at the HTTP+SSE endpoint of the route at `routePath`. */
+  readonly sse: (inbound: InboundHttp, routePath: string) => Promise<void>;
+  /** @throws {LocalStartError} where the token is not accepted, or the route is not there */
+  readonly local: (streams: StdioStreams, routePath: string, token: TokenSource) => Promise<StdioConnection>;
+  readonly count: () => number;
+  /** Ends what has expired. */
+  readonly sweep: () => void;
+  /** Ends the connections whose route is gone, changed hands, or no longer trusts their issuer. */
+  readonly reauthorise: (next: Snapshot | undefined) => void;
+  readonly drain: (graceMs: number) => Promise<void>;
+}
+
+/** A local server could not be opened: the code and the message that a remote caller would have been sent. */
+export class LocalStartError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = "LocalStartError";
+    this.code = code;
+  }
+}
+
+/** What opening a connection gave. */
+interface Grant {
+  readonly exchange: Authenticated;
+  readonly owner: ConnectionOwner;
+  /** Records the end and gives the room back. */
+  readonly conclude: () => void;
+}
+
+export function createConnections(options: ConnectionsOptions): Connections {
+  const table = new ConnectionTable(options.limits);
+  const connectionSessions = sessionsOf(options.sessions);
+  const common = (inbound: InboundHttp, routePath: string): CommonOptions => ({
+    routePath,
+    remoteAddress: inbound.remoteAddress,
+    limits: options.limits,
+    sessions: connectionSessions,
+    handle: options.handle,
+    onFault: options.onFault,
+  });
+  const open = (inbound: InboundHttp, check: (inbound: InboundHttp) => void): Promise<Grant | undefined> =>
+    openConnection(options, table, inbound, check);
+  const keep = (grant: Grant, made: Pick<OpenConnection, "connection" | "end">, id?: string): void => {
+    const { owner, exchange } = grant;
+    table.add({ ...made, owner, expiresAtMs: exchange.principal.expiresAtMs }, id);
+    made.connection.closed.addEventListener("abort", grant.conclude, { once: true });
+    if (made.connection.closed.aborted) grant.conclude();
+  };
+  return {
+    upgrade: async (inbound, accept) => {
+      const grant = await open(inbound, ({ method, headers }) => checkUpgrade(method, headers));
+      if (grant === undefined) return;
+      const socket = await accept();
+      if (socket === undefined) return grant.conclude();
+      const headers = carriedHeaders(inbound.headers);
+      keep(grant, openWebSocket(socket, { ...common(inbound, inbound.path), headers: () => headers }));
+    },
+    sse: async (inbound, routePath) => {
+      if (inbound.method === "POST") return deliver(options, table, inbound, routePath);
+      const located = relocated(inbound, routePath, inbound.rawTarget);
+      const grant = await open(located, requireEventStream);
+      if (grant === undefined) return;
+      const id = newConnectionId();
+      const stream = grant.exchange.reply.takeOver({}, endpointEvent(id));
+      if (stream === undefined) return grant.conclude();
+      keep(grant, openSse(stream, common(inbound, routePath)), id);
+    },
+    local: async (streams, routePath, token) => {
+      const inbound = localOpening(routePath, token());
+      const grant = await open(inbound, () => undefined);
+      if (grant === undefined) throw inbound.refusal();
+      const made = openStdio(streams, {
+        ...common(inbound, routePath),
+        headers: () => authorization(token()),
+      });
+      // The token may be renewed at any time; each message is judged by the one that is there then.
+      table.add({ ...made, owner: grant.owner, expiresAtMs: Number.POSITIVE_INFINITY });
+      made.connection.closed.addEventListener("abort", grant.conclude, { once: true });
+      return made;
+    },
+    count: () => table.size,
+    sweep: () => table.sweep(options.clock.nowMs()),
+    reauthorise: (next) => table.reauthorise((owner) => isAdmitted(owner, next)),
+    drain: (graceMs) => table.drain(graceMs),
+  };
+}
+
+type CommonOptions = Pick<
+  ConnectionOptions,
+  "routePath" | "remoteAddress" | "limits" | "sessions" | "handle" | "onFault"
+>;
+
+function isAdmitted({ routePath, tenant, issuer }: ConnectionOwner, next: Snapshot | undefined): boolean {
+  const entry = next?.routes.get(routePath)?.entry;
+  return entry !== undefined && entry.tenant === tenant && entry.issuers.includes(issuer);
+}
+
+/** A GET and nothing else; what it opens is a stream. */
+function requireEventStream({ method, rawTarget, headers }: InboundHttp): void {
+  if (method !== "GET") throw new AegisError("HTTP_METHOD", `${method} on an HTTP+SSE endpoint`);
+  requireLegacyAccept({ method, rawTarget, headers });
+}
+
+async function openConnection(
+  options: ConnectionsOptions,
+  table: ConnectionTable,
+  inbound: InboundHttp,
+  check: (inbound: InboundHttp) => void,
+): Promise<Grant | undefined> {
+  const { audit, runner, pipelineTo, run } = options;
+  let slot: ConnectionSlot | undefined;
+  const last: Stage<Authenticated, Authenticated> = {
+    name: "open-connection",
+    run: async (exchange) => {
+      check(exchange.inbound);
+      slot = table.reserve(ownerOf(exchange).ownerKey);
+      const facts = { effect: "allow", policies: [], stage: "open-connection" } as const;
+      await audit.append({
+        tenant: exchange.route.entry.tenant,
+        event: "decision",
+        body: decisionRecord(exchange, facts, audit),
+      });
+      return proceed(exchange);
+    },
+  };
+  return run(inbound, async (exchange) => {
+    const outcome = await pipelineTo(last).run(exchange, exchange.control.signal, runner.onStage);
+    if (outcome.kind === "proceed") {
+      const conclude = (): void => {
+        slot?.release();
+        void concludeConnection(options, outcome.exchange);
+      };
+      return { exchange: outcome.exchange, owner: ownerOf(outcome.exchange), conclude };
+    }
+    slot?.release();
+    await refuse(runner, outcome.reached as Reached, outcome.denial, outcome.stage);
+    return undefined;
+  });
+}
+
+function ownerOf({ route, principal }: Authenticated): ConnectionOwner {
+  return {
+    routePath: route.entry.path,
+    tenant: route.entry.tenant,
+    issuer: principal.issuer,
+    bindingKey: principal.bindingKey,
+    ownerKey: ownerKeyOf(principal.issuer, principal.facts),
+  };
+}
+
+/** An opening without an end would stay open in the log for good. */
+async function concludeConnection(
+  { audit, clock, onFault }: ConnectionsOptions,
+  exchange: Authenticated,
+): Promise<void> {
+  const durationMs = clock.monotonicMs() - exchange.startedMonotonicMs;
+  const body = resultRecord(exchange, { outcome: "accepted", code: null, durationMs, transformed: 0 });
+  try {
+    await audit.append({ tenant: exchange.route.entry.tenant, event: "result", body });
+  } catch (fault) {
+    onFault(fault);
+  }
+}
+
+/** A message posted for a stream: its caller must be the one who opened it, before a byte of the body is read. */
+async function deliver(
+  options: ConnectionsOptions,
+  table: ConnectionTable,
+  inbound: InboundHttp,
+  routePath: string,
+): Promise<void> {
+  const { run, runner, pipelineTo } = options;
+  const { rawTarget, id } = readConnectionId(inbound.rawTarget);
+  let found: OpenConnection | undefined;
+  const last: Stage<Authenticated, Authenticated> = {
+    name: "connection",
+    run: (exchange) => {
+      const { route, principal } = exchange;
+      found = table.find(id, route.entry.path, principal.bindingKey);
+      found.expiresAtMs = principal.expiresAtMs;
+      return proceed(exchange);
+    },
+  };
+  const open = await run(relocated(inbound, routePath, rawTarget), async (exchange) => {
+    const outcome = await pipelineTo(last).run(exchange, exchange.control.signal, runner.onStage);
+    if (outcome.kind === "proceed") return found;
+    await refuse(runner, outcome.reached as Reached, outcome.denial, outcome.stage);
+    return undefined;
+  });
+  if (open !== undefined) await postToSse(open.connection, inbound);
+}
+
+function sessionsOf(sessions: SessionTable): ConnectionSessions {
+  return {
+    attach: (id, stream) => {
+      const session = sessions.get(id);
+      if (session === undefined) return false;
+      session.stream = stream;
+      return true;
+    },
+    detach: (id, stream) => {
+      const session = sessions.get(id);
+      if (session?.stream === stream) session.stream = undefined;
+    },
+    end: (id) => {
+      const session = sessions.get(id);
+      if (session !== undefined) sessions.end(session);
+    },
+    isOpen: (id) => sessions.get(id) !== undefined,
+  };
+}
+
+function authorization(token: string | undefined): readonly string[] {
+  return token === undefined ? [] : ["authorization", `Bearer ${token}`];
+}
+
+/** The opening of a local server, as a request that nobody sent. */
+function localOpening(
+  routePath: string,
+  token: string | undefined,
+): InboundHttp & { readonly refusal: () => LocalStartError } {
+  let refused: string | Uint8Array | undefined;
+  const reply: HttpReply = {
+    json: (_status, body) => {
+      refused = body;
+    },
+    empty: () => undefined,
+    openStream: () => {
+      throw new AegisError("STAGE_FAULT", "the opening of a local server has no stream");
+    },
+    committed: false,
+    messagesOnly: true,
+  };
+  return {
+    ...{ transport: "stdio", method: "GET", rawTarget: routePath, path: routePath, httpVersion: "1.1" },
+    headers: headerView(authorization(token)),
+    remoteAddress: "",
+    readBody: () => Promise.reject(new AegisError("STAGE_FAULT", "the opening of a local server has no body")),
+    onClosed: () => undefined,
+    closed: new AbortController().signal,
+    reply,
+    refusal: () => readRefusal(refused),
+  };
+}
+
+function readRefusal(body: string | Uint8Array | undefined): LocalStartError {
+  const text = body === undefined ? "{}" : Buffer.from(body).toString("utf8");
+  const { error } = JSON.parse(text) as { error?: { message?: string; data?: { code?: string } } };
+  return new LocalStartError(error?.data?.code ?? "STAGE_FAULT", error?.message ?? "refused");
+}
+
+export type { EndReason };

@@ -1,0 +1,127 @@
+// The open connections of the process: how many there may be, whose they are, and what ends them.
+import { randomUUID } from "node:crypto";
+import { AegisError } from "#errors";
+import type { ConnectionLimits } from "./limits.ts";
+import type { MessageConnection } from "./message-connection.ts";
+
+/** Why the gateway ends a connection. */
+export type EndReason = "expired" | "unauthorised" | "session" | "stopping";
+
+/** Who opened a connection, and where. */
+export interface ConnectionOwner {
+  readonly routePath: string;
+  readonly tenant: string;
+  readonly issuer: string;
+  /** `Principal.bindingKey` of the caller. */
+  readonly bindingKey: string;
+  /** Whose share it counts against. */
+  readonly ownerKey: string;
+}
+
+export interface OpenConnection {
+  /** Unguessable. */
+  readonly id: string;
+  readonly owner: ConnectionOwner;
+  readonly connection: MessageConnection;
+  /** When the latest token seen expires. */
+  expiresAtMs: number;
+  readonly end: (reason: EndReason) => void;
+}
+
+/** Room for one connection. */
+export interface ConnectionSlot {
+  readonly release: () => void;
+}
+
+/** Whether a route still admits the owner of a connection. */
+export type OwnerCheck = (owner: ConnectionOwner) => boolean;
+
+export class ConnectionTable {
+  readonly #connections = new Map<string, OpenConnection>();
+  readonly #perOwner = new Map<string, number>();
+  readonly #limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">;
+  #reserved = 0;
+
+  constructor(limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** @throws {AegisError} CONNECTION_LIMIT */
+  reserve(ownerKey: string): ConnectionSlot {
+    const ofOwner = this.#perOwner.get(ownerKey) ?? 0;
+    if (this.#reserved >= this.#limits.maxConnections)
+      throw new AegisError("CONNECTION_LIMIT", `${this.#reserved} connections open`);
+    if (ofOwner >= this.#limits.maxConnectionsPerPrincipal)
+      throw new AegisError("CONNECTION_LIMIT", `${ofOwner} connections of this principal open`);
+    this.#reserved += 1;
+    this.#perOwner.set(ownerKey, ofOwner + 1);
+    let isHeld = true;
+    return {
+      release: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#reserved -= 1;
+        const left = (this.#perOwner.get(ownerKey) ?? 1) - 1;
+        if (left > 0) this.#perOwner.set(ownerKey, left);
+        else this.#perOwner.delete(ownerKey);
+      },
+    };
+  }
+
+  /** Keeps a connection until it has closed. */
+  add(entry: Omit<OpenConnection, "id">, id: string = newConnectionId()): OpenConnection {
+    const open: OpenConnection = { ...entry, id };
+    const { closed } = entry.connection;
+    if (closed.aborted) return open;
+    this.#connections.set(id, open);
+    closed.addEventListener("abort", () => void this.#connections.delete(id), { once: true });
+    return open;
+  }
+
+  /**
+   * The caller's own connection. Another principal's id is as unknown as one that never was.
+   * @throws {AegisError} SESSION_UNKNOWN
+   */
+  find(id: string, routePath: string, bindingKey: string): OpenConnection {
+    const open = this.#connections.get(id);
+    if (open === undefined) throw new AegisError("SESSION_UNKNOWN", "no such connection");
+    if (open.owner.bindingKey !== bindingKey || open.owner.routePath !== routePath)
+      throw new AegisError("SESSION_UNKNOWN", "connection belongs to another principal or route");
+    return open;
+  }
+
+  /** Ends the connections whose token has expired. */
+  sweep(nowMs: number): void {
+    for (const open of [...this.#connections.values()]) {
+      if (nowMs >= open.expiresAtMs) open.end("expired");
+    }
+  }
+
+  /** Ends the connections whose owner is no longer admitted. Called on every swap. */
+  reauthorise(isAdmitted: OwnerCheck): void {
+    for (const open of [...this.#connections.values()]) {
+      if (!isAdmitted(open.owner)) open.end("unauthorised");
+    }
+  }
+
+  /** Takes no more messages, lets those under way be answered for at most `graceMs`, then ends every connection. */
+  async drain(graceMs: number): Promise<void> {
+    const entries = [...this.#connections.values()];
+    const drained = entries.map((open) => open.connection.drain().then(() => open.end("stopping")));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([Promise.all(drained), late]);
+    clearTimeout(timer);
+    for (const open of entries) open.end("stopping");
+  }
+}
+
+export function newConnectionId(): string {
+  return randomUUID();
+}
