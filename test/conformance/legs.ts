@@ -95,9 +95,18 @@ export const LEGS: readonly Leg[] = [
   },
 ];
 
-export function isReachable(leg: Leg, difference: Difference): boolean {
-  return !leg.unreachable.some(
-    ({ scenario, check }) =>
-      scenario === difference.scenario && (check === undefined || difference.check.includes(check)),
-  );
+/** Of the client scenarios. */
+export const CLIENT_UNREACHABLE: readonly Unreachable[] = [];
+
+/** Entries of a list that no difference needs any more. */
+export function stale(entries: readonly Unreachable[], found: readonly Difference[]): readonly Unreachable[] {
+  return entries.filter((entry) => !found.some((difference) => covers(entry, difference)));
+}
+
+export function isReachable(entries: readonly Unreachable[], difference: Difference): boolean {
+  return !entries.some((entry) => covers(entry, difference));
+}
+
+function covers({ scenario, check }: Unreachable, difference: Difference): boolean {
+  return scenario === difference.scenario && (check === undefined || difference.check.includes(check));
 }

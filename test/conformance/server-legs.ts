@@ -44,8 +44,8 @@ export async function runServerLegs(
       outcomes.set(leg.id, {
         leg,
         result,
-        differences: all.filter((difference) => isReachable(leg, difference)),
-        accepted: all.filter((difference) => !isReachable(leg, difference)),
+        differences: all.filter((difference) => isReachable(leg.unreachable, difference)),
+        accepted: all.filter((difference) => !isReachable(leg.unreachable, difference)),
       });
     }),
   );

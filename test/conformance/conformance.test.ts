@@ -1,0 +1,76 @@
+// The official conformance suite: of the fixture by itself, behind the gateway, and of a client before the gateway.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CLIENT_SCENARIOS, runClientLegs } from "./client-legs.ts";
+import type { ClientOutcome } from "./client-legs.ts";
+import { total } from "./compare.ts";
+import { startConformanceWorld } from "./conformance-world.ts";
+import type { ConformanceWorld } from "./conformance-world.ts";
+import { CLIENT_UNREACHABLE, LEGS, stale } from "./legs.ts";
+import { COMMAND, renderReport } from "./report.ts";
+import { runServerLegs } from "./server-legs.ts";
+import type { ServerRun } from "./server-legs.ts";
+
+const PAGE = join(import.meta.dirname, "..", "..", "docs", "conformance.md");
+const ALL_MS = 300_000;
+
+let world: ConformanceWorld | undefined;
+let servers: ServerRun;
+let clients: readonly ClientOutcome[];
+
+beforeAll(async () => {
+  world = await startConformanceWorld();
+  servers = await runServerLegs(world);
+  clients = await runClientLegs();
+}, ALL_MS);
+afterAll(() => world?.stop());
+
+describe("a server by itself", () => {
+  // Extension scenarios of tasks, which the SDK does not serve, are the 30 that fail.
+  it.each([
+    ["direct 2025-06-18", { passed: 56, failed: 0 }],
+    ["direct 2025-11-25", { passed: 84, failed: 0 }],
+    ["direct 2026-07-28", { passed: 164, failed: 30 }],
+  ])("%s", (id, counts) => {
+    expect(total(servers.baselines.get(id) ?? new Map())).toEqual(counts);
+  });
+
+  it("fails extension scenarios only", () => {
+    for (const result of servers.baselines.values())
+      for (const [scenario, checks] of result)
+        if (checks.some(({ status }) => status === "FAILURE" || status === "WARNING"))
+          expect(scenario).toMatch(/^tasks-/u);
+  });
+});
+
+describe.each(LEGS)("$title, $revision", ({ id }) => {
+  it("is not worse than the server by itself in any check", () => {
+    expect(servers.legs.find(({ leg }) => leg.id === id)?.differences).toEqual([]);
+  });
+  it("has no exception that nothing needs", () => {
+    const outcome = servers.legs.find(({ leg }) => leg.id === id);
+    expect(stale(outcome?.leg.unreachable ?? [], outcome?.accepted ?? [])).toEqual([]);
+  });
+});
+
+describe("client scenarios with a gateway in between", () => {
+  it.each(CLIENT_SCENARIOS)("$scenario, $revision", ({ scenario, revision }) => {
+    const outcome = clients.find((found) => found.scenario === scenario && found.revision === revision);
+    expect(total(outcome?.direct ?? new Map())).toMatchObject({ failed: 0 });
+    expect(outcome?.differences).toEqual([]);
+  });
+
+  it("have no exception that nothing needs", () => {
+    expect(
+      stale(
+        CLIENT_UNREACHABLE,
+        clients.flatMap(({ accepted }) => accepted),
+      ),
+    ).toEqual([]);
+  });
+});
+
+it(`docs/conformance.md is what "${COMMAND}" renders`, async () => {
+  expect(await readFile(PAGE, "utf8")).toBe(renderReport(servers, clients));
+});

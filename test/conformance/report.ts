@@ -1,0 +1,111 @@
+// docs/conformance.md from one run of everything.
+import type { ClientOutcome } from "./client-legs.ts";
+import { count, total } from "./compare.ts";
+import type { Counts } from "./compare.ts";
+import type { Form } from "./conformance-world.ts";
+import { CLIENT_UNREACHABLE } from "./legs.ts";
+import type { Unreachable } from "./legs.ts";
+import type { LegOutcome, ServerRun } from "./server-legs.ts";
+import type { Revision, SuiteResult } from "./suite.ts";
+
+export const COMMAND = "node test/conformance/run.ts --write";
+
+const COLUMNS: Readonly<Record<Form, string>> = {
+  dual: "HTTP",
+  stdio: "stdio",
+  legacy: "bridged to a legacy server",
+  modern: "bridged to a modern server",
+};
+
+const INTRO = `# Conformance
+
+What the official conformance suite (\`@modelcontextprotocol/conformance\` 0.2.0-alpha.12) finds: of a server by itself,
+and of the same server behind the gateway, check by check. The server is
+[test/servers/conformance-fixture](../test/servers/conformance-fixture), written on the official SDK; the policies allow
+everything; the names are the server's own, as they are on every endpoint with one server.
+
+This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the page no longer says what is found.
+
+A cell holds the checks that passed, "3 of 5" where others failed or warned. \`tasks-*\` scenarios are an extension that
+neither the SDK's servers nor the suite's score have; the gateway passes on what the server answers.
+`;
+
+const REVISIONS: readonly Revision[] = ["2025-06-18", "2025-11-25", "2026-07-28"];
+
+export function renderReport(run: ServerRun, clients: readonly ClientOutcome[]): string {
+  const sections = [
+    INTRO,
+    summary(run),
+    ...REVISIONS.map((revision) => revisionTable(run, revision)),
+    clientTable(clients),
+    exceptions(run),
+  ];
+  return `${sections.join("\n").trimEnd()}\n`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function cell(counts: Counts): string {
+  const all = counts.passed + counts.failed;
+  if (all === 0) return "-";
+  return counts.failed === 0 ? String(counts.passed) : `${String(counts.passed)} of ${String(all)}`;
+}
+
+function summary(run: ServerRun): string {
+  const rows = run.legs.map(({ leg, result, differences, accepted }) => [
+    leg.revision,
+    leg.title,
+    cell(total(run.baselines.get(leg.baseline) ?? new Map())),
+    cell(total(result)),
+    String(differences.length),
+    String(accepted.length),
+  ]);
+  const head = [
+    "revision",
+    "server behind the gateway",
+    "direct",
+    "through the gateway",
+    "worse",
+    "unreachable",
+  ];
+  return `## Summary\n\n${table(head, rows)}\n`;
+}
+
+function revisionTable(run: ServerRun, revision: Revision): string {
+  const legs = run.legs.filter(({ leg }) => leg.revision === revision);
+  const direct: SuiteResult = run.baselines.get(`direct ${revision}`) ?? new Map();
+  const rows = [...direct.keys()].map((scenario) => [
+    scenario,
+    cell(count(direct.get(scenario))),
+    ...legs.map(({ result }) => cell(count(result.get(scenario)))),
+  ]);
+  const head = ["scenario", "direct", ...legs.map(({ leg }) => COLUMNS[leg.form])];
+  return `## Server scenarios at ${revision}\n\n${table(head, rows)}\n`;
+}
+
+function clientTable(clients: readonly ClientOutcome[]): string {
+  const rows = clients.map(({ scenario, revision, direct, governed }) => [
+    scenario,
+    revision,
+    cell(total(direct)),
+    cell(total(governed)),
+  ]);
+  const text = `The suite's own server, a client of the 2.x SDK, and between them a gateway that was pinned from that server. The
+scenarios of authorization are left out: behind a gateway the resource is the gateway's address.`;
+  return `## Client scenarios\n\n${text}\n\n${table(["scenario", "revision", "direct", "through the gateway"], rows)}\n`;
+}
+
+function exceptions(run: ServerRun): string {
+  const line = (where: string, { scenario, check, why }: Unreachable): string =>
+    `- ${where}: ${[scenario, ...(check === undefined ? [] : [check])].map((name) => `\`${name}\``).join(", ")}: ${why}.`;
+  const lines = [
+    ...run.legs.flatMap(({ leg }: LegOutcome) =>
+      leg.unreachable.map((entry) => line(`${leg.title}, ${leg.revision}`, entry)),
+    ),
+    ...CLIENT_UNREACHABLE.map((entry) => line("client scenarios", entry)),
+  ];
+  return `## What cannot be reached\n\n${lines.join("\n")}\n`;
+}
