@@ -42,6 +42,7 @@ export async function requestModern(
   const params = modernParams(request.params, client, logLevel);
   const relay: ExchangeObserver = {
     onNotification: (notification) => observer.onNotification(legacyNotification(notification)),
+    pressure: observer.pressure,
     // A modern server has no requests; the upstream leg drops them.
     onServerRequest: observer.onServerRequest,
   };

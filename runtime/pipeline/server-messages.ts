@@ -52,6 +52,7 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
     );
     let relayed = 0;
     return {
+      pressure: () => exchange.reply.drained(exchange.control.signal),
       onNotification: (notification) => {
         const governed =
           notification["method"] === TASK_STATUS

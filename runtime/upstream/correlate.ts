@@ -35,6 +35,8 @@ export interface PendingExchange {
   readonly settled: () => boolean;
   /** Its answer may be handed on unread. */
   readonly takesLarge: boolean;
+  /** As its observer's. */
+  readonly pressure: ExchangeObserver["pressure"];
   /** Rejects the reply; false where it was settled already. A late answer to it is then no violation. */
   readonly fail: (error: AegisError) => boolean;
 }
@@ -178,7 +180,15 @@ class ChannelCorrelator implements Correlator {
     });
     const fail = (error: AegisError): boolean => this.#fail(id, error);
     const settled = (): boolean => !this.#pending.has(id);
-    return { id, wire, reply: promise, settled, takesLarge: onLarge !== undefined, fail };
+    return {
+      id,
+      wire,
+      reply: promise,
+      settled,
+      takesLarge: onLarge !== undefined,
+      pressure: observer.pressure,
+      fail,
+    };
   };
 
   readonly failAll = (error: AegisError): void => {

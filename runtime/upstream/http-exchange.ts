@@ -32,6 +32,8 @@ export interface HttpSink {
   /** An event of another type than `message`; true where it is known. */
   readonly onNamedEvent?: (type: string, data: string) => boolean;
   readonly onViolation: (detail: string) => void;
+  /** What to wait for before an event stream is read further; undefined = nothing. Asked after each chunk. */
+  readonly pressure?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** How the answer ended. `errorBody` is the JSON body of a non-2xx answer. */
@@ -136,10 +138,15 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#guard(() => this.#sink.onHeaders?.(status, headers));
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#abortedWith !== undefined) return;
     this.#bytes += chunk.byteLength;
     this.#guard(() => this.#take(chunk));
+    const pressure = this.#sse === undefined ? undefined : this.#sink.pressure?.();
+    if (pressure === undefined) return;
+    controller.pause();
+    const resume = (): void => controller.resume();
+    pressure.then(resume, resume);
   }
 
   onResponseEnd(): void {
@@ -161,7 +168,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   #startStream(): void {
     this.#kind = "event-stream";
-    const { onMessage, onViolation, ...optional } = this.#sink;
+    const { onMessage, onViolation, pressure: _pressure, ...optional } = this.#sink;
     this.#sse = createSseReader(
       { ...optional, onData: onMessage, onIgnored: onViolation },
       this.#call.maxMessageBytes,

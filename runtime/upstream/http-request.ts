@@ -217,7 +217,11 @@ class RequestRun {
   }
 
   #sink(): HttpSink {
-    const base = { onMessage: this.#onMessage, onViolation: this.#correlator.violation };
+    const base = {
+      onMessage: this.#onMessage,
+      onViolation: this.#correlator.violation,
+      pressure: this.#pending.pressure,
+    };
     if (this.#options.resumeHeaders === undefined) return base;
     return {
       ...base,

@@ -53,6 +53,11 @@ export interface ExchangeObserver {
    * where the server takes its request back or the channel is gone.
    */
   readonly onServerRequest: (request: JsonObject, withdrawn: AbortSignal) => Promise<UpstreamReply>;
+  /**
+   * What to wait for before more is handed on, where the caller reads slowly; undefined = nothing. A server that has a
+   * stream for the request is then read no further; on a shared connection nobody is made to wait for another.
+   */
+  readonly pressure?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** Events of a channel that belong to no request. Must not throw. */
