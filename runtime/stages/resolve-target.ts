@@ -36,13 +36,13 @@ function resolveTarget(exchange: Admitted, sealer: Sealer): Target {
       const uri = requiredString(params, "uri");
       // A pinned name may be spelled otherwise; policies see one spelling.
       const args = { uri: canonicalSpelling(uri) };
-      const read = leafTarget(server, resourceLeaf(server, uri), args);
+      const read = leafTarget(server, resourceLeaf(exchange, server, uri), args);
       // Unsubscribing takes nothing that subscribing did not give.
       if (method !== "resources/subscribe") return read;
       return { ...read, gate: gateOf(server, method, args) };
     }
     case "completion": {
-      const leaf = completionLeaf(server, params);
+      const leaf = completionLeaf(exchange, server, params);
       const gate = gateOf(server, method, completionArguments(params));
       return { ...leafTarget(server, leaf, {}), mode: "visibility", gate };
     }
@@ -63,7 +63,7 @@ function locateServer(exchange: Admitted): Located<RoutedServer> {
   }
   const located = locate(route, method.target, params);
   if (located === undefined)
-    throw new AegisError("TARGET_UNKNOWN", "no server of the endpoint alone has what the request names");
+    throw unknownTarget(exchange, "no server of the endpoint alone has what the request names");
   return located;
 }
 
@@ -98,22 +98,28 @@ function promptLeaf(server: RoutedServer, name: JsonValue | undefined): LeafEntr
   return leaf;
 }
 
-function resourceLeaf(server: RoutedServer, uri: string): LeafEntry {
+/** What a client asked for stands in the error (MCP 2026-07-28, resources, error handling), as the client spelled it. */
+function unknownTarget({ message }: Admitted, detail: string): AegisError {
+  const uri = message.kind === "response" ? undefined : message.params?.["uri"];
+  return new AegisError("TARGET_UNKNOWN", detail, typeof uri === "string" ? { data: { uri } } : {});
+}
+
+function resourceLeaf(exchange: Admitted, server: RoutedServer, uri: string): LeafEntry {
   const fault = server.resources.faultOf(uri);
   if (fault !== undefined)
-    throw new AegisError("TARGET_UNKNOWN", `the resource URI is not in canonical form: ${fault}`);
+    throw unknownTarget(exchange, `the resource URI is not in canonical form: ${fault}`);
   const leaf = server.resources.leafOf(uri);
   if (leaf === undefined)
-    throw new AegisError("TARGET_UNKNOWN", `no pinned resource, template or rule for ${JSON.stringify(uri)}`);
+    throw unknownTarget(exchange, `no pinned resource, template or rule for ${JSON.stringify(uri)}`);
   return leaf;
 }
 
-function completionLeaf(server: RoutedServer, params: JsonObject | undefined): LeafEntry {
+function completionLeaf(exchange: Admitted, server: RoutedServer, params: JsonObject | undefined): LeafEntry {
   const ref = params?.["ref"];
   if (isJsonObject(ref) && ref["type"] === "ref/prompt") return promptLeaf(server, ref["name"]);
   if (isJsonObject(ref) && ref["type"] === "ref/resource" && typeof ref["uri"] === "string") {
     const uri = ref["uri"];
-    return server.resources.named(uri) ?? resourceLeaf(server, uri);
+    return server.resources.named(uri) ?? resourceLeaf(exchange, server, uri);
   }
   throw new AegisError(
     "COMPLETION_TARGET_UNKNOWN",
