@@ -1,6 +1,7 @@
 // Writes endpoints, tokens and what to paste into clients, to standard output.
 import type { CliIo } from "../output/io.ts";
 import { paint } from "../output/io.ts";
+import { namespaced } from "#naming";
 import { connectionBlocks } from "./connection-lines.ts";
 import type { ConnectionEndpoint, SampleCall } from "./connection-lines.ts";
 import type { DevLife } from "./dev-life.ts";
@@ -42,17 +43,17 @@ interface ExampleEndpoint {
 /** One where the tests allow the caller something, so that the pasted lines show an answer. */
 async function exampleEndpoint(server: DevServer, caller: NamedCaller): Promise<ExampleEndpoint | undefined> {
   const { model } = server.active();
-  const candidates = server.endpoints().map((route) => ({
-    route,
-    name: route.servers[0] ?? route.path,
-    call: allowedCall(model, caller.name, route.servers[0] ?? ""),
-  }));
+  const candidates = server.endpoints().flatMap((route) =>
+    route.servers.map((id) => ({ route, id, call: allowedCall(model, caller.name, id) })),
+  );
   const best = candidates.findLast((candidate) => candidate.call !== undefined) ?? candidates[0];
   if (best === undefined) return undefined;
-  const { route, name, call } = best;
+  const { route, id, call } = best;
+  const isShared = route.servers.length > 1;
+  const name = isShared ? (route.path.split("/")[1] ?? id) : id;
   return {
     endpoint: { name, url: route.resource, token: await server.token(caller.facts, route.resource) },
-    sample: call === undefined ? undefined : { tool: call.target, arguments: call.arguments },
+    sample: call === undefined ? undefined : { tool: isShared ? namespaced(id, call.target) : call.target, arguments: call.arguments },
   };
 }
 

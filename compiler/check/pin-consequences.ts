@@ -19,6 +19,7 @@ const CONSEQUENCES: ReadonlySet<string> = new Set([
   "CEDAR_UNKNOWN_TARGET",
   "NAME_UNKNOWN",
   "PIN_MISSING",
+  "ROUTE_SERVER_UNPINNED",
 ]);
 /** Findings on the name of a server. */
 const ABOUT_SERVERS: ReadonlySet<string> = new Set([

@@ -79,6 +79,12 @@ const OWN_CODES = {
   ROLE_UNKNOWN: error("a role is not declared in aegis.yaml"),
   ROLE_UNMAPPED: warning("no issuer can give a role"),
   ROUTE_DUPLICATE: error("two endpoints of one environment have the same path"),
+  ROUTE_NAME_LONG: warning(
+    "a tool of an endpoint with several servers has a name that some models do not take",
+  ),
+  ROUTE_NAME_TOO_LONG: error("a tool of an endpoint with several servers has a name that MCP does not allow"),
+  ROUTE_SERVER_DUPLICATE: error("an endpoint names one server twice"),
+  ROUTE_SERVER_UNPINNED: warning("an endpoint with several servers names one that has no pins"),
   SCHEMA_DIALECT_UNSUPPORTED: error("a pinned schema is written in a dialect that is not supported"),
   SCHEMA_ID_NESTED: error("a pinned schema gives a part of itself another base URI"),
   SCHEMA_INVALID: error("a pinned schema is malformed"),

@@ -108,6 +108,12 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   ROLE_UNKNOWN: "Correct it, or declare it under `roles`.",
   ROLE_UNMAPPED: "Add it to `roles.map` in identity.yaml, or correct the name.",
   ROUTE_DUPLICATE: "Give each its own path.",
+  ROUTE_NAME_LONG:
+    "Give the server an endpoint of its own, or a shorter name: clients call the tool `<server>__<tool>`.",
+  ROUTE_NAME_TOO_LONG:
+    "Give the server an endpoint of its own, where its tools keep their names, or a shorter name.",
+  ROUTE_SERVER_DUPLICATE: "Remove one.",
+  ROUTE_SERVER_UNPINNED: "Pin the server, or leave it out of the endpoint.",
   SCHEMA_DIALECT_UNSUPPORTED: "Ask the server's owner; until then its tool cannot be pinned.",
   SCHEMA_ID_NESTED: "The server must drop the nested `$id`.",
   SCHEMA_INVALID: "The server must send a valid schema.",

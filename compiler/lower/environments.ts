@@ -12,6 +12,7 @@ import type { DeclaredIssuer, LoweredIdentity } from "./identity.ts";
 import type { Layer, Layers } from "./layers.ts";
 import type { Overlay } from "./overlay.ts";
 import { environmentNameOf } from "./registry.ts";
+import { routeServers } from "./route-servers.ts";
 
 const DEFAULT_DEADLINE = "30s";
 const DEFAULT_MAX_RESPONSE = "16MB";
@@ -78,25 +79,6 @@ function publicUrlOf(
     );
   }
   return written.replace(/\/$/u, "");
-}
-
-function serversOf(
-  work: EnvironmentWork,
-  document: Parsed<RoutesShape>,
-  index: number,
-  shape: EndpointShape,
-): string[] {
-  const at = document.source.at("endpoints", index, shape.servers === undefined ? "server" : "servers");
-  const named = shape.servers ?? (shape.server === undefined ? [] : [shape.server]);
-  if (named.length !== 1 || (shape.servers !== undefined && shape.server !== undefined)) {
-    work.sink.report("DOCUMENT_INVALID", at, "an endpoint has exactly one server");
-  }
-  const known = [...work.layer.registry.servers.keys()];
-  for (const name of named.filter((item) => !known.includes(item))) {
-    const message = `no server is named ${JSON.stringify(name)}`;
-    work.sink.report("SERVER_UNKNOWN", at, message, didYouMean(name, known));
-  }
-  return named.filter((name) => known.includes(name));
 }
 
 /** Issuers of the environment that vouch for callers of the tenant. */
@@ -183,7 +165,7 @@ function lowerEndpoint(
   return {
     path: shape.path,
     tenant: work.layer.tenant,
-    servers: serversOf(work, document, index, shape),
+    servers: routeServers({ document, index, shape, servers: work.layer.registry.servers, sink }),
     resource: work.publicUrl + shape.path,
     issuers: issuersOf(work, document, index, shape),
     deadlineMs: deadlineMs ?? 1,

@@ -74,8 +74,12 @@ function checkEnvironment(label: string, environment: EnvironmentEntry, servers:
   const paths = new Set<string>();
   for (const route of environment.routes) {
     addUnique(paths, route.path, `${label}: route`);
-    for (const server of route.servers)
+    const routed = new Set<string>();
+    mustResolve(route.servers.length > 0, `${label}: a server of ${route.path}`);
+    for (const server of route.servers) {
+      addUnique(routed, server, `${label}: server of ${route.path}`);
       mustResolve(servers.has(server), `${label}: server ${server} of ${route.path}`);
+    }
     for (const issuer of route.issuers)
       mustResolve(issuers.has(issuer), `${label}: issuer ${issuer} of ${route.path}`);
   }

@@ -281,7 +281,7 @@ export interface RouteEntry {
   /** Absolute path on the gateway, e.g. `/sql-prod/mcp`. */
   readonly path: string;
   readonly tenant: TenantId;
-  /** Exactly one server for now; an endpoint over several servers is a virtual server. */
+  /** At least one, each once, in the order in which their tools are listed. */
   readonly servers: readonly ServerId[];
   /** Canonical resource URI of the endpoint (RFC 8707 audience). */
   readonly resource: string;
