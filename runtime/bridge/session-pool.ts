@@ -71,9 +71,9 @@ export class SessionPool {
   }
 
   /**
-   * A session with what this client declares. On a wire that all calls share, what a server asks can be told apart only
-   * while one call is under way, so there every call of a client that can be asked has a session to itself.
-   * @throws {UpstreamFault} UPSTREAM_UNAVAILABLE, unsent, where all sessions that the caller may have are in use
+   * A session with what this client declares. Not every server says for which call it asks something, so a call of a
+   * client that can be asked has a session to itself as long as the caller may have one more.
+   * @throws {UpstreamFault} UPSTREAM_UNAVAILABLE, unsent, where all sessions are in use
    */
   take(owner: SessionOwner): SessionLease {
     const { upstream, bindingKey, client, protocolVersion } = owner;
@@ -81,11 +81,17 @@ export class SessionPool {
     const declared = canonicalJson({ capabilities: client.capabilities, info: client.info ?? null });
     const digest = createHash("sha256").update(declared).digest("base64url");
     const key = `${callerKey}\0${protocolVersion}\0${digest}`;
-    const isExclusive = upstream.sharesWire && Object.keys(client.capabilities).length > 0;
-    const known = [...this.#entries.values()].find(
-      (entry) => entry.key === key && (!isExclusive || entry.leases === 0),
-    );
-    return this.#lease(known ?? this.#open(key, callerKey, owner));
+    const known = [...this.#entries.values()]
+      .filter((entry) => entry.key === key)
+      .sort((a, b) => a.leases - b.leases)[0];
+    const canBeAsked = Object.keys(client.capabilities).length > 0;
+    if (known !== undefined && (known.leases === 0 || !canBeAsked)) return this.#lease(known);
+    const opened = this.#makeRoom(callerKey) ? this.#open(key, callerKey, owner) : known;
+    if (opened === undefined)
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many sessions with the server are in use", {
+        unsent: true,
+      });
+    return this.#lease(opened);
   }
 
   find(channel: LegacyChannelKey): PooledSession | undefined {
@@ -121,9 +127,6 @@ export class SessionPool {
   }
 
   #open(key: string, callerKey: string, { upstream, client, protocolVersion }: SessionOwner): Entry {
-    const own = [...this.#entries.values()].filter((entry) => entry.callerKey === callerKey);
-    if (own.length >= this.#limits.maxSessionsPerCaller) this.#endOldest(own);
-    if (this.#entries.size >= this.#limits.maxSessions) this.#endOldest([...this.#entries.values()]);
     const entry: Entry = {
       key,
       callerKey,
@@ -139,14 +142,18 @@ export class SessionPool {
     return entry;
   }
 
-  #endOldest(entries: readonly Entry[]): void {
+  /** False where neither the caller nor the gateway may have a further session, and none of theirs is idle. */
+  #makeRoom(callerKey: string): boolean {
+    const own = [...this.#entries.values()].filter((entry) => entry.callerKey === callerKey);
+    if (own.length >= this.#limits.maxSessionsPerCaller) return this.#endOldest(own);
+    return this.#entries.size < this.#limits.maxSessions || this.#endOldest([...this.#entries.values()]);
+  }
+
+  #endOldest(entries: readonly Entry[]): boolean {
     const idle = entries.filter(({ leases }) => leases === 0).sort((a, b) => a.lastUsed - b.lastUsed);
     const [oldest] = idle;
-    if (oldest === undefined)
-      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many sessions with the server are in use", {
-        unsent: true,
-      });
-    this.#end(oldest);
+    if (oldest !== undefined) this.#end(oldest);
+    return oldest !== undefined;
   }
 
   #end(entry: Entry): void {

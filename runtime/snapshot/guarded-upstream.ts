@@ -47,7 +47,6 @@ export function guardUpstream(upstream: ServerUpstream, monotonicMs: () => numbe
     isReachable: () => isReachable,
     upstream: {
       server: upstream.server,
-      sharesWire: upstream.sharesWire,
       request: (...args) => guarded(() => upstream.request(...args)),
       announce: (...args) => guarded(() => upstream.announce(...args)),
       notify: (...args) => upstream.notify(...args),

@@ -45,6 +45,8 @@ interface Open {
   readonly headers: readonly string[];
   /** Ends the GET stream. */
   readonly ended: AbortController;
+  /** Settled once the GET stream is open, or will not be. */
+  readonly listening: PromiseWithResolvers<void>;
 }
 
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
@@ -143,18 +145,29 @@ class LegacyHttpSession implements HttpSession {
   }
 
   async #ready(signal: AbortSignal): Promise<Open> {
-    if (this.#open !== undefined) return this.#open;
     if (this.#opening === undefined) {
-      const opening = this.#handshake();
+      if (this.#open !== undefined) return this.#open;
+      const opening = this.#openSession();
       this.#opening = opening;
       opening
-        .then((open) => this.#start(open))
         .catch(() => undefined)
         .finally(() => {
           this.#opening = undefined;
         });
     }
     return untilAborted(this.#opening, signal);
+  }
+
+  async #openSession(): Promise<Open> {
+    const open = await this.#handshake();
+    this.#start(open);
+    const mayBeAsked = Object.keys(this.#channel.client?.capabilities ?? {}).length > 0;
+    // Some servers ask on this stream only, and what they send before it is open is lost.
+    if (mayBeAsked)
+      await untilAborted(open.listening.promise, AbortSignal.timeout(UPSTREAM_CAPS.streamOpenMs)).catch(
+        () => undefined,
+      );
+    return open;
   }
 
   /** Its bound is its own: a caller that gives up must not fail the others that wait for the same session. */
@@ -181,7 +194,13 @@ class LegacyHttpSession implements HttpSession {
       ...(sessionId === undefined ? [] : ["mcp-session-id", sessionId]),
     ];
     await sendHttpMessage(this.#endpoint, headers, INITIALIZED, signal);
-    return { entry, sessionId, headers, ended: new AbortController() };
+    return {
+      entry,
+      sessionId,
+      headers,
+      ended: new AbortController(),
+      listening: Promise.withResolvers<void>(),
+    };
   }
 
   #start(open: Open): void {
@@ -206,11 +225,12 @@ class LegacyHttpSession implements HttpSession {
   /** Keeps the session's general stream open. Errors end it quietly: the server may simply not offer one. */
   async #listen(open: Open): Promise<void> {
     const releaseStream = this.#takeStream();
-    if (releaseStream === undefined) return;
+    if (releaseStream === undefined) return open.listening.resolve();
     const signal = open.ended.signal;
     let failures = 0;
     let lastEventId: string | undefined;
     const sink = {
+      onHeaders: () => open.listening.resolve(),
       onMessage: (message: Uint8Array | string): void => {
         failures = 0;
         this.#correlator.accept(readServerMessage(message, UPSTREAM_CAPS.maxLineBytes));
@@ -238,6 +258,7 @@ class LegacyHttpSession implements HttpSession {
         await pause(backOffMs(failures), signal).catch(() => undefined);
       }
     } finally {
+      open.listening.resolve();
       releaseStream();
     }
   }

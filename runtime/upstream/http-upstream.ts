@@ -39,7 +39,6 @@ export interface HttpUpstreamOptions {
 
 class HttpUpstream implements ServerUpstream {
   readonly server: ServerId;
-  readonly sharesWire = false;
   readonly #options: HttpUpstreamOptions;
   readonly #endpoint: HttpEndpoint;
   readonly #modern: Correlator;

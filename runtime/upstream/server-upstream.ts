@@ -3,8 +3,6 @@ import type { EraEntry } from "#bundle";
 import type { ChannelKey, Upstream } from "./upstream.ts";
 
 export interface ServerUpstream extends Upstream {
-  /** Calls of one channel share one stream: what a server sends beside their answers is not always some call's. */
-  readonly sharesWire: boolean;
   /**
    * What the server announces in this channel's era: the answer to `initialize` (kept from the handshake) or to
    * `server/discover` (asked anew).

@@ -40,6 +40,8 @@ export const UPSTREAM_CAPS = {
   connectTimeoutMs: 2_000,
   /** `initialize` handshake of a legacy channel, process start included. */
   handshakeTimeoutMs: 10_000,
+  /** How long the first call of a session waits for its GET stream, where the server may ask something on it. */
+  streamOpenMs: 1_000,
   /** Cancel notifications, session DELETE and answers to server requests. */
   sideMessageTimeoutMs: 5_000,
   /** Below the 5 s with which Node servers close idle connections, so that a reused one is not about to go away. */

@@ -33,7 +33,6 @@ export interface WireUpstreamOptions {
 
 class WireUpstream implements ServerUpstream {
   readonly server: ServerId;
-  readonly sharesWire = true;
   readonly #options: WireUpstreamOptions;
   readonly #channels = new Map<string, WireChannel>();
   #closed = false;

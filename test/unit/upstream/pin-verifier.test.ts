@@ -21,7 +21,6 @@ class ListedServer {
 
   readonly upstream: ServerUpstream = {
     server: "s",
-    sharesWire: false,
     request: async (channel, request, _observer, _limits, signal): Promise<UpstreamReply> => {
       this.channels.add(JSON.stringify(channel));
       this.listings++;
