@@ -43,9 +43,11 @@ interface ExampleEndpoint {
 /** One where the tests allow the caller something, so that the pasted lines show an answer. */
 async function exampleEndpoint(server: DevServer, caller: NamedCaller): Promise<ExampleEndpoint | undefined> {
   const { model } = server.active();
-  const candidates = server.endpoints().flatMap((route) =>
-    route.servers.map((id) => ({ route, id, call: allowedCall(model, caller.name, id) })),
-  );
+  const candidates = server
+    .endpoints()
+    .flatMap((route) =>
+      route.servers.map((id) => ({ route, id, call: allowedCall(model, caller.name, id) })),
+    );
   const best = candidates.findLast((candidate) => candidate.call !== undefined) ?? candidates[0];
   if (best === undefined) return undefined;
   const { route, id, call } = best;
@@ -53,7 +55,10 @@ async function exampleEndpoint(server: DevServer, caller: NamedCaller): Promise<
   const name = isShared ? (route.path.split("/")[1] ?? id) : id;
   return {
     endpoint: { name, url: route.resource, token: await server.token(caller.facts, route.resource) },
-    sample: call === undefined ? undefined : { tool: isShared ? namespaced(id, call.target) : call.target, arguments: call.arguments },
+    sample:
+      call === undefined
+        ? undefined
+        : { tool: isShared ? namespaced(id, call.target) : call.target, arguments: call.arguments },
   };
 }
 
