@@ -7,6 +7,7 @@ import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { applyRequest } from "#transform";
 import type { OutboundRequest } from "#upstream";
+import { upstreamEra } from "../bridge/index.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Throttled, Transformed } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
@@ -99,9 +100,11 @@ function forwardedMeta(meta: JsonValue | undefined, exchange: Throttled): JsonOb
 }
 
 function paramHeaders(exchange: Throttled, params: JsonObject): OutboundRequest["paramHeaders"] {
-  if (exchange.era !== "modern" || exchange.target.kind !== "leaf") return {};
+  const { target, era } = exchange;
+  // A modern server gets the headers whatever the caller's era.
+  if (target.kind !== "leaf" || upstreamEra(target.server.entry, era) !== "modern") return {};
   const headers: Record<string, JsonValue> = {};
-  for (const { header, path } of exchange.target.leaf.paramHeaders) {
+  for (const { header, path } of target.leaf.paramHeaders) {
     let value: JsonValue | undefined = params["arguments"];
     for (const name of path) value = isJsonObject(value) ? value[name] : undefined;
     if (value !== undefined && value !== null) headers[header] = value;
