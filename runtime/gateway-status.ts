@@ -2,6 +2,7 @@
 import type { ObservableAuditLog } from "#audit";
 import { AegisError } from "#errors";
 import type { AdminAnswer, AdminHandlers } from "./listener/index.ts";
+import type { Listeners } from "./listeners.ts";
 import type { SessionTable } from "./sessions/session-table.ts";
 import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
 import type { Snapshot } from "./snapshot/snapshot.ts";
@@ -16,6 +17,9 @@ export interface StatusSources {
   readonly holder: SnapshotHolder<Snapshot>;
   readonly audit: ObservableAuditLog;
   readonly sessions: SessionTable;
+  readonly listeners: Pick<Listeners, "connectionCount" | "tlsStatus">;
+  /** Reads the certificate again, then asks for a release. */
+  readonly reload: () => Promise<UpdateOutcome>;
   readonly bindings: UpstreamBindings;
   readonly metrics: Metrics;
   readonly isDraining: () => boolean;
@@ -35,7 +39,7 @@ export function createAdminHandlers(sources: StatusSources): AdminHandlers {
       contentType: sources.metrics.contentType,
       body: await sources.metrics.render(),
     }),
-    reload: async () => reloadAnswer(await sources.updater.reload()),
+    reload: async () => reloadAnswer(await sources.reload()),
   };
 }
 
@@ -61,6 +65,8 @@ function statusDocument(sources: StatusSources): object {
     release: updater.status(),
     generations: holder.liveGenerations(),
     sessions: sessions.size,
+    connections: sources.listeners.connectionCount(),
+    tls: sources.listeners.tlsStatus() ?? null,
     upstreams: bindings.upstreams().map((upstream) => upstream.describe()),
     // What the release asks for; this gateway deletes nothing.
     retention: holder.current()?.retention ?? null,

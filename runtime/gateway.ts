@@ -13,8 +13,10 @@ import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import { createExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
-import { createClientAddress, startAdminListener, startHttpListener } from "./listener/index.ts";
-import type { HttpListener, TransportRules } from "./listener/index.ts";
+import { startAdminListener } from "./listener/index.ts";
+import type { HttpListener, StdioEnd, TransportRules } from "./listener/index.ts";
+import { startListeners } from "./listeners.ts";
+import type { Listeners, LocalServerOptions } from "./listeners.ts";
 import { createAnswerPool } from "./large-answers/answer-pool.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { createRateLimiter } from "./limits/index.ts";
@@ -30,6 +32,7 @@ import type { ReleasePart } from "./release-part.ts";
 import { challengeFor } from "./authn/index.ts";
 import { reauthoriseSessions } from "./sessions/event-router.ts";
 import { SessionTable } from "./sessions/session-table.ts";
+import type { Snapshot } from "./snapshot/snapshot.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
 import { createStages } from "./stages/create-stages.ts";
 import { createStreams } from "./streams/create-streams.ts";
@@ -48,12 +51,17 @@ export interface GatewayOptions {
   readonly wrapStages?: (stages: Stages) => Stages;
   /** Longest an exchange may take before its route's own deadline is known; default 30 s. */
   readonly admissionDeadlineMs?: number;
+  /** Serves one client on standard input and output instead of opening the MCP port. */
+  readonly local?: LocalServerOptions;
 }
 
 export interface Gateway {
+  /** Empty, and the ports 0, where there is no such listener. */
   readonly host: string;
   readonly port: number;
   readonly adminPort: number;
+  /** Why the local server has ended; absent where there is none. */
+  readonly localEnded?: Promise<StdioEnd>;
   /** Process id of the audit writer. */
   readonly auditWriterPid: () => number | undefined;
   /** Outcome of the first attempt to activate a release. */
@@ -93,9 +101,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...{ largeAnswers, bridge, updates: streams.updates },
   });
   const { holder, updater } = release;
-  const runner = createRunner(options, { audit, sessions, clock, largeAnswers, bridge, streams });
+  const runner = createRunner(options, {
+    ...{ audit, sessions, clock, largeAnswers, bridge, streams },
+    currentSnapshot: holder.current,
+  });
   const stages = runner.stages;
-  const handle = createExchangeHandler({
+  const handler = createExchangeHandler({
     holder,
     runner,
     sessionVerbs: buildSessionPipeline(
@@ -119,41 +130,52 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sweepStreams = (): void => {
     streams.sweep().catch((fault: unknown) => logger.error("stream fault", { fault: String(fault) }));
   };
+  let listeners: Listeners | undefined;
   holder.onSwap((next, previous) => {
     bridge.onSwap();
     reauthoriseSessions(sessions, next, previous);
+    listeners?.onSwap(next);
     sweepStreams();
   });
   const firstRelease = await updater.start();
   logger.info("release", { outcome: firstRelease });
   let draining = false;
-  const listener = await startHttpListener({
-    host: config.listen.host,
-    port: config.listen.port,
-    handle,
-    limits: {
-      maxConnections: config.limits.maxConnections,
-      maxStreamBufferBytes: config.limits.maxStreamBufferBytes,
-      streamStallMs: config.limits.streamStallMs,
-    },
-    clientAddress: createClientAddress(config.listen.trustedProxies ?? []),
-    onFault: (fault) => logger.error("listener fault", { fault: String(fault) }),
+  const listener = await startListeners({
+    ...{ config, logger, metrics, clock, handler, runner, sessions, audit },
+    snapshot: holder.current,
+    local: options.local,
+  }).catch(async (fault: unknown) => {
+    // Nothing was served; what the refusal left in the log is sealed.
+    largeAnswers.dispose();
+    await release.stop();
+    await audit.close();
+    throw fault;
   });
-  const admin = await startAdmin(
-    { ...options, clock },
-    { release, audit, sessions, isDraining: () => draining },
-  );
+  listeners = listener;
+  const reload = async (): Promise<UpdateOutcome> => {
+    await listener.reloadTls();
+    return updater.reload();
+  };
+  const isAdmin = options.local === undefined || config.stdio?.admin === true;
+  const admin = isAdmin
+    ? await startAdmin(
+        { ...options, clock },
+        { release, audit, sessions, listeners: listener, reload, isDraining: () => draining },
+      )
+    : undefined;
   const sweep = setInterval(() => {
     sessions.sweep();
+    listener.sweep();
     sweepStreams();
   }, SWEEP_INTERVAL_MS);
   return {
     host: listener.host,
     port: listener.port,
-    adminPort: admin.port,
+    adminPort: admin?.port ?? 0,
+    ...(listener.ended === undefined ? {} : { localEnded: listener.ended }),
     auditWriterPid: audit.writerPid,
     firstRelease,
-    reload: updater.reload,
+    reload,
     stop: async (graceMs) => {
       draining = true;
       clearInterval(sweep);
@@ -189,6 +211,8 @@ async function openAudit(config: ProcessConfig, logger: Logger): Promise<AuditPr
 }
 
 interface AdminParts {
+  readonly listeners: Listeners;
+  readonly reload: () => Promise<UpdateOutcome>;
   readonly release: ReleasePart;
   readonly audit: AuditProcessLog;
   readonly sessions: SessionTable;
@@ -200,7 +224,7 @@ function startAdmin(
   parts: AdminParts,
 ): Promise<HttpListener> {
   const { config, logger, metrics, clock } = options;
-  const { release, audit, sessions, isDraining } = parts;
+  const { release, audit, sessions, listeners, reload, isDraining } = parts;
   const { updater, holder, bindings } = release;
   metrics.watchAudit(audit);
   return startAdminListener({
@@ -211,6 +235,8 @@ function startAdmin(
       holder,
       audit,
       sessions,
+      listeners,
+      reload,
       bindings,
       metrics,
       isDraining,
@@ -227,11 +253,12 @@ interface RunnerParts {
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
   readonly streams: Streams;
+  readonly currentSnapshot: () => Snapshot | undefined;
 }
 
 function createRunner(
   options: GatewayOptions,
-  { audit, sessions, clock, largeAnswers, bridge, streams }: RunnerParts,
+  { audit, sessions, clock, largeAnswers, bridge, streams, currentSnapshot }: RunnerParts,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
@@ -250,7 +277,7 @@ function createRunner(
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),
     largeAnswers,
-    ...{ bridge, streams },
+    ...{ bridge, streams, currentSnapshot },
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {
@@ -305,8 +332,8 @@ function transportRules(config: ProcessConfig): TransportRules {
 }
 
 interface Draining {
-  readonly listener: HttpListener;
-  readonly admin: HttpListener;
+  readonly listener: Listeners;
+  readonly admin: HttpListener | undefined;
   readonly sessions: SessionTable;
   readonly streams: Streams;
   readonly release: ReleasePart;
@@ -317,12 +344,13 @@ interface Draining {
 
 /** Streams end first, so that only exchanges hold the listener open; the log closes last, after the last record. */
 async function drain(parts: Draining): Promise<void> {
+  const closed = parts.listener.close(parts.graceMs);
   parts.streams.endStreams();
-  await parts.listener.close(parts.graceMs);
+  await closed;
   parts.sessions.endAll();
   parts.streams.close();
   parts.largeAnswers.dispose();
   await parts.release.stop();
-  await parts.admin.close(0);
+  await parts.admin?.close(0);
   await parts.audit.close();
 }

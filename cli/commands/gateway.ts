@@ -15,11 +15,26 @@ export function registerGateway(program: Command, host: CommandHost): void {
       "Run the gateway as `aegis-gateway` does. SIGTERM drains and stops; SIGHUP pulls the release now.",
     )
     .requiredOption("--config <gateway.json>", "process configuration")
+    .option("--stdio", "serve one client on standard input and output, as a local MCP server")
+    .option("--route <path>", "path of the route that --stdio serves")
     .action(
-      host.action((options: { readonly config: string }) =>
-        runGateway(["--config", resolve(host.io.cwd, options.config)], host.io.cwd),
+      host.action((options: GatewayCommandOptions) =>
+        runGateway(
+          [
+            ...["--config", resolve(host.io.cwd, options.config)],
+            ...(options.stdio === true ? ["--stdio"] : []),
+            ...(options.route === undefined ? [] : ["--route", options.route]),
+          ],
+          host.io.cwd,
+        ),
       ),
     );
+}
+
+interface GatewayCommandOptions {
+  readonly config: string;
+  readonly stdio?: boolean;
+  readonly route?: string;
 }
 
 /** Runs it as a process of its own, under the flag that forbids code from strings; signals are passed on. */

@@ -15,4 +15,6 @@ export type {
   ReleaseConfig,
   TrustConfig,
 } from "./process-config.ts";
+export type { StdioConfig, TokenPlace } from "./local-server.ts";
+export type { TlsConfig } from "./tls.ts";
 export type { ConfigProblem } from "./config-decoder.ts";

@@ -8,8 +8,12 @@ import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
 import { readCredentials } from "./credentials.ts";
 import { pathsFrom, readPrograms } from "./programs.ts";
 import type { PathResolver, ProgramConfig } from "./programs.ts";
+import { readStdio } from "./local-server.ts";
+import type { StdioConfig } from "./local-server.ts";
 import { readSealingKey } from "./sealing-key.ts";
 import type { SecretSource } from "./secrets.ts";
+import { readTls } from "./tls.ts";
+import type { TlsConfig } from "./tls.ts";
 
 export interface ListenConfig {
   readonly host: string;
@@ -21,6 +25,8 @@ export interface ListenConfig {
   readonly allowedOrigins?: readonly string[];
   /** Addresses and ranges of proxies whose `X-Forwarded-For` is believed; absent = none. */
   readonly trustedProxies?: readonly string[];
+  /** Absent = plain HTTP. */
+  readonly tls?: TlsConfig;
 }
 
 export interface AdminConfig {
@@ -79,6 +85,8 @@ export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 export interface ProcessConfig {
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
+  /** Whose token a local server on standard input and output takes. */
+  readonly stdio?: StdioConfig;
   readonly release: ReleaseConfig;
   readonly trust: TrustConfig;
   readonly stateDir: string;
@@ -152,6 +160,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "$schema",
     "listen",
     "admin",
+    "stdio",
     "release",
     "trust",
     "stateDir",
@@ -166,8 +175,9 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
   const at = pathsFrom(options.baseDir);
   const stateDir = at(reader.string(root["stateDir"], "$.stateDir"));
   const config: ProcessConfig = {
-    listen: readListen(reader, root["listen"]),
+    listen: readListen(reader, root["listen"], at),
     admin: readAdmin(reader, root["admin"]),
+    ...readStdio(reader, root["stdio"], options.environment, at),
     release: readRelease(reader, root["release"], at),
     trust: readTrust(reader, root["trust"], at),
     stateDir,
@@ -182,9 +192,9 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
   return config;
 }
 
-const LISTEN_KEYS = ["host", "port", "allowedHosts", "allowedOrigins", "trustedProxies"] as const;
+const LISTEN_KEYS = ["host", "port", "allowedHosts", "allowedOrigins", "trustedProxies", "tls"] as const;
 
-function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenConfig {
+function readListen(reader: ConfigReader, value: JsonValue | undefined, at: PathResolver): ListenConfig {
   const listen = reader.object(value, "$.listen", LISTEN_KEYS, false);
   const allowedHosts = reader.strings(listen["allowedHosts"], "$.listen.allowedHosts", MAX_LIST_ITEMS);
   const allowedOrigins = reader.strings(listen["allowedOrigins"], "$.listen.allowedOrigins", MAX_LIST_ITEMS);
@@ -204,6 +214,7 @@ function readListen(reader: ConfigReader, value: JsonValue | undefined): ListenC
     ...(allowedHosts === undefined ? {} : { allowedHosts }),
     ...(allowedOrigins === undefined ? {} : { allowedOrigins }),
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
+    ...readTls(reader, listen["tls"], at),
   };
 }
 

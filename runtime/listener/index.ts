@@ -9,7 +9,6 @@ export type { TlsFiles, TlsMaterial, TlsReload, TlsStatus } from "./tls-material
 export { openTlsMaterial } from "./tls-material.ts";
 export type { ConnectionLimits } from "./connection/limits.ts";
 export { DEFAULT_CONNECTION_LIMITS } from "./connection/limits.ts";
-export type { TokenReference } from "./connection/token-source.ts";
 export { createTokenSource } from "./connection/token-source.ts";
 export type { StdioConnection, StdioEnd, StdioStreams } from "./connection/stdio.ts";
 export { standardStreams } from "./connection/stdio.ts";

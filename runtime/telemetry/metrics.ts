@@ -33,6 +33,8 @@ export interface Metrics {
   readonly shadowDecision: (result: string) => void;
   readonly activeRelease: (digest: string, sequence: number) => void;
   readonly releaseRejected: (code: string) => void;
+  /** A certificate was read: `activated` or `rejected`. */
+  readonly certificate: (outcome: string) => void;
   readonly watchAudit: (source: AuditSource) => void;
   readonly contentType: string;
   /** The text of /metrics. */
@@ -249,6 +251,16 @@ function releaseMetrics(registers: Registry[]): Pick<Metrics, "activeRelease" | 
   };
 }
 
+function listenerMetrics(registers: Registry[]): Pick<Metrics, "certificate"> {
+  const loads = new Counter({
+    name: "aegis_certificate_loads_total",
+    help: "Certificates that were read while the gateway ran: activated, or rejected so that the former one stays.",
+    labelNames: ["outcome"] as const,
+    registers,
+  });
+  return { certificate: (outcome) => loads.inc({ outcome }) };
+}
+
 function auditMetrics(registers: Registry[]): Pick<Metrics, "watchAudit"> {
   let source: AuditSource | undefined;
   const gauge = (name: string, help: string, read: (from: AuditSource) => number): void => {
@@ -296,6 +308,7 @@ export function createMetrics(): Metrics {
     ...releaseMetrics(registers),
     ...decisionMetrics(registers),
     ...auditMetrics(registers),
+    ...listenerMetrics(registers),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

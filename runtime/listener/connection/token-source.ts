@@ -1,23 +1,19 @@
 // The bearer token of a local server: from the environment, or from a file that may be renewed while the gateway runs.
 import { readFileSync, statSync } from "node:fs";
 import { MAX_TOKEN_LENGTH } from "#authn";
-
-/** Where a token is. A file is read again when it has changed. */
-export type TokenReference =
-  | { readonly kind: "env"; readonly name: string; readonly value: string | undefined }
-  | { readonly kind: "file"; readonly path: string };
+import type { TokenPlace } from "#config";
 
 /** The token as it is now; undefined where there is none. Never throws. */
 export type TokenSource = () => string | undefined;
 
-export function createTokenSource(reference: TokenReference): TokenSource {
-  if (reference.kind === "env") return () => reference.value;
+export function createTokenSource(place: TokenPlace): TokenSource {
+  if (place.kind === "env") return () => place.value;
   let known: { readonly version: string; readonly token: string | undefined } | undefined;
   return () => {
     try {
-      const { mtimeMs, ctimeMs, size, ino } = statSync(reference.path);
+      const { mtimeMs, ctimeMs, size, ino } = statSync(place.path);
       const version = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
-      if (known?.version !== version) known = { version, token: readToken(reference.path, size) };
+      if (known?.version !== version) known = { version, token: readToken(place.path, size) };
       return known.token;
     } catch {
       known = undefined;
