@@ -8,7 +8,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { applyError, applyResponse, applyTask } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { UpstreamReply } from "#upstream";
-import { relatedTo } from "../tasks/task-answers.ts";
+import { TASKS_EXTENSION, relatedTo } from "../tasks/task-answers.ts";
 import type { Answer } from "./exchange.ts";
 import type { Denial } from "./verdict.ts";
 
@@ -17,21 +17,52 @@ export type ReadAnswer = Extract<Answer, { readonly kind: "result" | "error" }>;
 
 export type Ruled<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly denial: Denial };
 
-// -32020, -32021, -32022: the upstream says that headers, capabilities or version of the gateway's own message are
-// wrong (MCP 2026-07-28, error codes). That is never the caller's fault.
-const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
+// -32020, -32022: the upstream says that headers or version of the gateway's own message are wrong (MCP 2026-07-28, error
+// codes). That is never the caller's fault.
+const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32022]);
+/** The server cannot do it for a client that lacks a capability: the client may declare it, if it is governed here. */
+const CAPABILITY_MISSING = -32021;
 
 /**
  * The answer that a reply of an upstream stands for.
- * @throws {AegisError} UPSTREAM_PROTOCOL where it blames the gateway's own message
+ * @throws {AegisError} UPSTREAM_PROTOCOL where it blames the gateway's own message; CAPABILITY_REQUIRED
  */
 export function answerOf(reply: UpstreamReply): ReadAnswer {
   if (reply.kind === "result") return { kind: "result", result: reply.result };
   const { code, message, data } = reply.error;
   if (GATEWAY_FAULT_CODES.has(code))
     throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code}`);
+  if (code === CAPABILITY_MISSING) throw capabilityRequired(data);
   const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
   return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
+}
+
+function capabilityRequired(data: JsonValue | undefined): AegisError {
+  const required = isJsonObject(data) ? data["requiredCapabilities"] : undefined;
+  const told = {
+    data: { requiredCapabilities: isJsonObject(required) ? namedIn(required, CAPABILITIES) : {} },
+  };
+  return new AegisError("CAPABILITY_REQUIRED", "the server needs a capability that it was not told of", told);
+}
+
+/** Names of what a server may ask of a client, and nothing else that an upstream may have written there. */
+interface Names {
+  readonly [name: string]: Names;
+}
+
+const CAPABILITIES: Names = {
+  elicitation: { form: {}, url: {} },
+  roots: {},
+  sampling: { context: {}, tools: {} },
+  extensions: { [TASKS_EXTENSION]: {} },
+};
+
+function namedIn(value: JsonObject, names: Names): JsonObject {
+  const found = Object.entries(names).flatMap(([name, inner]) => {
+    const member = Object.hasOwn(value, name) ? value[name] : undefined;
+    return isJsonObject(member) ? [[name, namedIn(member, inner)] as const] : [];
+  });
+  return Object.fromEntries(found);
 }
 
 /** The answer in the form that its era has, or a denial where it is of a kind that is not governed here. */

@@ -9,6 +9,8 @@ import { MAX_TASK_ID_CHARS } from "./task-ids.ts";
 import { readTaskState, writeTaskState } from "./task-state.ts";
 import type { TaskState } from "./task-state.ts";
 
+/** Identifier of the extension of MCP 2026-07-28. */
+export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 export const RELATED_TASK = "io.modelcontextprotocol/related-task";
 
 /** How the answer to one request about a task is read. Data only: it travels to answer workers. */

@@ -9,9 +9,8 @@ import type { Admitted } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { definitionFor } from "../snapshot/snapshot.ts";
 import type { Route, RoutedServer } from "../snapshot/snapshot.ts";
+import { TASKS_EXTENSION } from "./task-answers.ts";
 
-/** Identifier of the extension of MCP 2026-07-28. */
-export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 /** The one legacy revision that has tasks. */
 const LEGACY_REVISION = "2025-11-25";
 

@@ -5,7 +5,8 @@ import { taskArguments } from "#methods";
 import type { Sealer } from "#sealing";
 import type { JsonObject, JsonValue } from "#std";
 import type { Admitted, Target } from "../pipeline/exchange.ts";
-import { TASKS_EXTENSION, allowsTask, requireTasks, wantedTask } from "./task-capability.ts";
+import { TASKS_EXTENSION } from "./task-answers.ts";
+import { allowsTask, requireTasks, wantedTask } from "./task-capability.ts";
 import { openTaskId, taskBinding, taskDigest } from "./task-ids.ts";
 
 type LeafTarget = Extract<Target, { readonly kind: "leaf" }>;

@@ -176,6 +176,14 @@ describe("no task", () => {
     expect(result).toMatchObject({ resultType: "complete", content: [{ text: "computed at once" }] });
   });
 
+  it("is made where the tool needs one and the client did not declare it: it is told what it lacks", async () => {
+    const reply = await send("tools/call", { name: "failing_job", arguments: {} }, { declares: false });
+    expect(reply).toMatchObject({
+      status: 400,
+      error: { code: -32021, data: { requiredCapabilities: { extensions: { [EXTENSION]: {} } } } },
+    });
+  });
+
   it("is told of to a client that did not declare the extension", async () => {
     const taskId = await create("slow_compute", { seconds: 0 });
     for (const method of ["tasks/get", "tasks/update", "tasks/cancel"]) {

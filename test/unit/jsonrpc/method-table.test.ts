@@ -30,11 +30,11 @@ client-to-server resources/templates/list request legacy,modern list none none i
 client-to-server resources/unsubscribe request legacy forward resource resources/read idempotent full
 client-to-server server/discover request modern local none none idempotent full
 client-to-server subscriptions/listen request modern listen none none idempotent full
-client-to-server tasks/cancel request legacy,modern deny task none once full Mcp-Name=taskId
-client-to-server tasks/get request legacy,modern deny task none idempotent full Mcp-Name=taskId
-client-to-server tasks/list request legacy deny task none idempotent full
-client-to-server tasks/result request legacy deny task none idempotent full
-client-to-server tasks/update request modern deny task none once full Mcp-Name=taskId
+client-to-server tasks/cancel request legacy,modern forward task none once full Mcp-Name=taskId
+client-to-server tasks/get request legacy,modern forward task none idempotent full Mcp-Name=taskId
+client-to-server tasks/list request legacy local none none idempotent full
+client-to-server tasks/result request legacy forward task none idempotent full
+client-to-server tasks/update request modern forward task none once full Mcp-Name=taskId
 client-to-server tools/call request legacy,modern forward tool tools/call once full Mcp-Name=name
 client-to-server tools/list request legacy,modern list none none idempotent full
 server-to-client elicitation/create request legacy,modern forward method elicitation/create once full
@@ -46,8 +46,8 @@ server-to-client notifications/prompts/list_changed notification legacy,modern l
 server-to-client notifications/resources/list_changed notification legacy,modern local none none idempotent full
 server-to-client notifications/resources/updated notification legacy,modern forward resource resources/read idempotent full
 server-to-client notifications/subscriptions/acknowledged notification modern local none none idempotent full
-server-to-client notifications/tasks notification modern deny task none idempotent full
-server-to-client notifications/tasks/status notification legacy deny task none idempotent full
+server-to-client notifications/tasks notification modern forward task none idempotent full
+server-to-client notifications/tasks/status notification legacy forward task none idempotent full
 server-to-client notifications/tools/list_changed notification legacy,modern local none none idempotent full
 server-to-client ping request legacy local none none idempotent count
 server-to-client roots/list request legacy,modern forward method roots/list once full
@@ -106,7 +106,7 @@ describe("method table", () => {
   it("refuses unknown, denied and misused methods", () => {
     expect(methodRow.fromClient("tools/call", "request", "legacy").method).toBe("tools/call");
     expect(codeOf(() => methodRow.fromClient("vendor/x", "request", "legacy"))).toBe("METHOD_UNKNOWN");
-    expect(codeOf(() => methodRow.fromClient("tasks/get", "request", "modern"))).toBe("METHOD_UNKNOWN");
+    expect(codeOf(() => methodRow.fromClient("tasks/result", "request", "modern"))).toBe("METHOD_UNKNOWN");
     expect(codeOf(() => methodRow.fromClient("initialize", "request", "modern"))).toBe("METHOD_UNKNOWN");
     expect(codeOf(() => methodRow.fromClient("tools/call", "notification", "legacy"))).toBe(
       "MESSAGE_INVALID",
