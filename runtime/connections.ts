@@ -294,7 +294,8 @@ function localOpening(
     ...{ transport: "stdio", method: "GET", rawTarget: routePath, path: routePath, httpVersion: "1.1" },
     headers: headerView(authorization(token)),
     remoteAddress: "",
-    readBody: () => Promise.reject(new AegisError("STAGE_FAULT", "the opening of a local server has no body")),
+    readBody: () =>
+      Promise.reject(new AegisError("STAGE_FAULT", "the opening of a local server has no body")),
     onClosed: () => undefined,
     closed: new AbortController().signal,
     reply,

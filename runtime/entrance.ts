@@ -52,9 +52,7 @@ function sseRouteOf(path: string, snapshot: Snapshot | undefined): string | unde
 function mayBeBatch({ transport, method, headers }: InboundHttp, sessions: SessionTable): boolean {
   if (method !== "POST" || (transport !== "http" && transport !== "stdio")) return false;
   const [id, ...others] = headers.all("mcp-session-id");
-  return (
-    id !== undefined && others.length === 0 && sessions.get(id)?.protocolVersion === BATCH_VERSION
-  );
+  return id !== undefined && others.length === 0 && sessions.get(id)?.protocolVersion === BATCH_VERSION;
 }
 
 /** The body is read once the caller is known, as for any message; each element is then a message of its own. */

@@ -77,8 +77,9 @@ const CERTIFICATE_POLL_MS = 2_000;
  */
 export async function startListeners(options: ListenersOptions): Promise<Listeners> {
   const { config, handler, runner, sessions, audit, clock, logger, snapshot } = options;
-  const pipelineTo = (last: Parameters<typeof buildSessionPipeline>[1]): ReturnType<typeof buildSessionPipeline> =>
-    buildSessionPipeline(runner.stages, last);
+  const pipelineTo = (
+    last: Parameters<typeof buildSessionPipeline>[1],
+  ): ReturnType<typeof buildSessionPipeline> => buildSessionPipeline(runner.stages, last);
   const { maxRequestBytes } = config.limits;
   const message = createMessageEntrance({ handler, runner, pipelineTo, sessions, maxRequestBytes });
   const limits = connectionLimits(config);
@@ -92,7 +93,8 @@ export async function startListeners(options: ListenersOptions): Promise<Listene
     onSwap: connections.reauthorise,
   };
   if (options.local !== undefined) return openLocal(options, options.local, connections, common);
-  const tls = config.listen.tls === undefined ? undefined : await openTlsMaterial(config.listen.tls, clock.nowMs);
+  const tls =
+    config.listen.tls === undefined ? undefined : await openTlsMaterial(config.listen.tls, clock.nowMs);
   const certificate = watchCertificate(tls, options);
   if (tls === undefined) warnOfPlainText(config.listen.host, logger);
   const listener = await startHttpListener({

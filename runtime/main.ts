@@ -81,7 +81,8 @@ function localServer(
     if (route !== undefined) throw new Error("--route is for --stdio");
     return undefined;
   }
-  if (route === undefined) throw new Error("--stdio needs --route with the path of a route, such as /team/mcp");
+  if (route === undefined)
+    throw new Error("--stdio needs --route with the path of a route, such as /team/mcp");
   const place = config.stdio?.token;
   if (place === undefined)
     throw new Error(

@@ -6,6 +6,8 @@ import type { JsonValue } from "#std";
 import { isAddressRange } from "./address-range.ts";
 import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
 import { readCredentials } from "./credentials.ts";
+import { readEgress } from "./egress.ts";
+import type { EgressConfig } from "./egress.ts";
 import { pathsFrom, readPrograms } from "./programs.ts";
 import type { PathResolver, ProgramConfig } from "./programs.ts";
 import { readStdio } from "./local-server.ts";
@@ -97,6 +99,8 @@ export interface ProcessConfig {
   readonly credentials: ReadonlyMap<string, string>;
   /** Seals what clients carry for the gateway; the same on every replica. Absent = a new one at each start. */
   readonly sealingKey?: Uint8Array;
+  /** Absent = loopback, where the URL of a server says so itself, and public addresses. */
+  readonly egress?: EgressConfig;
   readonly limits: ProcessLimits;
   readonly log: { readonly level: LogLevel };
 }
@@ -168,6 +172,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "programs",
     "credentials",
     "sealingKey",
+    "egress",
     "limits",
     "log",
   ];
@@ -185,6 +190,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     programs: readPrograms(reader, root["programs"], options.environment, at),
     credentials: readCredentials(reader, root["credentials"], options.environment, at),
     ...readSealingKey(reader, root["sealingKey"], options.environment, at),
+    ...readEgress(reader, root["egress"]),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
   };

@@ -22,7 +22,10 @@ export function splitBatch(body: Uint8Array): readonly Uint8Array[] | undefined 
   const elements = value as readonly unknown[];
   if (elements.length === 0) throw new AegisError("MESSAGE_INVALID", "empty batch");
   if (elements.length > MAX_ELEMENTS)
-    throw new AegisError("MESSAGE_INVALID", `${elements.length} messages in one batch, limit ${MAX_ELEMENTS}`);
+    throw new AegisError(
+      "MESSAGE_INVALID",
+      `${elements.length} messages in one batch, limit ${MAX_ELEMENTS}`,
+    );
   return elements.map((element) => {
     if (Array.isArray(element)) throw new AegisError("MESSAGE_INVALID", "batch within a batch");
     if (isJsonObject(element) && element["method"] === "initialize")

@@ -107,7 +107,11 @@ export class MessageConnection {
   }
 
   /** Takes one incoming message that came by a request of its own; resolves when it has been answered. */
-  post(source: Omit<MessageSource, "headers">, response: OwnResponse, headers: readonly string[]): Promise<void> {
+  post(
+    source: Omit<MessageSource, "headers">,
+    response: OwnResponse,
+    headers: readonly string[],
+  ): Promise<void> {
     const named = [...headers, ...this.#sessionHeader()];
     return this.#run(new ConnectionMessage(this.#home, { ...source, headers: named, response }));
   }
@@ -142,7 +146,10 @@ export class MessageConnection {
   #start(bytes: Uint8Array): void {
     const headers = [...this.#options.headers(), ...this.#sessionHeader()];
     const message = new ConnectionMessage(this.#home, receivedMessage(bytes, headers));
-    if (this.#session === undefined && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(OPENING))
+    if (
+      this.#session === undefined &&
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(OPENING)
+    )
       this.#opening = message;
     void this.#run(message);
   }
@@ -178,7 +185,8 @@ export class MessageConnection {
       this.#inFlight.set(read.id, message);
     }
     if (!message.isAdmitted) this.#unread -= 1;
-    if (this.#opening === message && !(read.kind === "request" && read.method === "initialize")) this.#opened();
+    if (this.#opening === message && !(read.kind === "request" && read.method === "initialize"))
+      this.#opened();
     this.#regulate();
   }
 
@@ -191,7 +199,8 @@ export class MessageConnection {
   #finished(message: ConnectionMessage): void {
     if (!this.#active.delete(message)) return;
     if (!message.isAdmitted) this.#unread -= 1;
-    if (message.id !== undefined && this.#inFlight.get(message.id) === message) this.#inFlight.delete(message.id);
+    if (message.id !== undefined && this.#inFlight.get(message.id) === message)
+      this.#inFlight.delete(message.id);
     if (this.#opening === message) this.#opened();
     this.#regulate();
     if (!this.#isIdle()) return;

@@ -33,7 +33,9 @@ type StdioOptions = Omit<ConnectionOptions, "transport" | "out" | "flow" | "onSe
 export function standardStreams(): StdioStreams {
   const target = fstatSync(process.stdout.fd);
   const isPipe = target.isFIFO() || target.isSocket();
-  const output = isPipe ? new Socket({ fd: process.stdout.fd, readable: false, writable: true }) : process.stdout;
+  const output = isPipe
+    ? new Socket({ fd: process.stdout.fd, readable: false, writable: true })
+    : process.stdout;
   return { input: process.stdin, output };
 }
 
