@@ -12,7 +12,7 @@ const PROBE_EVERY_MS = 2_000;
 export interface GuardedUpstream {
   /** The same upstream. Its requests throw UPSTREAM_UNAVAILABLE at once while the server is known to be away. */
   readonly upstream: ServerUpstream;
-  /** False where nothing could be sent lately; true where nothing was tried. */
+  /** False where the latest connection failed; true where none was tried. */
   readonly isReachable: () => boolean;
 }
 
@@ -32,9 +32,8 @@ export function guardUpstream(upstream: ServerUpstream, monotonicMs: () => numbe
       isReachable = true;
       return reply;
     } catch (fault) {
-      if (fault instanceof UpstreamFault && fault.unsent && fault.httpStatus === undefined)
-        isReachable = false;
       if (isConnectFault(fault)) {
+        isReachable = false;
         failures += 1;
         failedAtMs = monotonicMs();
       }
@@ -59,5 +58,6 @@ export function guardUpstream(upstream: ServerUpstream, monotonicMs: () => numbe
 
 /** The connection itself failed. What one caller's channel runs into must not close the server to others. */
 function isConnectFault(fault: unknown): boolean {
-  return fault instanceof UpstreamFault && fault.unsent && fault.cause !== undefined;
+  if (!(fault instanceof UpstreamFault) || !fault.unsent) return false;
+  return fault.httpStatus === undefined && fault.cause !== undefined;
 }
