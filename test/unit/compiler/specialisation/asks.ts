@@ -113,6 +113,7 @@ export function methodArguments(dice: Dice, leaf: Leaf): JsonObject {
     default:
       return {
         taskId: dice.pick(["", "alpha"]),
+        tool: "alpha",
         direction: dice.pick(["client-to-server", "server-to-client"]),
       };
   }

@@ -69,7 +69,7 @@ const METHOD_FIELDS: Readonly<Record<MethodKind, readonly Field[]>> = {
   completion: fieldsOf({ text: ["refType", "ref", "argument"] }),
   subscription: URI,
   logging: fieldsOf({ text: ["level"] }),
-  task: fieldsOf({ text: ["taskId", "direction"] }),
+  task: fieldsOf({ text: ["taskId", "tool", "direction"] }),
 };
 
 export function groupOf({ kind }: Leaf): Group | undefined {
