@@ -150,6 +150,7 @@ function createBindings(
   const createUpstream = createUpstreamFactory({
     programs: config.programs,
     credentials: config.credentials,
+    egress: config.egress ?? {},
     largeMessages: options.largeAnswers,
     events: createEventRouter({
       audit,

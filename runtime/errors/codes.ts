@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   COMPLETION_TARGET_UNKNOWN: { jsonrpc: -32602, http: 200, message: "Unknown completion reference" },
   CONNECTION_LIMIT: { jsonrpc: 5030, http: 503, message: "Too many connections" },
   CURSOR_INVALID: { jsonrpc: -32602, http: 200, message: "Invalid cursor" },
+  EGRESS_DENIED: { jsonrpc: 5030, http: 200, message: "Upstream unavailable" },
   ENVELOPE_INVALID: { jsonrpc: -32602, http: 400, message: "Request envelope incomplete" },
   EVENT_UNKNOWN: { ...invalidRequest, message: "Event id not known in this session" },
   EXCHANGE_ABORTED: { ...internal, message: "Exchange aborted" },

@@ -3,6 +3,8 @@ import { AegisError } from "#errors";
 import type { Era, RemoteTransport, ServerId, TransportEntry } from "#bundle";
 import { systemClock } from "#std";
 import { credentialHeaders } from "./credential.ts";
+import { createEgressGuard } from "./egress.ts";
+import type { EgressGuard, EgressRules } from "./egress.ts";
 import { createHttpPools } from "./http-pools.ts";
 import { createHttpUpstream } from "./http-upstream.ts";
 import type { LargeMessages } from "./large-message.ts";
@@ -30,6 +32,8 @@ export interface UpstreamFactoryOptions {
   readonly events: UpstreamEvents;
   /** Text that a stdio server wrote to stderr. Untrusted. */
   readonly onStderr?: (server: ServerId, text: string) => void;
+  /** Which addresses may be connected to; absent = any. */
+  readonly egress?: EgressRules | undefined;
   readonly monotonicMs?: () => number;
   readonly budget?: ProcessBudget;
   /** Reads large answers; absent = all are parsed on this thread. */
@@ -54,12 +58,13 @@ function remoteUpstream(
   shared: Shared,
   transport: RemoteTransport,
   credentials: ReadonlyMap<string, string>,
+  guard: EgressGuard | undefined,
 ): ServerUpstream {
   const headers = credentialHeaders(transport, credentials);
   if (transport.type === "websocket")
-    return createWireUpstream({ ...shared, open: webSocketWire(transport.url, headers) });
+    return createWireUpstream({ ...shared, open: webSocketWire(transport.url, headers, guard) });
   const url = httpUrl(transport.url);
-  const pools = createHttpPools(url.origin, headers);
+  const pools = createHttpPools(url.origin, headers, guard);
   if (transport.type === "sse")
     return createWireUpstream({ ...shared, open: sseWire(url, pools), dispose: pools.destroy });
   const { server, eras, events } = shared;
@@ -74,6 +79,7 @@ function remoteUpstream(
 export function createUpstreamFactory(options: UpstreamFactoryOptions): UpstreamFactory {
   const budget = options.budget ?? createProcessBudget();
   const { events, programs } = options;
+  const guard = options.egress === undefined ? undefined : createEgressGuard(options.egress);
   const monotonicMs = options.monotonicMs ?? systemClock.monotonicMs;
   return (target, transport) => {
     const { largeMessages } = options;
@@ -82,7 +88,7 @@ export function createUpstreamFactory(options: UpstreamFactoryOptions): Upstream
       case "streamable-http":
       case "sse":
       case "websocket":
-        return remoteUpstream(shared, transport, options.credentials ?? new Map());
+        return remoteUpstream(shared, transport, options.credentials ?? new Map(), guard);
       case "stdio": {
         const program = programs.get(transport.program);
         if (program === undefined) {

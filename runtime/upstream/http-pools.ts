@@ -1,7 +1,8 @@
 // Connections to the origin of one upstream. The credential is added here, to every request and to nothing else:
 // redirects are refused, so it never reaches another origin.
-import { Pool } from "undici";
+import { Pool, buildConnector } from "undici";
 import type { Dispatcher } from "undici";
+import type { EgressGuard } from "./egress.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 
 export interface HttpPools {
@@ -20,11 +21,27 @@ function withHeaders(pool: Pool, headers: readonly string[]): Dispatcher {
   });
 }
 
-/** @param headers flat name, value list that every request carries. */
-export function createHttpPools(origin: string, headers: readonly string[]): HttpPools {
+/** Names are resolved by the guard, which is asked about addresses as well: those are never resolved. */
+function connectorOf(guard: EgressGuard | undefined): buildConnector.connector {
+  const timeout = UPSTREAM_CAPS.connectTimeoutMs;
+  if (guard === undefined) return buildConnector({ timeout });
+  const connect = buildConnector({ timeout, lookup: guard.lookup });
+  return (options, callback) => {
+    try {
+      guard.requireLiteral(options.hostname);
+    } catch (fault) {
+      callback(fault as Error, null);
+      return;
+    }
+    connect(options, callback);
+  };
+}
+
+/** @param headers flat name, value list that every request carries. @param guard absent = any address is reached. */
+export function createHttpPools(origin: string, headers: readonly string[], guard?: EgressGuard): HttpPools {
   const connection = {
     pipelining: 1,
-    connect: { timeout: UPSTREAM_CAPS.connectTimeoutMs },
+    connect: connectorOf(guard),
     keepAliveTimeout: UPSTREAM_CAPS.keepAliveTimeoutMs,
   };
   const calls = new Pool(origin, { ...connection, connections: UPSTREAM_CAPS.maxConnectionsPerOrigin });

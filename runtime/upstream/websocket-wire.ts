@@ -2,6 +2,7 @@
 // `mcp`, one JSON-RPC message for each text frame, no batches, the message rules of stdio.
 import { WebSocket } from "ws";
 import type { RawData } from "ws";
+import type { EgressGuard } from "./egress.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { OpenWire, Wire, WireEvents } from "./wire.ts";
@@ -30,7 +31,12 @@ class WebSocketWire implements Wire {
   #isOpen = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(url: string, headers: Readonly<Record<string, string>>, events: WireEvents) {
+  constructor(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    guard: EgressGuard | undefined,
+    events: WireEvents,
+  ) {
     this.#events = events;
     this.#opening.promise.catch(() => undefined);
     this.#socket = new WebSocket(url, SUBPROTOCOL, {
@@ -39,6 +45,7 @@ class WebSocketWire implements Wire {
       handshakeTimeout: UPSTREAM_CAPS.connectTimeoutMs,
       maxPayload: UPSTREAM_CAPS.maxLineBytes,
       perMessageDeflate: false,
+      ...(guard === undefined ? {} : { lookup: guard.lookup }),
     });
     this.#socket.on("open", this.#onOpen);
     this.#socket.on("message", this.#onMessage);
@@ -58,11 +65,11 @@ class WebSocketWire implements Wire {
     this.#socket.on("error", (error) => {
       this.#reason = `the connection failed (${codeOf(error)})`;
       if (codeOf(error) === TOO_LARGE) events.onOversized();
+      const failed = `${this.#reason}: ${error.message}`;
       this.#opening.reject(
-        new UpstreamFault("UPSTREAM_UNAVAILABLE", `${this.#reason}: ${error.message}`, {
-          unsent: true,
-          cause: error,
-        }),
+        error instanceof UpstreamFault
+          ? error
+          : new UpstreamFault("UPSTREAM_UNAVAILABLE", failed, { unsent: true, cause: error }),
       );
     });
     this.#socket.on("close", (code) => {
@@ -143,13 +150,17 @@ class WebSocketWire implements Wire {
 /**
  * A WebSocket as a wire. The server must choose the subprotocol `mcp`.
  * @param headers flat name, value list of the upgrade request.
+ * @param guard absent = any address is connected to.
  * @throws {TypeError} where the URL is not ws(s).
  */
-export function webSocketWire(url: string, headers: readonly string[]): OpenWire {
-  const { protocol } = new URL(url);
+export function webSocketWire(url: string, headers: readonly string[], guard?: EgressGuard): OpenWire {
+  const { protocol, hostname } = new URL(url);
   if (protocol !== "ws:" && protocol !== "wss:") throw new TypeError(`not a WebSocket URL: ${url}`);
   const table: Record<string, string> = {};
   for (let index = 0; index + 1 < headers.length; index += 2)
     table[headers[index] ?? ""] = headers[index + 1] ?? "";
-  return (events) => new WebSocketWire(url, table, events);
+  return (events) => {
+    guard?.requireLiteral(hostname);
+    return new WebSocketWire(url, table, guard, events);
+  };
 }
