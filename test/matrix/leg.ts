@@ -24,6 +24,9 @@ export interface Leg {
   readonly transport: TransportName;
   readonly era: Era;
   readonly request: (method: string, params: JsonObject, answerAsk?: AnswerAsk) => Promise<Answer>;
+  readonly notify: (method: string, params: JsonObject) => Promise<void>;
+  /** Notifications that came, in order. */
+  readonly received: readonly JsonObject[];
   readonly close: () => Promise<void>;
 }
 

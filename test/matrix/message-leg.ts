@@ -27,6 +27,7 @@ export async function messageLeg(
   protocolVersion = LEGACY_VERSION,
 ): Promise<Leg> {
   const waiting = new Map<number, Waiting>();
+  const received: JsonObject[] = [];
   let lastId = 0;
   let failure: Error | undefined;
   link.onMessage((message) => {
@@ -35,7 +36,10 @@ export async function messageLeg(
       if (typeof id === "number") waiting.get(id)?.settle(message);
       return;
     }
-    if (id === undefined) return;
+    if (id === undefined) {
+      received.push(message);
+      return;
+    }
     const [current] = waiting.values();
     const ask: Ask = { method, params: isJsonObject(message["params"]) ? message["params"] : {} };
     try {
@@ -80,6 +84,10 @@ export async function messageLeg(
       era === "legacy"
         ? exchange(method, params, answerAsk)
         : withRounds((all) => exchange(method, all, REFUSE_ASK), params, answerAsk),
+    notify: async (method, params) => {
+      await link.send({ jsonrpc: "2.0", method, params });
+    },
+    received,
     close: link.close,
   };
 }
@@ -93,7 +101,8 @@ export async function withRounds(
   const asks: Ask[] = [];
   let retry: JsonObject = {};
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const answer = await send({ ...params, ...retry, _meta: envelope() });
+    const meta = isJsonObject(params["_meta"]) ? params["_meta"] : {};
+    const answer = await send({ ...params, ...retry, _meta: { ...meta, ...envelope() } });
     if (answer.result?.["resultType"] !== "input_required") return { ...answer, asks };
     const { inputRequests, requestState } = answer.result;
     const responses: Record<string, JsonObject> = {};

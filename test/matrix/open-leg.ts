@@ -46,6 +46,7 @@ function post(url: URL, headers: Record<string, string>, message: JsonObject): P
 
 async function legacyHttp(url: URL, token: string): Promise<Leg> {
   let headers = headersOf(token);
+  const received: JsonObject[] = [];
   let lastId = 0;
   const exchange = async (method: string, params: JsonObject, answerAsk: AnswerAsk): Promise<Answer> => {
     lastId += 1;
@@ -58,7 +59,11 @@ async function legacyHttp(url: URL, token: string): Promise<Leg> {
     for await (const message of messagesOf(response)) {
       if (message["id"] === id && message["method"] === undefined)
         return { ...(message as Pick<Answer, "result" | "error">), asks };
-      if (message["id"] === undefined || typeof message["method"] !== "string") continue;
+      if (typeof message["method"] !== "string") continue;
+      if (message["id"] === undefined) {
+        received.push(message);
+        continue;
+      }
       const ask: Ask = { method: message["method"], params: (message["params"] ?? {}) as JsonObject };
       asks.push(ask);
       const answer = await post(url, headers, { jsonrpc: "2.0", id: message["id"], result: answerAsk(ask) });
@@ -75,30 +80,40 @@ async function legacyHttp(url: URL, token: string): Promise<Leg> {
   return {
     ...{ transport: "http", era: "legacy" },
     request: (method, params, answerAsk = REFUSE_ASK) => exchange(method, params, answerAsk),
+    notify: async (method, params) => void (await post(url, headers, { jsonrpc: "2.0", method, params })),
+    received,
     close: async () => void (await fetch(url, { method: "DELETE", headers })),
   };
 }
 
 function modernHttp(url: URL, token: string): Leg {
+  const received: JsonObject[] = [];
   let lastId = 0;
+  const modernHeaders = (method: string, name?: string): Record<string, string> =>
+    headersOf(token, {
+      "mcp-protocol-version": MODERN_VERSION,
+      "mcp-method": method,
+      ...(name === undefined ? {} : { "mcp-name": name }),
+    });
   const send = async (method: string, params: JsonObject): Promise<Answer> => {
     lastId += 1;
     const id = lastId;
     const name = params["name"] ?? params["uri"];
-    const headers = headersOf(token, {
-      "mcp-protocol-version": MODERN_VERSION,
-      "mcp-method": method,
-      ...(typeof name === "string" ? { "mcp-name": name } : {}),
-    });
+    const headers = modernHeaders(method, typeof name === "string" ? name : undefined);
     const response = await post(url, headers, { jsonrpc: "2.0", id, method, params });
-    for await (const message of messagesOf(response))
+    for await (const message of messagesOf(response)) {
       if (message["id"] === id) return { ...(message as Pick<Answer, "result" | "error">), asks: [] };
+      received.push(message);
+    }
     throw new Error(`${method}: the response ended without an answer (${String(response.status)})`);
   };
   return {
     ...{ transport: "http", era: "modern" },
     request: (method, params, answerAsk = REFUSE_ASK) =>
       withRounds((all) => send(method, all), params, answerAsk),
+    notify: async (method, params) =>
+      void (await post(url, modernHeaders(method), { jsonrpc: "2.0", method, params })),
+    received,
     close: () => Promise.resolve(),
   };
 }
