@@ -8,6 +8,7 @@ import type { SnapshotHolder } from "./snapshot/snapshot-holder.ts";
 import type { Snapshot } from "./snapshot/snapshot.ts";
 import type { UpdateOutcome } from "./snapshot/update-status.ts";
 import type { Updater } from "./snapshot/updater.ts";
+import type { Streams } from "./streams/create-streams.ts";
 import type { Metrics } from "./telemetry/index.ts";
 import type { UpstreamBindings } from "./snapshot/bindings.ts";
 import { GATEWAY_VERSION } from "./version.ts";
@@ -17,6 +18,7 @@ export interface StatusSources {
   readonly holder: SnapshotHolder<Snapshot>;
   readonly audit: ObservableAuditLog;
   readonly sessions: SessionTable;
+  readonly streams: Pick<Streams, "describe">;
   readonly listeners: Pick<Listeners, "connectionCount" | "tlsStatus">;
   /** Reads the certificate again, then asks for a release. */
   readonly reload: () => Promise<UpdateOutcome>;
@@ -65,6 +67,7 @@ function statusDocument(sources: StatusSources): object {
     release: updater.status(),
     generations: holder.liveGenerations(),
     sessions: sessions.size,
+    streams: { ...sources.streams.describe(), replayBytes: sessions.replayBytes },
     connections: sources.listeners.connectionCount(),
     tls: sources.listeners.tlsStatus() ?? null,
     upstreams: bindings.upstreams().map((upstream) => upstream.describe()),

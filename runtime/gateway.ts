@@ -12,6 +12,7 @@ import { createBridge } from "./bridge/index.ts";
 import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import { createExchangeHandler } from "./exchange-handler.ts";
+import type { ExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
 import { startAdminListener } from "./listener/index.ts";
 import type { HttpListener, StdioEnd, TransportRules } from "./listener/index.ts";
@@ -74,11 +75,74 @@ export interface Gateway {
 const SWEEP_INTERVAL_MS = 1_000;
 const UNRECORDED_INTERVAL_MS = 1_000;
 
+/** Everything but the ways in. */
+interface Core {
+  readonly clock: Clock;
+  readonly audit: AuditProcessLog;
+  readonly sessions: SessionTable;
+  readonly streams: Streams;
+  readonly largeAnswers: AnswerPool;
+  readonly release: ReleasePart;
+  readonly runner: ExchangeRunner & { readonly stages: Stages };
+  readonly handler: ExchangeHandler;
+  readonly sweepStreams: () => void;
+}
+
 /**
  * Starts a gateway. It listens even where no release could be activated yet, and denies everything until one is.
- * @throws {TrustError} for a root that is not the pinned one; AuditStartError where the log cannot be opened
+ * @throws {TrustError} for a root that is not the pinned one; AuditStartError where the log cannot be opened;
+ *   LocalStartError where a local server's token is not accepted
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { config, logger, metrics } = options;
+  const core = await createCore(options);
+  const { clock, audit, sessions, release, runner, handler } = core;
+  const { holder, updater } = release;
+  const firstRelease = await updater.start();
+  logger.info("release", { outcome: firstRelease });
+  const listeners = await startListeners({
+    ...{ config, logger, metrics, clock, handler, runner, sessions, audit },
+    snapshot: holder.current,
+    local: options.local,
+  }).catch(async (fault: unknown) => {
+    // Nothing was served; what the refusal left in the log is sealed.
+    core.largeAnswers.dispose();
+    await release.stop();
+    await audit.close();
+    throw fault;
+  });
+  holder.onSwap((next) => listeners.onSwap(next));
+  const reload = async (): Promise<UpdateOutcome> => {
+    await listeners.reloadTls();
+    return updater.reload();
+  };
+  let draining = false;
+  const isAdmin = options.local === undefined || config.stdio?.admin === true;
+  const admin = isAdmin
+    ? await startAdmin(options, { ...core, listeners, reload, isDraining: () => draining })
+    : undefined;
+  const sweep = setInterval(() => {
+    sessions.sweep();
+    listeners.sweep();
+    core.sweepStreams();
+  }, SWEEP_INTERVAL_MS);
+  return {
+    host: listeners.host,
+    port: listeners.port,
+    adminPort: admin?.port ?? 0,
+    ...(listeners.ended === undefined ? {} : { localEnded: listeners.ended }),
+    auditWriterPid: audit.writerPid,
+    firstRelease,
+    reload,
+    stop: async (graceMs) => {
+      draining = true;
+      clearInterval(sweep);
+      await drain({ ...core, listeners, admin, graceMs });
+    },
+  };
+}
+
+async function createCore(options: GatewayOptions): Promise<Core> {
   const { config, logger, metrics, clock = systemClock } = options;
   const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
   const audit = await openAudit(config, logger);
@@ -100,7 +164,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...{ config, root, audit, sessions, logger, metrics, clock },
     ...{ largeAnswers, bridge, updates: streams.updates },
   });
-  const { holder, updater } = release;
+  const { holder } = release;
   const runner = createRunner(options, {
     ...{ audit, sessions, clock, largeAnswers, bridge, streams },
     currentSnapshot: holder.current,
@@ -130,58 +194,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sweepStreams = (): void => {
     streams.sweep().catch((fault: unknown) => logger.error("stream fault", { fault: String(fault) }));
   };
-  let listeners: Listeners | undefined;
   holder.onSwap((next, previous) => {
     bridge.onSwap();
     reauthoriseSessions(sessions, next, previous);
-    listeners?.onSwap(next);
     sweepStreams();
   });
-  const firstRelease = await updater.start();
-  logger.info("release", { outcome: firstRelease });
-  let draining = false;
-  const listener = await startListeners({
-    ...{ config, logger, metrics, clock, handler, runner, sessions, audit },
-    snapshot: holder.current,
-    local: options.local,
-  }).catch(async (fault: unknown) => {
-    // Nothing was served; what the refusal left in the log is sealed.
-    largeAnswers.dispose();
-    await release.stop();
-    await audit.close();
-    throw fault;
-  });
-  listeners = listener;
-  const reload = async (): Promise<UpdateOutcome> => {
-    await listener.reloadTls();
-    return updater.reload();
-  };
-  const isAdmin = options.local === undefined || config.stdio?.admin === true;
-  const admin = isAdmin
-    ? await startAdmin(
-        { ...options, clock },
-        { release, audit, sessions, listeners: listener, reload, isDraining: () => draining },
-      )
-    : undefined;
-  const sweep = setInterval(() => {
-    sessions.sweep();
-    listener.sweep();
-    sweepStreams();
-  }, SWEEP_INTERVAL_MS);
-  return {
-    host: listener.host,
-    port: listener.port,
-    adminPort: admin?.port ?? 0,
-    ...(listener.ended === undefined ? {} : { localEnded: listener.ended }),
-    auditWriterPid: audit.writerPid,
-    firstRelease,
-    reload,
-    stop: async (graceMs) => {
-      draining = true;
-      clearInterval(sweep);
-      await drain({ listener, admin, sessions, streams, release, audit, largeAnswers, graceMs });
-    },
-  };
+  return { clock, audit, sessions, streams, largeAnswers, release, runner, handler, sweepStreams };
 }
 
 async function openAudit(config: ProcessConfig, logger: Logger): Promise<AuditProcessLog> {
@@ -210,21 +228,15 @@ async function openAudit(config: ProcessConfig, logger: Logger): Promise<AuditPr
   };
 }
 
-interface AdminParts {
+interface AdminParts extends Core {
   readonly listeners: Listeners;
   readonly reload: () => Promise<UpdateOutcome>;
-  readonly release: ReleasePart;
-  readonly audit: AuditProcessLog;
-  readonly sessions: SessionTable;
   readonly isDraining: () => boolean;
 }
 
-function startAdmin(
-  options: GatewayOptions & { readonly clock: Clock },
-  parts: AdminParts,
-): Promise<HttpListener> {
-  const { config, logger, metrics, clock } = options;
-  const { release, audit, sessions, listeners, reload, isDraining } = parts;
+function startAdmin(options: GatewayOptions, parts: AdminParts): Promise<HttpListener> {
+  const { config, logger, metrics } = options;
+  const { release, audit, sessions, clock, listeners, reload, isDraining } = parts;
   const { updater, holder, bindings } = release;
   metrics.watchAudit(audit);
   return startAdminListener({
@@ -235,6 +247,7 @@ function startAdmin(
       holder,
       audit,
       sessions,
+      streams: parts.streams,
       listeners,
       reload,
       bindings,
@@ -292,6 +305,8 @@ function createRunner(
     },
     onStage: (name, durationMs) => metrics.stage(name, durationMs),
     onEnd: (exchange, denial) => {
+      if (denial !== undefined && exchange.principal !== undefined && exchange.answer?.kind === "result")
+        bridge.discard(exchange.principal.bindingKey, exchange.answer.result);
       if (denial?.code === "AUDIT_UNAVAILABLE") reportUnrecorded(denial.detail);
       noteLogLevel(exchange);
       if (exchange.session !== undefined && exchange.message?.kind === "request") {
@@ -331,20 +346,15 @@ function transportRules(config: ProcessConfig): TransportRules {
   };
 }
 
-interface Draining {
-  readonly listener: Listeners;
+interface Draining extends Core {
+  readonly listeners: Listeners;
   readonly admin: HttpListener | undefined;
-  readonly sessions: SessionTable;
-  readonly streams: Streams;
-  readonly release: ReleasePart;
-  readonly audit: AuditProcessLog;
-  readonly largeAnswers: AnswerPool;
   readonly graceMs: number;
 }
 
 /** Streams end first, so that only exchanges hold the listener open; the log closes last, after the last record. */
 async function drain(parts: Draining): Promise<void> {
-  const closed = parts.listener.close(parts.graceMs);
+  const closed = parts.listeners.close(parts.graceMs);
   parts.streams.endStreams();
   await closed;
   parts.sessions.endAll();

@@ -37,6 +37,8 @@ export interface Streams {
   readonly answerSubscription: (exchange: Recorded) => Answer | undefined;
   /** Judges what is open by the active release, and tells whose lists have changed. Called on a swap and once a second. */
   readonly sweep: () => Promise<void>;
+  /** For /status: long-lived streams, how many of them are listens, and resources watched at servers. */
+  readonly describe: () => { readonly open: number; readonly listens: number; readonly watched: number };
   /** Ends every stream that is open. */
   readonly endStreams: () => void;
   readonly close: () => void;
@@ -93,6 +95,7 @@ export function createStreams(options: StreamsOptions): Streams {
         isSweeping = false;
       }
     },
+    describe: () => ({ open: slots.open, listens: listens.size, watched: updates.size }),
     endStreams,
     close: () => {
       endStreams();

@@ -198,7 +198,7 @@ class Feed {
           params: { progressToken, progress: at },
         });
       this.written += bytes;
-      if (!isFree) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!isFree) await drained(response);
       else if (ms > 0) await sleep(ms);
       else if (at % 100 === 0) await sleep(0);
     }
@@ -217,6 +217,17 @@ class Feed {
       send(stream, { method: "notifications/resources/updated", params: { uri, ...meta } });
     }
   }
+}
+
+/** Resolves when the connection has taken what was written, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    response.on("drain", settle).on("close", settle);
+  });
 }
 
 function openStream(response: ServerResponse): void {
