@@ -36,6 +36,7 @@ const COMMANDS = [
   "inspect",
   "diff",
   "gateway",
+  "connect",
   "audit verify",
 ] as const;
 
