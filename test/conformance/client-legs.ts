@@ -1,14 +1,13 @@
 // The client scenarios that make sense with a gateway in between: all but those of authorization, where the gateway's
-// own address is the resource. Each runs with a gateway of its own, pinned from the suite's server.
-import { join } from "node:path";
+// own address is the resource.
+import { startClientHost } from "./client-host.ts";
+import type { ClientHost, ClientMode } from "./client-host.ts";
 import { worseThan } from "./compare.ts";
 import type { Difference } from "./compare.ts";
 import { CLIENT_UNREACHABLE, isReachable } from "./legs.ts";
 import { inTurns } from "./server-legs.ts";
 import { runClientScenario } from "./suite.ts";
 import type { Revision, SuiteResult } from "./suite.ts";
-
-const MAIN = join(import.meta.dirname, "client-main.ts");
 
 export interface ClientScenario {
   readonly scenario: string;
@@ -37,24 +36,31 @@ export interface ClientOutcome extends ClientScenario {
 
 export async function runClientLegs(
   wanted: (scenario: ClientScenario) => boolean = () => true,
+  onLog: (line: string) => void = () => undefined,
 ): Promise<readonly ClientOutcome[]> {
   const scenarios = CLIENT_SCENARIOS.filter(wanted);
   const outcomes = new Map<ClientScenario, ClientOutcome>();
-  await inTurns(
-    scenarios.map((entry) => async () => {
-      const run = (mode: string): Promise<SuiteResult> =>
-        runClientScenario(`${process.execPath} ${MAIN} ${mode}`, entry.revision, entry.scenario);
-      const direct = await run("direct");
-      const governed = await run("gateway");
-      const all = worseThan(direct, governed);
-      outcomes.set(entry, {
-        ...entry,
-        direct,
-        governed,
-        differences: all.filter((difference) => isReachable(CLIENT_UNREACHABLE, difference)),
-        accepted: all.filter((difference) => !isReachable(CLIENT_UNREACHABLE, difference)),
-      });
-    }),
-  );
+  const host = await startClientHost();
+  try {
+    await inTurns(scenarios.map((entry) => async () => void outcomes.set(entry, await runBoth(host, entry))));
+    for (const line of host.log()) onLog(line);
+  } finally {
+    await host.stop();
+  }
   return scenarios.flatMap((entry) => outcomes.get(entry) ?? []);
+}
+
+async function runBoth(host: ClientHost, entry: ClientScenario): Promise<ClientOutcome> {
+  const run = (mode: ClientMode): Promise<SuiteResult> =>
+    runClientScenario(host.command(mode), entry.revision, entry.scenario);
+  const [direct, governed] = await Promise.all([run("direct"), run("gateway")]);
+  const all = worseThan(direct, governed);
+  const isKnown = (difference: Difference): boolean => !isReachable(CLIENT_UNREACHABLE, difference);
+  return {
+    ...entry,
+    direct,
+    governed,
+    differences: all.filter((difference) => !isKnown(difference)),
+    accepted: all.filter(isKnown),
+  };
 }

@@ -65,7 +65,11 @@ const STEPS: Readonly<Record<string, Step>> = {
     const { toolCalls } = JSON.parse(context ?? "{}") as {
       toolCalls: { name: string; arguments: Record<string, unknown> }[];
     };
-    for (const call of toolCalls) await client.callTool(call);
+    // The schema has no null: what is null is not provided.
+    for (const call of toolCalls) {
+      const provided = Object.entries(call.arguments).filter(([, value]) => value !== null);
+      await client.callTool({ name: call.name, arguments: Object.fromEntries(provided) });
+    }
   },
   "http-invalid-tool-headers": async (client) => {
     for (const tool of (await client.listTools()).tools)

@@ -47,7 +47,10 @@ async function runServers(): Promise<ServerRun> {
 }
 
 async function runClients(): Promise<readonly ClientOutcome[]> {
-  const outcomes = await runClientLegs(({ scenario }) => scenario.includes(values.leg));
+  const outcomes = await runClientLegs(
+    ({ scenario }) => scenario.includes(values.leg),
+    (line) => void (values.verbose && process.stdout.write(`${line}\n`)),
+  );
   for (const { scenario, revision, direct, governed, differences } of outcomes) {
     print(`client direct ${scenario} ${revision}`, direct);
     print(`client gateway ${scenario} ${revision}`, governed, differences);

@@ -34,30 +34,20 @@ export function runServerSuite(url: string, revision: Revision): Promise<SuiteRe
   return runSuite(["server", "--url", url, ...scenariosOf(revision)], "server-");
 }
 
-/** One scenario at a revision's wire. */
-export function runServerScenario(url: string, revision: Revision, scenario: string): Promise<SuiteResult> {
-  return runSuite(["server", "--url", url, "--scenario", scenario, "--spec-version", revision], "server-");
-}
-
 /** One scenario against a client: `command` is started with the URL of the suite's server at its end. */
 export function runClientScenario(
   command: string,
   revision: Revision,
   scenario: string,
-  env: Readonly<Record<string, string>> = {},
 ): Promise<SuiteResult> {
   const args = ["client", "--command", command, "--scenario", scenario, "--spec-version", revision];
-  return runSuite(args, "", env);
+  return runSuite(args, "");
 }
 
-async function runSuite(
-  args: readonly string[],
-  prefix: string,
-  env: Readonly<Record<string, string>> = {},
-): Promise<SuiteResult> {
+async function runSuite(args: readonly string[], prefix: string): Promise<SuiteResult> {
   const dir = await mkdtemp(join(tmpdir(), "aegis-conformance-"));
   try {
-    const output = await runProcess([SUITE, ...args, "-o", dir], env);
+    const output = await runProcess([SUITE, ...args, "-o", dir]);
     const result = await readResults(dir, prefix);
     if (result.size === 0) throw new Error(`the suite wrote no result: ${args.join(" ")}\n${output}`);
     return result;
@@ -66,11 +56,10 @@ async function runSuite(
   }
 }
 
-function runProcess(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+function runProcess(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
-      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: RUN_TIMEOUT_MS,
     });
