@@ -9,6 +9,7 @@ import { underRelease } from "./ask-context.ts";
 import type { AskContext } from "./ask-context.ts";
 import type { Ask } from "./ask.ts";
 import { governAskAnswer, governAskError } from "./govern-answer.ts";
+import type { AnswerVerdict } from "./govern-answer.ts";
 import { governAsk, methodText, refusal } from "./govern-ask.ts";
 import type { AskRefusal, AskVerdict } from "./govern-ask.ts";
 
@@ -43,6 +44,15 @@ export interface AskDesk {
   ) => Promise<AskOutcome>;
   /** Governs what the client answered, under the release of this moment, and records. Rejects as `ask` does. */
   readonly answer: (open: OpenAsk, answer: ClientAnswer) => Promise<GovernedAnswer>;
+  /** Records that it went to the client within an answer: what comes back is a message of its own. */
+  readonly deliver: (open: OpenAsk) => Promise<void>;
+  /** Governs an answer that came back so, under the release of this moment. It is recorded with the call it came in. */
+  readonly returned: (
+    context: AskContext,
+    ask: Ask,
+    answer: JsonValue | undefined,
+    known?: JsonObject,
+  ) => Promise<AnswerVerdict>;
   /** Records that no answer came. */
   readonly abandon: (open: OpenAsk, code: AskRefusal["code"], detail: string) => Promise<AskRefusal>;
 }
@@ -84,6 +94,13 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
       await conclude(open, outcomeOf(governed.answer, governed.stripped));
       return governed.answer;
     },
+    deliver: (open) => conclude(open, { outcome: "accepted", code: null, stripped: 0 }),
+    returned: async (asked, ask, answer, known) => {
+      const context = now(asked);
+      if (context === undefined)
+        return { ok: false, refusal: refusal("SERVER_REQUEST_DENIED", "the endpoint is gone") };
+      return governAskAnswer(context, ask, answer, { fingerprint }, known);
+    },
     abandon: async (open, code, detail) => {
       await conclude(open, { outcome: "denied", code, detail, stripped: 0 });
       return refusal(code, detail);
@@ -113,7 +130,7 @@ async function governAnswer(
 }
 
 interface Outcome {
-  readonly outcome: "result" | "error" | "denied";
+  readonly outcome: "result" | "error" | "accepted" | "denied";
   readonly code: string | number | null;
   readonly detail?: string;
   readonly stripped: number;

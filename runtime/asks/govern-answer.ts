@@ -27,9 +27,11 @@ export async function governAskAnswer(
   ask: Ask,
   answer: JsonValue | undefined,
   options: TransformOptions,
+  /** What the ask was decided by, where its parameters are not at hand any more. */
+  known?: JsonObject,
 ): Promise<AnswerVerdict> {
   try {
-    const still = await decideAsk(context, ask);
+    const still = await decideAsk(context, ask, known);
     if (!still.ok) return still;
     const read = readAnswer(ask, answer);
     const kept = ask.method === "roots/list" ? await permittedRoots(context, read) : read;

@@ -61,15 +61,18 @@ export async function governAsk(
   }
 }
 
-/** Decides an ask as it stands: before it is sent, and again when its answer comes. */
-export async function decideAsk(context: AskContext, ask: Ask): Promise<AskVerdict> {
+/**
+ * Decides an ask as it stands: before it is sent, and again when its answer comes. `known`: its arguments, where the
+ * parameters that they were made from are not at hand any more.
+ */
+export async function decideAsk(context: AskContext, ask: Ask, known?: JsonObject): Promise<AskVerdict> {
   const leaf = leafFor(context, ask.method);
   const missing = context.caller.missingAttributes;
   if (missing.length > 0)
     return refused(refusal("PRINCIPAL_ATTRIBUTE_MISSING", `no claim for ${missing.join(", ")}`));
   if (leaf === undefined)
     return refused(refusal("POLICY_DENIED", `the release does not offer ${ask.method}`));
-  const args = askArguments(ask);
+  const args = known ?? askArguments(ask);
   if (args === undefined) return decideVisible(context, ask, leaf);
   const judged = await judgeArguments(context, leaf, args);
   if (!judged.ok) return judged;

@@ -48,6 +48,7 @@ export function decisionRecord(exchange: Reached, facts: DecisionFacts, audit: A
     client: exchange.inbound.remoteAddress || "unknown",
     bytes: exchange.requestBytes ?? 0,
   };
+  if (exchange.answersTo !== undefined) body["answers"] = [...exchange.answersTo];
   if (facts.code !== undefined) body["code"] = facts.code;
   if (facts.stage !== undefined) body["stage"] = facts.stage;
   if (facts.detail !== undefined) body["detail"] = bounded(facts.detail);

@@ -64,6 +64,7 @@ export function newExchange({
     decision: undefined,
     limitsChecked: undefined,
     outbound: undefined,
+    answersTo: undefined,
     receipt: undefined,
     answer: undefined,
     transformed: undefined,
@@ -174,6 +175,8 @@ export interface Throttled extends Permitted {
 export interface Transformed extends Throttled {
   /** What will be sent upstream; absent where the gateway answers itself. */
   readonly outbound: OutboundRequest | undefined;
+  /** Decision ids of the server's requests that a retry answers (MCP 2026-07-28); absent where it is none. */
+  readonly answersTo: readonly string[] | undefined;
 }
 
 export interface Recorded extends Transformed {
@@ -190,8 +193,17 @@ export type Answer =
       readonly headers?: Readonly<Record<string, string>>;
       /** Present where it is about a task and was governed as such. */
       readonly task?: AnsweredTask;
+      /** It asks the client for something, and was judged and transformed entry by entry. */
+      readonly isAsking?: true;
     }
-  | { readonly kind: "error"; readonly code: number; readonly message: string; readonly data?: JsonObject }
+  | {
+      readonly kind: "error";
+      readonly code: number;
+      readonly message: string;
+      readonly data?: JsonObject;
+      /** As for a result. */
+      readonly isAsking?: true;
+    }
   /** Accepted notification or posted response: HTTP 202 without a body. */
   | { readonly kind: "accepted" }
   | UnreadAnswer

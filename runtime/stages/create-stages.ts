@@ -3,7 +3,7 @@ import type { AuditLog } from "#audit";
 import type { Sealer } from "#sealing";
 import type { Clock } from "#std";
 import type { Bridge } from "../bridge/index.ts";
-import { createAskDesk } from "../asks/index.ts";
+import { createAskDesk, createInputRounds } from "../asks/index.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
@@ -57,6 +57,7 @@ export function createStages(dependencies: StageDependencies): Stages {
   const { transport, sessions, limiter, audit, clock, maxRequestBytes, onNotification } = dependencies;
   const { onUpstream, sealer, streams } = dependencies;
   const asks = createAskDesk({ audit, currentSnapshot: dependencies.currentSnapshot });
+  const rounds = createInputRounds(asks, sealer);
   const tasks = dependencies.tasks ?? createTaskGovernor({ sealer, limiter, clock, audit });
   return {
     listener: createListenerStage(transport, clock),
@@ -67,7 +68,7 @@ export function createStages(dependencies: StageDependencies): Stages {
     pinAndProject: createPinAndProjectStage(),
     authorize: createAuthorizeStage(dependencies.onShadow),
     throttle: createThrottleStage(limiter, clock),
-    transformRequest: createTransformRequestStage(audit),
+    transformRequest: createTransformRequestStage(audit, rounds),
     record: createRecordStage(audit),
     dispatch: tasks.around(
       createDispatchStage({
@@ -82,7 +83,7 @@ export function createStages(dependencies: StageDependencies): Stages {
         deferLarge: dependencies.largeAnswers !== undefined,
       }),
     ),
-    checkResult: createCheckResultStage(),
+    checkResult: createCheckResultStage({ asks, rounds }),
     transformResponse: createTransformResponseStage(audit, dependencies.largeAnswers),
     recordResult: createRecordResultStage(audit, clock),
   };

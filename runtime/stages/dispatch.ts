@@ -1,8 +1,9 @@
 // Stage 11, dispatch: one upstream call, or the gateway's own answer. Accepts nothing less than a recorded exchange.
-import type { ChannelKey, ExchangeObserver, OutboundRequest } from "#upstream";
+import type { ChannelKey, ExchangeObserver, OutboundRequest, UpstreamReply } from "#upstream";
 import { AegisError, isAegisError } from "#errors";
+import { isJsonObject } from "#std";
 import type { Clock } from "#std";
-import { answerAskMessage, legacyChannel, rememberCaller } from "../asks/index.ts";
+import { answerAskMessage, declaredBy, legacyChannel, rememberCaller } from "../asks/index.ts";
 import { answerOf } from "../pipeline/answer-rules.ts";
 import type { Bridge } from "../bridge/index.ts";
 import { isBridged } from "../bridge/index.ts";
@@ -84,6 +85,7 @@ async function send(
   try {
     const reply = await sender.request(channel, outbound, observe(exchange), limits, signal);
     outcome = reply.kind;
+    requireCapabilities(exchange, reply);
     const answer = answerOf(reply);
     return answered(exchange, large === undefined ? answer : { kind: "unread", bytes: large });
   } catch (fault) {
@@ -92,6 +94,27 @@ async function send(
   } finally {
     onUpstream(upstream.server, outcome, clock.monotonicMs() - startedMs);
   }
+}
+
+/** A server that needs what the client does not declare (MCP 2026-07-28). */
+const MISSING_CAPABILITY = -32021;
+
+/**
+ * The client is told what it lacks. Where it declared all of it, the gateway did not pass that on, as nothing of it is
+ * permitted.
+ * @throws {AegisError} CAPABILITY_REQUIRED, SERVER_REQUEST_DENIED
+ */
+function requireCapabilities(exchange: Recorded, reply: UpstreamReply): void {
+  if (exchange.era !== "modern" || reply.kind !== "error" || reply.error.code !== MISSING_CAPABILITY) return;
+  const { data } = reply.error;
+  const needed = isJsonObject(data) ? data["requiredCapabilities"] : undefined;
+  const required = isJsonObject(needed) ? needed : {};
+  const declared = declaredBy(exchange);
+  if (Object.keys(required).every((name) => isJsonObject(declared[name])))
+    throw new AegisError("SERVER_REQUEST_DENIED", "the server needs a capability that no policy permits");
+  throw new AegisError("CAPABILITY_REQUIRED", Object.keys(required).join(", "), {
+    data: { requiredCapabilities: required },
+  });
 }
 
 export function channelOf(exchange: Recorded): ChannelKey {

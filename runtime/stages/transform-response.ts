@@ -36,6 +36,8 @@ export function createTransformResponseStage(
         return finish(exchange, answer, plan, largeAnswers, signal);
       }
       if (answer.kind === "accepted" || answer.kind === "written") return proceed(exchange as Redacted);
+      // Each entry was transformed before it was judged, and nothing else of the server is left.
+      if (answer.isAsking === true) return proceed(exchange as Redacted);
       if (compiled === undefined)
         return proceed(learn(exchange, { answer: named(exchange, answer) }) as Redacted);
       const ruled = redact(answer, compiled, { fingerprint });

@@ -19,12 +19,16 @@ export interface RawRequest {
   readonly name?: string;
   readonly token?: string;
   readonly signal?: AbortSignal;
+  /** What the client declares; nothing where absent. */
+  readonly capabilities?: Readonly<Record<string, unknown>>;
 }
 
-const ENVELOPE = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
+function envelopeOf({ capabilities = {} }: RawRequest): Readonly<Record<string, unknown>> {
+  return {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": capabilities,
+  };
+}
 
 export async function rawRequest(url: URL, request: RawRequest): Promise<RawAnswer> {
   const response = await fetch(url, {
@@ -41,7 +45,7 @@ export async function rawRequest(url: URL, request: RawRequest): Promise<RawAnsw
       jsonrpc: "2.0",
       id: 1,
       method: request.method,
-      params: { ...request.params, _meta: ENVELOPE },
+      params: { ...request.params, _meta: envelopeOf(request) },
     }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
