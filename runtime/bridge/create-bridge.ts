@@ -21,6 +21,8 @@ export interface Bridge {
    * A reply `input_required` stands for a call that goes on running; its `requestState` serves the same caller once.
    */
   readonly over: (caller: BridgeCaller) => Pick<Upstream, "request">;
+  /** The caller was refused a reply `input_required`: the call that it stands for ends. Any other result is ignored. */
+  readonly discard: (bindingKey: string, result: JsonObject) => void;
   /** A notification of a channel of the bridge's own that belongs to no request; false for another's channel. */
   readonly onNotification: (channel: ChannelKey, notification: JsonObject) => boolean;
   /** A channel is gone; what the server was told in it is forgotten. */
@@ -48,6 +50,10 @@ export function createBridge(options: BridgeOptions = {}): Bridge {
         return requestModern(caller.upstream, legacy, request, observer, limits, signal);
       },
     }),
+    discard: (bindingKey, { resultType, requestState }) => {
+      if (resultType === "input_required" && typeof requestState === "string")
+        parked.cancel(requestState, bindingKey);
+    },
     onNotification: (channel, notification) => {
       const session = channel.era === "legacy" ? pool.find(channel) : undefined;
       // On a shared wire a message can be attributed only while a single call is under way.

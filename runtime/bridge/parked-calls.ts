@@ -79,6 +79,14 @@ export class ParkedCalls {
     return parked.call;
   }
 
+  /** Ends a call whose caller was not told of it after all. */
+  cancel(handle: string, bindingKey: string): void {
+    const parked = this.#parked.get(handle);
+    if (parked?.bindingKey !== bindingKey) return;
+    this.#forget(handle);
+    parked.call.cancel("what the server asked was refused");
+  }
+
   /** Ends every parked call. */
   close(): void {
     for (const [handle, { call }] of [...this.#parked]) {

@@ -163,6 +163,18 @@ test("a call that nobody answers ends upstream, and its state with it", async ()
   expect(await codeOf(callModern(peers, { params }))).toBe("REQUEST_STATE_INVALID");
 });
 
+test("a call whose caller may not be asked ends upstream", async () => {
+  peers = await startPeers("legacy");
+  const call = { params: tool("test_elicitation", { message: "Who?" }) };
+  const first = resultOf(await callModern(peers, call));
+  peers.bridge.discard("erin", first);
+  expect(peers.bridge.describe().parkedCalls).toBe(1);
+  peers.bridge.discard("dana", first);
+  expect(peers.bridge.describe().parkedCalls).toBe(0);
+  const params = { ...call.params, requestState: first["requestState"] ?? null };
+  expect(await codeOf(callModern(peers, { params }))).toBe("REQUEST_STATE_INVALID");
+});
+
 test("a caller that goes away cancels upstream", async () => {
   peers = await startPeers("legacy");
   const gone = new AbortController();
