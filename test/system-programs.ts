@@ -6,17 +6,25 @@ interface SystemProgram {
   readonly program: string;
   readonly debianPackage: string;
   readonly usedFor: string;
+  /** What it prints its version on; default `--version`. */
+  readonly versionArgument?: string;
 }
 
 const SYSTEM_PROGRAMS: readonly SystemProgram[] = [
   { program: "git", debianPackage: "git", usedFor: "plan against a Git ref" },
   { program: "python3", debianPackage: "python3", usedFor: "the independent audit verifier" },
+  {
+    ...{ program: "openssl", debianPackage: "openssl", versionArgument: "version" },
+    usedFor: "certificates for the MCP port",
+  },
   { program: "chromium", debianPackage: "chromium", usedFor: "the HTML form of a plan, in a browser" },
 ];
 
 /** @throws {Error} naming the package, where a program is missing and cannot be installed */
 export function ensureSystemPrograms(): void {
-  const missing = SYSTEM_PROGRAMS.filter(({ program }) => spawnSync(program, ["--version"]).status !== 0);
+  const missing = SYSTEM_PROGRAMS.filter(
+    ({ program, versionArgument = "--version" }) => spawnSync(program, [versionArgument]).status !== 0,
+  );
   if (missing.length === 0) return;
   const packages = missing.map(({ debianPackage }) => debianPackage);
   const remedy = `apt-get update && apt-get install -y ${packages.join(" ")}`;
