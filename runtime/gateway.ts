@@ -41,6 +41,7 @@ import type { Streams } from "./streams/create-streams.ts";
 import { noteLogLevel } from "./streams/log-level.ts";
 import { createSessionVerbStage } from "./stages/session-verbs.ts";
 import type { Stages } from "./stages/stages.ts";
+import { OpenTasks, TASK_CAPS } from "./tasks/index.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
 
 export interface GatewayOptions {
@@ -160,13 +161,14 @@ async function createCore(options: GatewayOptions): Promise<Core> {
   });
   const largeAnswers = createAnswerPool();
   const bridge = createBridge();
+  const openTasks = new OpenTasks(TASK_CAPS, clock.nowMs);
   const release: ReleasePart = createReleasePart({
     ...{ config, root, audit, sessions, logger, metrics, clock },
-    ...{ largeAnswers, bridge, updates: streams.updates },
+    ...{ largeAnswers, bridge, openTasks, updates: streams.updates },
   });
   const { holder } = release;
   const runner = createRunner(options, {
-    ...{ audit, sessions, clock, largeAnswers, bridge, streams },
+    ...{ audit, sessions, clock, largeAnswers, bridge, streams, openTasks },
     currentSnapshot: holder.current,
   });
   const stages = runner.stages;
@@ -266,12 +268,13 @@ interface RunnerParts {
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
   readonly streams: Streams;
+  readonly openTasks: OpenTasks;
   readonly currentSnapshot: () => Snapshot | undefined;
 }
 
 function createRunner(
   options: GatewayOptions,
-  { audit, sessions, clock, largeAnswers, bridge, streams, currentSnapshot }: RunnerParts,
+  { audit, sessions, clock, largeAnswers, bridge, streams, openTasks, currentSnapshot }: RunnerParts,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
@@ -290,7 +293,7 @@ function createRunner(
     onUpstream: (server, outcome, durationMs) => metrics.upstream(server, outcome, durationMs),
     onShadow: (result) => metrics.shadowDecision(result),
     largeAnswers,
-    ...{ bridge, streams, currentSnapshot },
+    ...{ bridge, streams, openTasks, currentSnapshot },
   });
   const stages = options.wrapStages?.(made) ?? made;
   return {

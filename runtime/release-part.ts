@@ -28,6 +28,7 @@ import type { ResourceUpdates } from "./streams/resource-updates.ts";
 import { createReleaseRecorder } from "./release-recorder.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
 import { UpstreamBindings } from "./snapshot/bindings.ts";
+import type { OpenTasks } from "./tasks/index.ts";
 
 export interface ReleasePartOptions {
   readonly config: ProcessConfig;
@@ -40,6 +41,7 @@ export interface ReleasePartOptions {
   /** Reads what is too large to be read on this thread. */
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
+  readonly openTasks: OpenTasks;
   readonly updates: ResourceUpdates;
 }
 
@@ -159,6 +161,7 @@ function createBindings(
       bindings: self,
       bridge: options.bridge,
       updates: options.updates,
+      openTasks: options.openTasks,
       snapshot: holder.current,
       onNotification: (method, relayed) => metrics.notification(method, relayed),
       onViolation: (server, detail) => {

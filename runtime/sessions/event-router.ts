@@ -15,6 +15,8 @@ import type { UpstreamBindings } from "../snapshot/bindings.ts";
 import { passesLogLevel } from "../streams/log-level.ts";
 import { mayRead } from "../streams/resource-access.ts";
 import type { ResourceUpdates } from "../streams/resource-updates.ts";
+import { TASK_STATUS, governTaskStatus } from "../tasks/index.ts";
+import type { OpenTasks } from "../tasks/index.ts";
 import { listenerOf, notifySession } from "./session-table.ts";
 import type { LegacySession, SessionTable } from "./session-table.ts";
 
@@ -27,6 +29,8 @@ export interface EventRouterOptions {
   readonly bindings: () => UpstreamBindings;
   /** Takes what comes on channels of its own. */
   readonly bridge: Pick<Bridge, "onNotification" | "onClosed">;
+  /** Which tasks a session's caller has. */
+  readonly openTasks: OpenTasks;
   readonly snapshot: () => Snapshot | undefined;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onViolation: (server: ServerId, detail: string) => void;
@@ -86,11 +90,29 @@ function relay(
   const routed = route?.names.byId.get(server);
   if (session === undefined || snapshot === undefined || route === undefined || routed === undefined)
     return false;
+  if (notification["method"] === TASK_STATUS) {
+    const told = taskStatus(options, session, snapshot, route, server, notification);
+    return told !== undefined && notifySession(session, JSON.stringify(told));
+  }
   if (!passesLogLevel(notification, session.logLevel ?? "all")) return false;
   if (!maySee(session, snapshot, route, routed, notification)) return false;
   const governed = governNotification(notification, "legacy", undefined);
   if (governed === undefined || !isOfSession(session, server, governed)) return false;
   return notifySession(session, JSON.stringify(rewriteNotification(route, routed, governed)));
+}
+
+function taskStatus(
+  { openTasks, audit }: EventRouterOptions,
+  session: LegacySession,
+  snapshot: Snapshot,
+  route: Route,
+  server: ServerId,
+  notification: JsonObject,
+): JsonObject | undefined {
+  const { bindingKey, issuer, principal: facts, missingAttributes, request } = session;
+  const principal = { bindingKey, issuer, facts, missingAttributes };
+  const listener = { snapshot, route, principal, request, era: "legacy" } as const;
+  return governTaskStatus(listener, server, notification, openTasks, { fingerprint: audit.fingerprint });
 }
 
 function maySee(

@@ -12,7 +12,7 @@ import { createLocalAnswers } from "../local/answer.ts";
 import { createObserver } from "../pipeline/server-messages.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import { createTaskGovernor } from "../tasks/index.ts";
-import type { TaskGovernor } from "../tasks/index.ts";
+import type { OpenTasks } from "../tasks/index.ts";
 import type { Streams } from "../streams/create-streams.ts";
 import { createAdmitStage } from "./admit.ts";
 import { createAuthenticateStage } from "./authenticate.ts";
@@ -45,7 +45,7 @@ export interface StageDependencies {
   readonly currentSnapshot?: (() => Snapshot | undefined) | undefined;
   readonly streams: Pick<Streams, "answerListen" | "answerSubscription">;
   /** Where the tasks of callers are known; of its own where absent. */
-  readonly tasks?: TaskGovernor;
+  readonly openTasks?: OpenTasks;
   readonly onNotification: (method: string, relayed: boolean) => void;
   readonly onUpstream: (server: string, outcome: string, durationMs: number) => void;
   readonly onShadow?: (result: ShadowResult) => void;
@@ -58,7 +58,7 @@ export function createStages(dependencies: StageDependencies): Stages {
   const { onUpstream, sealer, streams } = dependencies;
   const asks = createAskDesk({ audit, currentSnapshot: dependencies.currentSnapshot });
   const rounds = createInputRounds(asks, sealer);
-  const tasks = dependencies.tasks ?? createTaskGovernor({ sealer, limiter, clock, audit });
+  const tasks = createTaskGovernor({ sealer, limiter, clock, audit, open: dependencies.openTasks });
   return {
     listener: createListenerStage(transport, clock),
     endpoint: createEndpointStage(),

@@ -1,4 +1,5 @@
 // What the rest of the gateway may know of tasks.
+export { OpenTasks, TASK_CAPS } from "./open-tasks.ts";
 export { taskCapabilities } from "./task-capability.ts";
 export { createTaskGovernor, taskPlanOf } from "./task-governor.ts";
 export type { TaskGovernor, TaskGovernorOptions } from "./task-governor.ts";

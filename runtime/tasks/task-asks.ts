@@ -2,6 +2,7 @@
 // an ask of the tool's own call would be.
 import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
+import { AegisError } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -22,13 +23,13 @@ export interface TaskAsk {
 export interface AskGovernor {
   /** The ask as the client may have it, or undefined where it is refused. */
   readonly ask: (exchange: Recorded, ask: TaskAsk, signal: AbortSignal) => Promise<JsonObject | undefined>;
-  /** The client's answer as the server may have it, or undefined where it is refused. */
+  /** The client's answer as the server may have it. @throws {AegisError} with the code of the refusal */
   readonly answer: (
     exchange: Recorded,
     ask: TaskAsk,
     answer: JsonObject,
     signal: AbortSignal,
-  ) => Promise<JsonObject | undefined>;
+  ) => Promise<JsonObject>;
 }
 
 /** Entries of `inputRequests`, and of `inputResponses`, of one message. */
@@ -51,14 +52,15 @@ export function createAskGovernor(audit: AuditLog): AskGovernor {
     ask: decide,
     answer: async (exchange, { method, params }, answer, signal) => {
       const context = contextOf(exchange, signal);
-      if (context === undefined) return undefined;
+      if (context === undefined) throw new AegisError("STAGE_FAULT", "a task without its tool");
       const asked = await governAsk(context, method, params, options);
       const verdict = asked.ok ? await governAskAnswer(context, asked.ask, answer, options) : asked;
       const why = verdict.ok ? undefined : verdict.refusal;
       await record(audit, exchange, "client-to-server", method, why, {
         policies: asked.ok ? asked.policies : asked.refusal.policies,
       });
-      return verdict.ok && "result" in verdict ? verdict.result : undefined;
+      if (verdict.ok && "result" in verdict) return verdict.result;
+      throw new AegisError(why?.code ?? "STAGE_FAULT", why?.detail ?? "an answer without a verdict");
     },
   };
 }

@@ -28,11 +28,16 @@ import { answerTaskList } from "./task-list.ts";
 import { governTaskStatus, listenerOf } from "./task-notifications.ts";
 import type { TaskStatus } from "./task-state.ts";
 
+/** What a client is told of a task that waits for what it was not asked. */
+const ASK_REFUSED = "A request of the server to the client was refused";
+
 export interface TaskGovernorOptions {
   readonly sealer: Sealer;
   readonly limiter: RateLimiter;
   readonly clock: Clock;
   readonly audit: AuditLog;
+  /** Where the tasks of callers are known; its own where absent. */
+  readonly open?: OpenTasks | undefined;
   readonly caps?: Partial<TaskCaps>;
 }
 
@@ -55,7 +60,7 @@ export class TaskGovernor {
     const caps = { ...TASK_CAPS, ...options.caps };
     this.#options = options;
     this.#asks = createAskGovernor(options.audit);
-    this.open = new OpenTasks(caps, options.clock.nowMs);
+    this.open = options.open ?? new OpenTasks(caps, options.clock.nowMs);
     this.#requests = {
       id: "gateway/task-requests",
       per: ["principal"],
@@ -183,11 +188,14 @@ export class TaskGovernor {
   ): Promise<ReadAnswer> {
     if (asks === undefined || answer.kind !== "result") return answer;
     const inputRequests: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>;
+    let statusMessage: string | undefined;
     for (const [key, ask] of entriesOf(asks)) {
       const governed = await this.#asks.ask(exchange, ask, signal);
-      if (governed !== undefined) inputRequests[key] = governed;
+      if (governed === undefined) statusMessage = ASK_REFUSED;
+      else inputRequests[key] = governed;
     }
-    return { ...answer, result: { ...answer.result, inputRequests } };
+    const told = statusMessage === undefined ? {} : { statusMessage };
+    return { ...answer, result: { ...answer.result, inputRequests, ...told } };
   }
 
   /**
@@ -213,8 +221,7 @@ export class TaskGovernor {
     for (const [key, ask] of entriesOf(asks ?? {})) {
       const response = Object.hasOwn(given, key) ? given[key] : undefined;
       if (!isJsonObject(response)) continue;
-      const governed = await this.#asks.answer(exchange, ask, response, signal);
-      if (governed !== undefined) inputResponses[key] = governed;
+      inputResponses[key] = await this.#asks.answer(exchange, ask, response, signal);
     }
     learn(exchange, { outbound: { ...outbound, params: { ...outbound.params, inputResponses } } });
   }

@@ -1,6 +1,10 @@
 // Tasks of revision 2025-11-25 through a running gateway, between a client and a server of the SDK 1.x.
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { CallToolResultSchema, CreateTaskResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import {
+  CallToolResultSchema,
+  CreateTaskResultSchema,
+  TaskStatusNotificationSchema,
+} from "@modelcontextprotocol/sdk/types.js";
 import { startLegacyTasks } from "../servers/legacy-tasks.ts";
 import type { LegacyTasksServer } from "../servers/legacy-tasks.ts";
 import { openLegacy } from "./clients.ts";
@@ -95,6 +99,17 @@ it("lists the caller's own tasks alone, under the ids that the caller has", asyn
   await expect(other.experimental.tasks.getTask(taskId)).rejects.toMatchObject({ code: -32602 });
   await expect(client.experimental.tasks.listTasks("a")).rejects.toMatchObject({ code: -32602 });
   await other.close();
+});
+
+it("passes on what the server says of a task, under the caller's id and redacted", async () => {
+  const heard: unknown[] = [];
+  client.setNotificationHandler(TaskStatusNotificationSchema, ({ params }) => void heard.push(params));
+  const { taskId } = await create();
+  await upstream.finish();
+  const ended = expect.objectContaining({ taskId, status: "completed", ttl: 60_000 }) as unknown;
+  await vi.waitFor(() => expect(heard).toContainEqual(ended), 5_000);
+  expect(JSON.stringify(heard)).not.toContain(SSN);
+  client.removeNotificationHandler("notifications/tasks/status");
 });
 
 it("cancels a task", async () => {

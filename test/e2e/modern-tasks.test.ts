@@ -160,6 +160,15 @@ describe("a task", () => {
     const taskId = await create("confirm_delete", { filename: "a.txt" });
     const { result } = await send("tasks/get", { taskId }, { elicits: false });
     expect(result).toMatchObject({ status: "input_required", inputRequests: {} });
+    expect(result?.["statusMessage"]).toContain("refused");
+  });
+
+  it("does not take an answer that was not asked for", async () => {
+    const taskId = await create("confirm_delete", { filename: "a.txt" });
+    const before = upstream.requests().filter(({ method }) => method === "tasks/update").length;
+    const inputResponses = { confirm: { action: "accept", content: { password: "hunter2" } } };
+    expect((await send("tasks/update", { taskId, inputResponses })).error?.code).toBe(-32602);
+    expect(upstream.requests().filter(({ method }) => method === "tasks/update")).toHaveLength(before);
   });
 
   it("is cancelled", async () => {

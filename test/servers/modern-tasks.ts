@@ -77,11 +77,9 @@ const TOOLS = [
   },
 ];
 
-function form(message: string, name: string): Json {
-  const requestedSchema = {
-    type: "object",
-    properties: { [name]: name === "confirm" ? { type: "boolean" } : { type: "string" } },
-  };
+function form(message: string, ...names: readonly string[]): Json {
+  const properties = names.map((name) => [name, { type: name === "confirm" ? "boolean" : "string" }]);
+  const requestedSchema = { type: "object", properties: Object.fromEntries(properties) as Json };
   return { method: "elicitation/create", params: { mode: "form", message, requestedSchema } };
 }
 
@@ -197,7 +195,7 @@ function start(state: State, task: Task, name: string, args: Json): void {
       });
       return;
     case "multi_input":
-      ask(task, { one: form("First?", "name"), two: form("Second?", "name") }, () =>
+      ask(task, { one: form("First?", "name", "confirm"), two: form("Second?", "name", "confirm") }, () =>
         end(task, "completed", { result: text("both answered") }),
       );
       return;
