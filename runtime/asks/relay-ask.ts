@@ -1,6 +1,7 @@
 // A server's request on its way to a legacy client and the answer on its way back: governed in both directions, bounded
 // in time, and withdrawn on both sides where either goes away. Never silence: a server always gets an answer.
 import { AegisError, ERROR_CODES, isAegisError } from "#errors";
+import { rewriteAsk } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { UpstreamReply } from "#upstream";
@@ -101,22 +102,19 @@ function abortOf(signal: AbortSignal): AegisError {
 }
 
 /**
- * What the client sees: the judged parameters, and who asks. At an endpoint of several servers the text of an
- * elicitation says it too, because a user sees nothing else.
+ * What the client sees: the judged parameters, under the names that the endpoint's clients know, and who asks. At an
+ * endpoint of several servers the text of an elicitation says it too, because a user sees nothing else.
  */
 export function presentedParams(
   { ask, context }: Pick<OpenAsk, "ask" | "context">,
   progressToken?: string,
 ): JsonObject {
-  const { id } = context.server.entry;
+  const { route, server } = context;
   const meta: JsonObject = {
-    [META_ASKING_SERVER]: id,
+    [META_ASKING_SERVER]: server.entry.id,
     ...(progressToken === undefined ? {} : { progressToken }),
   };
-  const { message } = ask.params;
-  const isShared = context.route.servers.length > 1;
-  const text = isShared && typeof message === "string" ? { message: `[${id}] ${message}` } : {};
-  return { ...ask.params, ...text, _meta: meta };
+  return { ...rewriteAsk(route, server, ask.method, ask.params), _meta: meta };
 }
 
 function progressTokenOf(request: JsonObject): string | number | undefined {
