@@ -1,7 +1,7 @@
 // On whose behalf and under which release something is asked.
 import type { Era, LeafAction, PrincipalFacts, RequestFacts } from "#bundle";
 import type { JsonObject } from "#std";
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 import type { Admitted } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
