@@ -15,7 +15,7 @@ const UI_RESOURCE_FLAT = "ui/resourceUri";
 /** Nested content is followed this deep: a tool result inside a sampling message is the deepest there is. */
 const MAX_CONTENT_DEPTH = 4;
 
-/** A result of `method` as clients see it. The result itself where the endpoint has one server. */
+/** A result of `method` as clients see it, but for entries of `inputRequests`: those are asks. */
 export function rewriteAnswer(
   route: NamedRoute,
   server: NamedServer,
@@ -24,24 +24,24 @@ export function rewriteAnswer(
 ): JsonObject {
   if (route.servers.length === 1) return result;
   const uri = uriOf(route, server);
-  const asked = withMember(withMeta(result, uri), "inputRequests", (requests) =>
-    inputRequests(route, server, requests),
-  );
+  const renamed = withMeta(result, uri);
   switch (method) {
     case "tools/call":
     case "tasks/result":
-      return withMember(asked, "content", (content) => contentOf(content, uri));
+      return withMember(renamed, "content", (content) => contentOf(content, uri));
     case "prompts/get":
-      return withMember(asked, "messages", (messages) => messagesOf(messages, uri));
+      return withMember(renamed, "messages", (messages) => messagesOf(messages, uri));
     case "resources/read":
-      return withMember(asked, "contents", (contents) => each(contents, (item) => withUri(item, "uri", uri)));
+      return withMember(renamed, "contents", (contents) =>
+        each(contents, (item) => withUri(item, "uri", uri)),
+      );
     case "tasks/get":
     case "tasks/cancel":
-      return withMember(asked, "result", (inner) =>
+      return withMember(renamed, "result", (inner) =>
         isJsonObject(inner) ? rewriteAnswer(route, server, "tools/call", inner) : inner,
       );
     default:
-      return asked;
+      return renamed;
   }
 }
 
@@ -117,7 +117,7 @@ export function rewriteAsk(
       return withMember(params, "messages", (messages) => messagesOf(messages, uriOf(route, server)));
     case "elicitation/create":
       return withMember(params, "message", (text) =>
-        typeof text === "string" ? `${server.entry.id}: ${text}` : text,
+        typeof text === "string" ? `[${server.entry.id}] ${text}` : text,
       );
     default:
       return params;
@@ -126,23 +126,6 @@ export function rewriteAsk(
 
 function uriOf(route: NamedRoute, server: NamedServer): Uri {
   return (uri) => toClientUri(route, server, uri);
-}
-
-function inputRequests(route: NamedRoute, server: NamedServer, requests: JsonValue): JsonValue {
-  if (!isJsonObject(requests)) return requests;
-  return Object.fromEntries(
-    Object.entries(requests).map(([key, request]) => {
-      if (!isJsonObject(request)) return [key, request];
-      const { method } = request;
-      if (typeof method !== "string") return [key, request];
-      return [
-        key,
-        withMember(request, "params", (params) =>
-          isJsonObject(params) ? rewriteAsk(route, server, method, params) : params,
-        ),
-      ];
-    }),
-  );
 }
 
 function messagesOf(messages: JsonValue, uri: Uri): JsonValue {

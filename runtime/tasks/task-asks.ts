@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import { AegisError } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
+import { rewriteAsk } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { callerOf } from "../asks/ask-context.ts";
@@ -46,7 +47,9 @@ export function createAskGovernor(audit: AuditLog): AskGovernor {
     await record(audit, exchange, "server-to-client", method, verdict.ok ? undefined : verdict.refusal, {
       policies: verdict.ok ? verdict.policies : verdict.refusal.policies,
     });
-    return verdict.ok ? { method: verdict.ask.method, params: verdict.ask.params } : undefined;
+    if (!verdict.ok) return undefined;
+    const { method: asked, params: judged } = verdict.ask;
+    return { method: asked, params: rewriteAsk(context.route, context.server, asked, judged) };
   };
   return {
     ask: decide,

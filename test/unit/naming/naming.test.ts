@@ -17,6 +17,7 @@ import {
 } from "#naming";
 import type { NamedRoute, NamedServer } from "#naming";
 import { createResourceIndex } from "#resources";
+import type { JsonObject } from "#std";
 
 type Named = readonly (readonly [kind: LeafKind, name: string])[];
 
@@ -199,19 +200,11 @@ describe("with several servers", () => {
     expect(rewritten("resources/read", { contents: [{ uri: shared, text: shared }, null] })).toEqual({
       contents: [{ uri: shown, text: shared }, null],
     });
-    const ask = (text: string): object => ({
-      method: "sampling/createMessage",
-      params: { messages: [{ role: "user", content: blocks(text) }] },
-    });
-    const elicit = (message: string): object => ({ method: "elicitation/create", params: { message } });
-    expect(
-      rewritten("tools/call", {
-        resultType: "input_required",
-        inputRequests: { a: ask(shared), b: elicit("Name?"), c: 1 },
-      }),
-    ).toEqual({
-      resultType: "input_required",
-      inputRequests: { a: ask(shown), b: elicit("alpha: Name?"), c: 1 },
+    const ask = (text: string): JsonObject =>
+      ({ messages: [{ role: "user", content: blocks(text) }], maxTokens: 9 }) as JsonObject;
+    expect(rewriteAsk(route, alpha, "sampling/createMessage", ask(shared))).toEqual(ask(shown));
+    expect(rewriteAsk(route, alpha, "elicitation/create", { message: "Name?" })).toEqual({
+      message: "[alpha] Name?",
     });
     expect(rewriteErrorData(route, alpha, { upstream: { uri: shared } })).toEqual({
       upstream: { uri: shown },
