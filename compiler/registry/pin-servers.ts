@@ -40,6 +40,8 @@ export interface PinServersOptions {
   /** Secrets by the logical name that the registry gives them. */
   readonly credentials?: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
+  /** Eras that servers are asked in; both where absent. */
+  readonly eras?: readonly Era[];
   readonly onProgress?: (progress: PinProgress) => void;
   /** Whole work on one server, default 30 s. */
   readonly timeoutMs?: number;
@@ -131,7 +133,7 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
   const listings: LiveListing[] = [];
   const absent: { readonly era: Era; readonly reason: string }[] = [];
   try {
-    for (const channel of [MODERN, LEGACY]) {
+    for (const channel of [MODERN, LEGACY].filter(({ era }) => options.eras?.includes(era) ?? true)) {
       const missing = await announces(upstream, channel, target, signal);
       if (missing === undefined) {
         let pages = 0;

@@ -56,8 +56,28 @@ function bounded(text: string): string {
   return text.toWellFormed().slice(0, MAX_CLIENT_TEXT_CHARS).toWellFormed();
 }
 
-export function discoverRequest(): OutboundRequest {
+function discoverRequest(): OutboundRequest {
   return { method: "server/discover", params: { _meta: gatewayEnvelope() }, paramHeaders: {} };
+}
+
+/** The server names the revisions it has where it refuses one (MCP 2026-07-28, protocol version negotiation). */
+const UNSUPPORTED_VERSION = -32022;
+
+/**
+ * Asks `server/discover`, and once more where the answer is that the server has another revision and the one it names is
+ * the gateway's.
+ * @throws {UpstreamFault} as `modernEntry`
+ */
+export async function discover(ask: (request: OutboundRequest) => Promise<UpstreamReply>): Promise<EraEntry> {
+  const reply = await ask(discoverRequest());
+  return modernEntry(namesOurs(reply) ? await ask(discoverRequest()) : reply);
+}
+
+function namesOurs(reply: UpstreamReply): boolean {
+  if (reply.kind === "result" || reply.error.code !== UNSUPPORTED_VERSION) return false;
+  const { data } = reply.error;
+  const supported = isJsonObject(data) ? data["supported"] : undefined;
+  return Array.isArray(supported) && supported.includes(MODERN_PROTOCOL_VERSION);
 }
 
 function entryOf(protocolVersion: string, result: JsonObject, serverInfo: JsonObject): EraEntry {
@@ -92,7 +112,7 @@ export function legacyEntry(reply: UpstreamReply): EraEntry {
 }
 
 /** @throws {UpstreamFault} UPSTREAM_PROTOCOL where the answer is an error or does not list revision 2026-07-28. */
-export function modernEntry(reply: UpstreamReply): EraEntry {
+function modernEntry(reply: UpstreamReply): EraEntry {
   const result = resultOf("server/discover", reply);
   const versions = result["supportedVersions"];
   if (!Array.isArray(versions) || !versions.includes(MODERN_PROTOCOL_VERSION)) {

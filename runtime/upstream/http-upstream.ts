@@ -5,7 +5,7 @@ import type { JsonObject } from "#std";
 import { createCorrelator } from "./correlate.ts";
 import type { Correlator } from "./correlate.ts";
 import { modernHeaders } from "./envelope.ts";
-import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
+import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover } from "./handshake.ts";
 import { sendHttpRequest } from "./http-request.ts";
 import type { LargeMessages } from "./large-message.ts";
 import type { HttpPools } from "./http-pools.ts";
@@ -89,15 +89,8 @@ class HttpUpstream implements ServerUpstream {
 
   readonly announce = async (channel: ChannelKey, signal: AbortSignal): Promise<EraEntry> => {
     if (channel.era === "legacy") return this.#session(channel).announce(signal);
-    return modernEntry(
-      await this.request(
-        channel,
-        discoverRequest(),
-        SILENT_OBSERVER,
-        { maxResponseBytes: MAX_HANDSHAKE_BYTES },
-        signal,
-      ),
-    );
+    const limits = { maxResponseBytes: MAX_HANDSHAKE_BYTES };
+    return discover((request) => this.request(channel, request, SILENT_OBSERVER, limits, signal));
   };
 
   readonly notify = async (

@@ -2,7 +2,7 @@
 // session, which is never shared.
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
-import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discoverRequest, modernEntry } from "./handshake.ts";
+import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover } from "./handshake.ts";
 import type { LargeMessages } from "./large-message.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
@@ -56,15 +56,8 @@ class WireUpstream implements ServerUpstream {
   readonly announce = async (channel: ChannelKey, signal: AbortSignal): Promise<EraEntry> => {
     const kept = await this.#channel(channel).announce(signal);
     if (kept !== undefined) return kept;
-    return modernEntry(
-      await this.request(
-        channel,
-        discoverRequest(),
-        SILENT_OBSERVER,
-        { maxResponseBytes: MAX_HANDSHAKE_BYTES },
-        signal,
-      ),
-    );
+    const limits = { maxResponseBytes: MAX_HANDSHAKE_BYTES };
+    return discover((request) => this.request(channel, request, SILENT_OBSERVER, limits, signal));
   };
 
   readonly notify = async (

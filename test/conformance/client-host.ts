@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { TransportEntry } from "#bundle";
+import type { Era, TransportEntry } from "#bundle";
 import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
 import type { GatewayWorld } from "../e2e/gateway-world.ts";
 import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
@@ -42,8 +42,8 @@ class Subjects {
     return this.#world;
   }
 
-  /** Pins the server and releases a policy repository with it. */
-  async add(url: string): Promise<{ readonly id: string; readonly world: GatewayWorld }> {
+  /** Pins the server, in the era that the scenario is about, and releases a policy repository with it. */
+  async add(url: string, era: Era): Promise<{ readonly id: string; readonly world: GatewayWorld }> {
     this.#count += 1;
     const id = `subject-${String(this.#count)}`;
     // The suite's servers listen on every address of the machine, whatever name they give.
@@ -51,7 +51,7 @@ class Subjects {
       type: "streamable-http",
       url: url.replace("//localhost", "//127.0.0.1"),
     };
-    const pinned = await pinLive({ id, transport });
+    const pinned = await pinLive({ id, transport }, {}, {}, [era]);
     const world = await this.#inTurn(() => {
       this.#transports[id] = transport;
       this.#pinned.set(id, pinned);
@@ -60,10 +60,13 @@ class Subjects {
     return { id, world };
   }
 
-  /** The next release is without it. */
-  remove(id: string): void {
-    this.#pinned.delete(id);
-    Reflect.deleteProperty(this.#transports, id);
+  /** The next release is without it. In turn: a release that is under way still needs it. */
+  async remove(id: string): Promise<void> {
+    await this.#inTurn(() => {
+      this.#pinned.delete(id);
+      Reflect.deleteProperty(this.#transports, id);
+      return Promise.resolve();
+    });
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -91,11 +94,11 @@ async function runOrder(order: Order, subjects: Subjects): Promise<void> {
     await runConformanceClient({ ...run, url: new URL(url) });
     return;
   }
-  const { id, world } = await subjects.add(url);
+  const { id, world } = await subjects.add(url, run.revision === "2026-07-28" ? "modern" : "legacy");
   try {
     await runConformanceClient({ ...run, url: world.endpoint(id), token: await world.token(DEVELOPER, id) });
   } finally {
-    subjects.remove(id);
+    await subjects.remove(id);
   }
 }
 

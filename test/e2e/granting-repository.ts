@@ -1,4 +1,5 @@
 // A small policy repository, in memory, for servers that are pinned on the spot.
+import type { Era } from "#bundle";
 import { memoryWorkspace } from "#compiler";
 import type { Workspace } from "#compiler";
 import { formatPins, pinServers } from "#registry";
@@ -15,12 +16,14 @@ export async function pinLive(
   target: PinTarget,
   programs: Readonly<Record<string, ProgramEntry>> = {},
   credentials: Readonly<Record<string, string>> = {},
+  eras: readonly Era[] = ["modern", "legacy"],
 ): Promise<GrantedServer> {
   const outcomes = await pinServers({
     servers: [target],
     programs: new Map(Object.entries(programs)),
     credentials: new Map(Object.entries(credentials)),
     signal: AbortSignal.timeout(30_000),
+    eras,
   });
   const outcome = outcomes.get(target.id);
   if (outcome?.ok !== true) throw new Error(`${target.id} cannot be pinned: ${JSON.stringify(outcome)}`);
