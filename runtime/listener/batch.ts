@@ -75,6 +75,8 @@ class BatchJoin {
   readonly #outer: InboundHttp;
   readonly #answers: string[] = [];
   #open: number;
+  /** Answers that wait for a client that is behind. */
+  #waiting = 0;
   #stream: SseStream | undefined;
 
   constructor(outer: InboundHttp, count: number) {
@@ -97,8 +99,8 @@ class BatchJoin {
     this.#open -= 1;
     const text = answer === undefined ? undefined : textOf(answer);
     if (this.#stream !== undefined) {
-      if (this.#open === 0) this.#stream.end(text);
-      else if (text !== undefined) this.#send(this.#stream, text);
+      if (text !== undefined) this.#send(this.#stream, text);
+      this.#endIfDone(this.#stream);
       return;
     }
     if (text !== undefined) this.#answers.push(text);
@@ -110,10 +112,19 @@ class BatchJoin {
   /** An answer waits for a client that is behind; the stream cuts one that stays so. */
   #send(stream: SseStream, answer: string): void {
     if (stream.send(answer) || stream.closed.aborted) return;
+    this.#waiting += 1;
     stream.drained(stream.closed).then(
-      () => this.#send(stream, answer),
+      () => {
+        this.#waiting -= 1;
+        this.#send(stream, answer);
+        this.#endIfDone(stream);
+      },
       () => undefined,
     );
+  }
+
+  #endIfDone(stream: SseStream): void {
+    if (this.#open === 0 && this.#waiting === 0) stream.end();
   }
 }
 

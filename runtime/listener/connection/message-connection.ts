@@ -46,7 +46,6 @@ const OPENING = Buffer.from('"initialize"');
 export class MessageConnection {
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
-  readonly #closeListeners = new Set<() => void>();
   readonly #inFlight = new Map<RequestId, ConnectionMessage>();
   readonly #active = new Set<ConnectionMessage>();
   readonly #queue: Uint8Array[] = [];
@@ -66,10 +65,6 @@ export class MessageConnection {
       routePath: options.routePath,
       remoteAddress: options.remoteAddress,
       closed: this.#closing.signal,
-      onClosed: (listener) => {
-        if (this.#closing.signal.aborted) listener();
-        else this.#closeListeners.add(listener);
-      },
       sendFinal: (message) => this.#sendFinal(message),
       send: (json) => options.out.send(json),
       drained: (signal) => options.out.drained(signal),
@@ -136,8 +131,9 @@ export class MessageConnection {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new AegisError("EXCHANGE_ABORTED", "the connection has closed"));
     this.#queue.length = 0;
-    for (const listener of [...this.#closeListeners]) listener();
-    this.#closeListeners.clear();
+    for (const message of [...this.#active]) message.connectionClosed();
+    this.#active.clear();
+    this.#inFlight.clear();
     this.#leaveSession();
     for (const resolve of [...this.#idle]) resolve();
     this.#options.out.end();

@@ -19,7 +19,6 @@ export interface MessageHome {
   readonly remoteAddress: string;
   /** Aborts when the connection has closed. */
   readonly closed: AbortSignal;
-  readonly onClosed: (listener: () => void) => void;
   /** Sends an answer; it waits where the client is behind. */
   readonly sendFinal: (message: string | Uint8Array) => void;
   readonly send: (json: string) => boolean;
@@ -65,13 +64,14 @@ export class ConnectionMessage implements InboundHttp, SharedMessage, HttpReply 
   readonly headers: HeaderView;
   readonly remoteAddress: string;
   readonly readBody: InboundHttp["readBody"];
-  readonly onClosed: (listener: () => void) => void;
   /** Id of a request that was admitted. */
   id: RequestId | undefined;
   cancel: (() => void) | undefined;
   readonly #home: MessageHome;
   readonly #source: MessageSource;
   readonly #ended = new AbortController();
+  /** Kept here and not with the connection, which lives longer. */
+  readonly #closeListeners: (() => void)[] = [];
   #isAdmitted = false;
   #isCommitted = false;
   #isSilent = false;
@@ -84,12 +84,22 @@ export class ConnectionMessage implements InboundHttp, SharedMessage, HttpReply 
     this.rawTarget = home.routePath;
     this.headers = headerView(source.headers);
     this.remoteAddress = home.remoteAddress;
-    this.onClosed = home.onClosed;
     this.readBody = source.readBody;
   }
 
   get closed(): AbortSignal {
     return this.#home.closed;
+  }
+
+  onClosed(listener: () => void): void {
+    if (this.#home.closed.aborted) listener();
+    else this.#closeListeners.push(listener);
+  }
+
+  /** Told by the connection when it has closed while this message was under way. */
+  connectionClosed(): void {
+    for (const listener of this.#closeListeners.splice(0)) listener();
+    this.#ended.abort();
   }
 
   get shared(): SharedMessage {
@@ -160,7 +170,6 @@ export class ConnectionMessage implements InboundHttp, SharedMessage, HttpReply 
       if (finalJson !== undefined && !this.#isSilent) this.#home.sendFinal(finalJson);
       this.#end();
     };
-    this.#home.onClosed(() => this.#end());
     return {
       send: (json) => !this.#ended.signal.aborted && !this.#isSilent && this.#home.send(json),
       comment: () => undefined,
