@@ -14,17 +14,21 @@ export interface CaseExpectation {
   readonly absentHeaders?: readonly string[];
   /** Text that must not be in the response. */
   readonly absentText?: string;
+  /** Text that must be. */
+  readonly text?: string;
+  /** Any refusal: an HTTP error, or a JSON-RPC error in a good answer. */
+  readonly refused?: boolean;
 }
 
-interface RequestParts {
+/** What a request is made of. */
+export interface RequestParts {
   readonly line?: string;
   readonly headers?: readonly string[];
   readonly body?: string;
 }
 
-export interface AttackCase extends RequestParts {
-  readonly id: string;
-  readonly title: string;
+/** A request as a case writes it: a preset and what differs. */
+export interface RequestSpec extends RequestParts {
   /** Name of the preset the request starts from. */
   readonly use?: string;
   /** Replaces the header of this name in place, adds it where the preset lacks it, removes it where null. */
@@ -34,13 +38,21 @@ export interface AttackCase extends RequestParts {
   readonly bodyHex?: string;
   /** The whole request, byte for byte (Latin-1); nothing is added to it. */
   readonly raw?: string;
+}
+
+export interface AttackCase extends RequestSpec {
+  readonly id: string;
+  readonly title: string;
   /** What the target must offer for the case to apply, e.g. `paramHeaders`. */
   readonly needs?: string;
   readonly expect: CaseExpectation;
 }
 
-export interface CaseFile {
+export interface Presets {
   readonly presets: Readonly<Record<string, RequestParts>>;
+}
+
+export interface CaseFile extends Presets {
   readonly cases: readonly AttackCase[];
 }
 
@@ -82,14 +94,14 @@ export function fill(template: string, variables: Variables): string {
 }
 
 /** Body bytes of a case, without the head. */
-export function bodyOf(file: CaseFile, attack: AttackCase, variables: Variables): Buffer {
+export function bodyOf(file: Presets, attack: RequestSpec, variables: Variables): Buffer {
   if (attack.bodyHex !== undefined) return Buffer.from(attack.bodyHex.replaceAll(" ", ""), "hex");
   const body = attack.body ?? presetOf(file, attack).body ?? "";
   return Buffer.from(fill(body, variables), "utf8");
 }
 
 /** The bytes to write on the socket. `Content-Length` is added where no header says how long the body is. */
-export function requestBytes(file: CaseFile, attack: AttackCase, variables: Variables): Buffer {
+export function requestBytes(file: Presets, attack: RequestSpec, variables: Variables): Buffer {
   if (attack.raw !== undefined) return Buffer.from(fill(attack.raw, variables), "latin1");
   const preset = presetOf(file, attack);
   const body = bodyOf(file, attack, variables);
@@ -102,14 +114,14 @@ export function requestBytes(file: CaseFile, attack: AttackCase, variables: Vari
   return Buffer.concat([head, body]);
 }
 
-function presetOf(file: CaseFile, attack: AttackCase): RequestParts {
+function presetOf(file: Presets, attack: RequestSpec): RequestParts {
   if (attack.use === undefined) return {};
   const preset = file.presets[attack.use];
-  if (preset === undefined) throw new Error(`${attack.id}: no preset ${attack.use}`);
+  if (preset === undefined) throw new Error(`no preset ${attack.use}`);
   return preset;
 }
 
-function changed(headers: readonly string[], attack: AttackCase): string[] {
+function changed(headers: readonly string[], attack: RequestSpec): string[] {
   let lines = [...headers];
   for (const [name, value] of Object.entries(attack.set ?? {})) {
     const isNamed = (line: string): boolean => line.toLowerCase().startsWith(`${name.toLowerCase()}:`);

@@ -6,6 +6,7 @@ import { startEchoWorld } from "../e2e/echo-world.ts";
 import type { EchoWorld } from "../e2e/echo-world.ts";
 import { DEVELOPER } from "../e2e/gateway-world.ts";
 import { runCorpus } from "./run-corpus.ts";
+import { runScripts } from "./run-scripts.ts";
 
 const DATA = join(import.meta.dirname, "..", "data", "attack");
 const TOOL = "echo";
@@ -47,6 +48,29 @@ describe.each(["http", "json"])("%s.yaml", (name) => {
     expect(world.echo.counters().total).toBeGreaterThan(before);
     expect(world.log.filter((line) => line.includes("fault"))).toEqual([]);
   });
+});
+
+it("scripted attacks end as stated", async () => {
+  const results = await runScripts({
+    host: "127.0.0.1",
+    port: Number(new URL(world.gateway.url).port),
+    path: PATH,
+    token,
+    file: join(DATA, "scripts.yaml"),
+    variables: {
+      tool: TOOL,
+      arguments: JSON.stringify({ text: "x" }),
+      slowTool: "wait",
+      otherToken: await world.token({ ...DEVELOPER, subject: "mallory" }, "echo"),
+    },
+    offers: ["legacy", "streams", "slowTool", "otherToken"],
+  });
+  expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
+  expect(results.filter(({ outcome }) => outcome === "pass").length).toBeGreaterThan(15);
+  const waiting = results.filter(({ outcome }) => outcome === "not-applicable");
+  expect(waiting.map(({ id }) => id)).toEqual(["T24-head", "T24-body", "T24-silent", "T25-unread"]);
+  // Mirrored arguments may be secrets: they are in no log line.
+  expect(world.log.filter((line) => line.includes("mirrored-canary"))).toEqual([]);
 });
 
 it("transport attacks are refused by the operator's port, and none of them reloads", async () => {

@@ -1,5 +1,7 @@
-// One HTTP exchange over a plain socket: the request's bytes go out as they are, the answer is read with a deadline.
+// HTTP over a plain or TLS socket: the request's bytes go out as they are, the answer is read with a deadline.
 import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export interface RawResponse {
   /** 0 where the connection ended without an answer. */
@@ -13,47 +15,102 @@ export interface RawTarget {
   readonly host: string;
   readonly port: number;
   readonly timeoutMs: number;
+  /** Absent = plain. `isChecked` false takes any certificate. */
+  readonly tls?: { readonly isChecked: boolean };
+}
+
+/** A connection that is written to and read from by hand. */
+export interface RawConnection {
+  readonly write: (bytes: Uint8Array) => void;
+  /** Stops taking bytes from the socket. */
+  readonly pause: () => void;
+  /** Everything that came so far. */
+  readonly received: () => Buffer;
+  readonly isClosed: () => boolean;
+  /** True as soon as `check` holds; false where the time is over, or the connection, first. */
+  readonly until: (check: () => boolean, timeoutMs: number) => Promise<boolean>;
+  readonly close: () => void;
+}
+
+function openSocket({ host, port, tls }: RawTarget): Socket {
+  if (tls === undefined) return connect({ host, port });
+  const name = /^[\d.]+$|:/u.test(host) ? {} : { servername: host };
+  return connectTls({ host, port, ...name, ALPNProtocols: ["http/1.1"], rejectUnauthorized: tls.isChecked });
+}
+
+/** Opens a connection and keeps it. What is written before it is open waits. */
+export function openRaw(target: RawTarget): RawConnection {
+  const socket = openSocket(target);
+  let received = Buffer.alloc(0);
+  let isClosed = false;
+  const watchers = new Set<() => void>();
+  const tell = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  socket.on("data", (chunk) => {
+    received = Buffer.concat([received, chunk]);
+    tell();
+  });
+  socket.on("error", () => undefined);
+  socket.on("close", () => {
+    isClosed = true;
+    tell();
+  });
+  return {
+    write: (bytes) => void (isClosed ? undefined : socket.write(bytes)),
+    pause: () => void socket.pause(),
+    received: () => received,
+    isClosed: () => isClosed,
+    until: (check, timeoutMs) =>
+      new Promise((resolve) => {
+        const finish = (value: boolean): void => {
+          clearTimeout(timer);
+          watchers.delete(look);
+          resolve(value);
+        };
+        const look = (): void => {
+          if (check()) finish(true);
+          else if (isClosed) finish(false);
+        };
+        const timer = setTimeout(() => finish(check()), timeoutMs);
+        watchers.add(look);
+        look();
+      }),
+    close: () => void socket.destroy(),
+  };
 }
 
 /** Resolves with the first final answer, complete or as far as it came before the connection ended. */
-export function exchangeRaw(target: RawTarget, request: Uint8Array): Promise<RawResponse> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: target.host, port: target.port });
-    let received = Buffer.alloc(0);
-    const finish = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(readResponse(received) ?? { status: 0, headers: new Map(), body: received.toString("latin1") });
-    };
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(
-        new Error(
-          `no complete answer within ${target.timeoutMs} ms; received ${JSON.stringify(received.toString("latin1"))}`,
-        ),
+export async function exchangeRaw(target: RawTarget, request: Uint8Array): Promise<RawResponse> {
+  const connection = openRaw(target);
+  try {
+    connection.write(request);
+    const isOver = (): boolean => connection.isClosed() || isComplete(connection.received());
+    const isAnswered = await connection.until(isOver, target.timeoutMs);
+    const received = connection.received();
+    if (!isAnswered && !connection.isClosed())
+      throw new Error(
+        `no complete answer within ${target.timeoutMs} ms; received ${JSON.stringify(received.toString("latin1").slice(0, 500))}`,
       );
-    }, target.timeoutMs);
-    socket.on("connect", () => socket.write(request));
-    socket.on("data", (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      if (isComplete(received)) finish();
-    });
-    socket.on("error", finish);
-    socket.on("close", finish);
-  });
+    return readResponse(received) ?? { status: 0, headers: new Map(), body: received.toString("latin1") };
+  } finally {
+    connection.close();
+  }
 }
 
-function isComplete(received: Buffer): boolean {
+export function isComplete(received: Buffer): boolean {
   const head = received.indexOf("\r\n\r\n");
   if (head === -1) return false;
   const response = readResponse(received);
   if (response === undefined || response.status < 200) return false;
+  if (response.status === 204 || response.status === 304) return true;
   const length = response.headers.get("content-length");
   if (length !== undefined) return received.length - (head + 4) >= Number(length);
   return received.subarray(-5).equals(Buffer.from("0\r\n\r\n"));
 }
 
-function readResponse(received: Buffer): RawResponse | undefined {
+/** The head and what of the body has come, chunk sizes included; undefined before the head is complete. */
+export function readResponse(received: Buffer): RawResponse | undefined {
   const head = received.indexOf("\r\n\r\n");
   if (head === -1) return undefined;
   const [statusLine = "", ...lines] = received.subarray(0, head).toString("latin1").split("\r\n");

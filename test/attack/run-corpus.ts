@@ -1,9 +1,9 @@
 // Plays a file of attack cases against a listener, be it a bare one in a unit test or a whole gateway.
-import { ERROR_CODES } from "#errors";
 import { DEFAULT_VARIABLES, readCaseFile, requestBytes } from "./case-file.ts";
-import type { AttackCase, Variables } from "./case-file.ts";
+import type { Variables } from "./case-file.ts";
+import { judge } from "./judge.ts";
 import { exchangeRaw } from "./raw-http.ts";
-import type { RawResponse } from "./raw-http.ts";
+import type { RawResponse, RawTarget } from "./raw-http.ts";
 
 export interface CorpusOptions {
   readonly host: string;
@@ -20,6 +20,10 @@ export interface CorpusOptions {
   /** Calls the upstream has seen so far. A case that is not accepted must not move it. */
   readonly upstreamCalls?: () => number | Promise<number>;
   readonly timeoutMs?: number;
+  /** Absent = plain HTTP. */
+  readonly tls?: NonNullable<RawTarget["tls"]>;
+  /** Cases to play, by id; all where absent. */
+  readonly only?: RegExp;
 }
 
 export interface CorpusResult {
@@ -31,27 +35,28 @@ export interface CorpusResult {
   readonly reason: string;
 }
 
+/** Every case, one after the other. */
 export async function runCorpus(options: CorpusOptions): Promise<readonly CorpusResult[]> {
   const file = readCaseFile(options.file);
-  const endpoint = {
-    host: options.host,
-    port: String(options.port),
-    path: options.path,
-    token: options.token,
-  };
-  const variables: Variables = { ...DEFAULT_VARIABLES, ...endpoint, ...options.variables };
+  const variables = variablesOf(options);
   const results: CorpusResult[] = [];
   for (const attack of file.cases) {
     const { id, title } = attack;
+    if (options.only?.test(id) === false) continue;
     if (attack.needs !== undefined && options.offers?.includes(attack.needs) !== true) {
       results.push({ id, title, outcome: "not-applicable", status: 0, reason: `needs ${attack.needs}` });
       continue;
     }
     const before = await options.upstreamCalls?.();
-    const target = { host: options.host, port: options.port, timeoutMs: options.timeoutMs ?? 10_000 };
-    const response = await exchangeRaw(target, requestBytes(file, attack, variables));
+    let response: RawResponse;
+    try {
+      response = await exchangeRaw(targetOf(options), requestBytes(file, attack, variables));
+    } catch (fault) {
+      results.push({ id, title, outcome: "fail", status: 0, reason: (fault as Error).message });
+      continue;
+    }
     const after = await options.upstreamCalls?.();
-    const reasons = judge(attack, response);
+    const reasons = judge(attack.expect, response);
     if (attack.expect.accepted !== true && before !== after) reasons.push("reached the upstream");
     results.push({
       id,
@@ -64,36 +69,14 @@ export async function runCorpus(options: CorpusOptions): Promise<readonly Corpus
   return results;
 }
 
-function judge(attack: AttackCase, response: RawResponse): string[] {
-  const { expect } = attack;
-  const reasons: string[] = [];
-  const entry = expect.code === undefined ? undefined : ERROR_CODES[expect.code];
-  const status = expect.status ?? entry?.http;
-  if (status !== undefined && response.status !== status)
-    reasons.push(`status ${response.status}, expected ${status}`);
-  if (expect.accepted === true && (response.status < 200 || response.status > 299))
-    reasons.push(`status ${response.status}, expected 2xx`);
-  if (entry !== undefined && expect.code !== undefined) {
-    const error = errorOf(response.body);
-    if (error?.code !== entry.jsonrpc)
-      reasons.push(`JSON-RPC error ${error?.code ?? "absent"}, expected ${entry.jsonrpc}`);
-    const named = error?.data?.["code"];
-    if (typeof named === "string" && named !== expect.code)
-      reasons.push(`error.data.code ${named}, expected ${expect.code}`);
-  }
-  for (const name of expect.absentHeaders ?? []) {
-    if (response.headers.has(name.toLowerCase())) reasons.push(`response has ${name}`);
-  }
-  if (expect.absentText !== undefined && response.body.includes(expect.absentText))
-    reasons.push(`response holds ${expect.absentText}`);
-  if (reasons.length > 0) reasons.push(`body ${JSON.stringify(response.body.slice(0, 200))}`);
-  return reasons;
+/** Where the requests go. */
+export function targetOf({ host, port, timeoutMs = 10_000, tls }: CorpusOptions): RawTarget {
+  return { host, port, timeoutMs, ...(tls === undefined ? {} : { tls }) };
 }
 
-function errorOf(body: string): { code?: unknown; data?: Record<string, unknown> } | undefined {
-  try {
-    return (JSON.parse(body) as { error?: { code?: unknown; data?: Record<string, unknown> } }).error;
-  } catch {
-    return undefined;
-  }
+/** What templates can name. */
+export function variablesOf(options: CorpusOptions): Variables {
+  const { host, port, path, token } = options;
+  const bracketed = host.includes(":") ? `[${host}]` : host;
+  return { ...DEFAULT_VARIABLES, host: bracketed, port: String(port), path, token, ...options.variables };
 }
