@@ -17,7 +17,7 @@ const POLICY = `
 metadata: { name: hide, reason: numbers stay here }
 scope: { servers: [jobs] }
 transforms:
-  customer_report: { redact: [$.response.ssn] }
+  customer_report: { redact: [$.response.ssn, "$.response.rows[*].ssn"] }
 `;
 const ASKS = `
 metadata: { name: asks, reason: developers may be asked }
@@ -127,6 +127,16 @@ describe("a task", () => {
     expect(JSON.stringify(done)).not.toContain(SSN);
     expect(done["result"]).toMatchObject({ structuredContent: { customer: "C-9", ssn: "[redacted]" } });
     expect(done).toMatchObject({ taskId, status: "completed" });
+  });
+
+  it("has a result redacted that is too large to be read beside others' calls", async () => {
+    const taskId = await create("customer_report", { customer: "C-9", rows: 10_000 });
+    upstream.finish();
+    const text = JSON.stringify(await settled(taskId));
+    expect(text.length).toBeGreaterThan(512 * 1024);
+    expect(text).not.toContain(SSN);
+    expect(text).toContain(taskId);
+    expect(text).not.toContain("task-");
   });
 
   it("has its error redacted as the tool's own", async () => {

@@ -71,7 +71,11 @@ const TOOLS = [
     description: "Reports on a customer when it is told to finish.",
     inputSchema: {
       type: "object",
-      properties: { customer: { type: "string" }, fails: { type: "boolean" } },
+      properties: {
+        customer: { type: "string" },
+        fails: { type: "boolean" },
+        rows: { type: "integer", minimum: 0, maximum: 50_000 },
+      },
       required: ["customer"],
     },
   },
@@ -205,7 +209,9 @@ function start(state: State, task: Task, name: string, args: Json): void {
 }
 
 function report(state: State, task: Task, args: Json): void {
-  const customer = { customer: args["customer"], ssn: "078-05-1120" };
+  const row = { customer: args["customer"], ssn: "078-05-1120" };
+  const rows = Array.from({ length: Number(args["rows"] ?? 0) }, () => row);
+  const customer = rows.length === 0 ? row : { ...row, rows };
   task.statusMessage = "reading the record of 078-05-1120";
   state.waiting.add(() => {
     if (args["fails"] === true)
