@@ -13,6 +13,7 @@ export function budgetOutcomes(results: Measured): readonly BudgetOutcome[] {
     ...compileBudgets(results),
     ...planBudgets(results),
     ...lifecycleBudgets(results),
+    ...sessionBudgets(results),
   ];
 }
 
@@ -113,5 +114,16 @@ function lifecycleBudgets({ lifecycle }: Measured): readonly BudgetOutcome[] {
     atMost("activation-dropped", "calls dropped by that activation", "calls", activation.dropped, 0),
     atMost("cold-start", "gateway cold start", "ms", lifecycle.coldStartMs.median, 1_000),
     atMost("idle-rss", "gateway resident size, idle", "MB", lifecycle.idleRssBytes.median / MEGABYTE, 150),
+  ];
+}
+
+function sessionBudgets({ sessions }: Measured): readonly BudgetOutcome[] {
+  if (sessions === undefined) return [];
+  const { idle, slow, p50Ratio, p99Ratio, failed } = sessions.crowd;
+  const what = `beside ${idle} idle and ${slow} slow connections, over alone`;
+  return [
+    atMost("crowd-p50", `p50 of a healthy client ${what}`, "ratio", p50Ratio, 2),
+    atMost("crowd-p99", `p99 of a healthy client ${what}`, "ratio", p99Ratio, 2),
+    atMost("crowd-failed", "its calls that failed", "calls", failed, 0),
   ];
 }

@@ -55,6 +55,23 @@ function decisionRows(results: BenchResults): readonly Row[] {
   ]);
 }
 
+function sessionRows({ sessions }: BenchResults): readonly Row[] {
+  if (sessions === undefined) return [];
+  const { crowd } = sessions;
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+  const crowdName = `${grouped(crowd.idle)} idle and ${grouped(crowd.slow)} slow connections`;
+  return [
+    [
+      `${grouped(sessions.sessions)} sessions with open streams: resident size`,
+      megabytes(sessions.rssBeforeBytes),
+      megabytes(sessions.rssWithBytes),
+    ],
+    ["longest event-loop delay, ms", ms(sessions.stallBeforeMs.median), ms(sessions.stallWithMs.median)],
+    [`${crowdName}: a healthy client's p50, ms`, ms(crowd.p50AloneMs.median), ms(crowd.p50CrowdedMs.median)],
+    ["its p99, ms", ms(crowd.p99AloneMs.median), ms(crowd.p99CrowdedMs.median)],
+  ];
+}
+
 function amount(value: number): string {
   return Math.abs(value) >= 1_000 ? grouped(value) : value.toFixed(2).replace(/\.00$/, "");
 }
@@ -106,6 +123,7 @@ function tablesOf(results: BenchResults): readonly Table[] {
       head: ["policies in the repository", "prepare p50 / p99 µs", "decide p50 / p99 µs"],
       rows: decisionRows(results),
     },
+    { title: "Sessions and crowds", head: ["what", "without", "with"], rows: sessionRows(results) },
     { title: "Budgets", head: ["what", "measured", "budget", ""], rows: budgetRows(results) },
   ];
   return tables.filter(({ rows }) => rows.length > 0);

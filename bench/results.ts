@@ -7,11 +7,12 @@ import type { DecisionResult } from "./sections/decision.ts";
 import type { LifecycleResult } from "./sections/lifecycle.ts";
 import type { PlanMeasurement } from "./sections/plan.ts";
 import type { ProxyResult } from "./sections/proxy.ts";
+import type { SessionsResult } from "./sections/sessions.ts";
 
 export const RESULTS_FORMAT_VERSION = 1;
 export const LATEST_RESULTS = join(import.meta.dirname, "results", "latest.json");
 
-export const SECTIONS = ["proxy", "decision", "compile", "plan", "lifecycle"] as const;
+export const SECTIONS = ["proxy", "decision", "compile", "plan", "lifecycle", "sessions"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchResults {
@@ -28,6 +29,7 @@ export interface BenchResults {
   readonly compile?: CompileMeasurement;
   readonly plan?: PlanMeasurement;
   readonly lifecycle?: LifecycleResult;
+  readonly sessions?: SessionsResult;
   readonly budgets: readonly BudgetOutcome[];
 }
 

@@ -1,5 +1,5 @@
 // npm run bench: every arm in one run on one machine, a table of what was measured, and the result file.
-// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|plan|lifecycle] [--out FILE]
+// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|plan|lifecycle|sessions] [--out FILE]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,6 +16,7 @@ import { measureDecisions } from "./sections/decision.ts";
 import { measureLifecycle } from "./sections/lifecycle.ts";
 import { measurePlan } from "./sections/plan.ts";
 import { measureProxy } from "./sections/proxy.ts";
+import { measureSessions } from "./sections/sessions.ts";
 
 const USAGE = `Usage: npm run bench -- [options]
 
@@ -30,6 +31,7 @@ interface Sizes {
   readonly compile: Parameters<typeof measureCompile>[0];
   readonly plan: Parameters<typeof measurePlan>[0];
   readonly lifecycle: Parameters<typeof measureLifecycle>[2];
+  readonly sessions: Parameters<typeof measureSessions>[2];
 }
 
 const FULL: Sizes = {
@@ -45,6 +47,7 @@ const FULL: Sizes = {
   compile: { tools: 500, policies: 1_000, rounds: 3 },
   plan: { tools: 500, policies: 1_000, rounds: 3 },
   lifecycle: { tools: 500, policies: 1_000, starts: 5, activations: 3 },
+  sessions: { sessions: 1_000, idle: 5_000, slow: 5_000, rounds: 3, pacedMs: 8_000 },
 };
 
 const QUICK: Sizes = {
@@ -60,6 +63,7 @@ const QUICK: Sizes = {
   compile: { tools: 50, policies: 100, rounds: 1 },
   plan: { tools: 50, policies: 100, rounds: 1 },
   lifecycle: { tools: 50, policies: 100, starts: 1, activations: 1 },
+  sessions: { sessions: 50, idle: 100, slow: 100, rounds: 1, pacedMs: 1_000 },
 };
 
 interface Options {
@@ -88,6 +92,7 @@ async function measure(options: Options, dir: string, entry: string): Promise<Be
     ...(wants("lifecycle")
       ? { lifecycle: await measureLifecycle(dir, entry, sizes.lifecycle, progress) }
       : {}),
+    ...(wants("sessions") ? { sessions: await measureSessions(dir, entry, sizes.sessions, progress) } : {}),
     loadAverage: { before, after: loadAverage() },
   } as const;
   return { ...measured, budgets: budgetOutcomes(measured) };

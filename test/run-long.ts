@@ -11,6 +11,7 @@ import { faultsOf as differentialFaults, run as runDifferential } from "./long/d
 import { run as checkHostile } from "./long/hostile-repositories.ts";
 import { faultsOf as hotSwapFaults, run as hotSwap, summaryOf as hotSwapSummary } from "./long/hot-swap.ts";
 import { run as judgeSql, tableOf as sqlTable } from "./long/sql-statements.ts";
+import { faultsOf as soakFaults, run as soak } from "./long/soak.ts";
 import { faultsOf as specialisationFaults, run as specialise } from "./long/specialisation.ts";
 import { faultsOf as symbolicFaults, run as runSymbolic } from "./long/symbolic-differential.ts";
 
@@ -121,6 +122,15 @@ const PROOFS: readonly Proof[] = [
     run: async (seeds, onProgress) => {
       const report = await runSymbolic(seeds, onProgress);
       return { faults: symbolicFaults(report), report };
+    },
+  },
+  {
+    name: "soak",
+    what: "minutes of mixed traffic in both eras",
+    n: 10,
+    run: async (minutes, onProgress) => {
+      const report = await soak({ minutes, onProgress });
+      return { faults: soakFaults(report), report };
     },
   },
   {

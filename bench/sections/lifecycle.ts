@@ -1,13 +1,12 @@
 // Arm f, second part: cold start and idle size of a gateway, and the activation of a big bundle while calls flow.
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { createThrowawayIssuer } from "../../cli/dev/throwaway-issuer.ts";
 import { residentBytes } from "../machine.ts";
 import { MAX_OWN_POLICIES, benchRepo } from "../repo/bench-repo.ts";
 import { runLoad, startEcho } from "../servers/children.ts";
-import { startMeasuredGateway } from "../servers/gateway.ts";
+import { STALL_PROBE, readStall, startMeasuredGateway } from "../servers/gateway.ts";
 import type { MeasuredGateway } from "../servers/gateway.ts";
 import { spreadOf } from "../statistics.ts";
 import type { Spread } from "../statistics.ts";
@@ -47,7 +46,6 @@ export interface ActivationResult {
 const IDLE_MS = 3_000;
 const CALLS_PER_SECOND = 100;
 const SETTLE_MS = 2_000;
-const PROBE = pathToFileURL(join(import.meta.dirname, "..", "servers", "stall-probe.ts")).href;
 
 export async function measureLifecycle(
   dir: string,
@@ -87,7 +85,7 @@ export async function measureLifecycle(
     const gateway = await startMeasuredGateway({
       ...shared,
       dir: join(dir, "activation"),
-      nodeFlags: [`--import=${PROBE}`],
+      nodeFlags: [`--import=${STALL_PROBE}`],
       env: { AEGIS_STALL_FILE: stallFile },
     });
     try {
@@ -180,15 +178,4 @@ async function measureActivations(
     answered,
     dropped,
   };
-}
-
-async function readStall(gateway: MeasuredGateway, file: string): Promise<number> {
-  await rm(file, { force: true });
-  process.kill(gateway.pid, "SIGUSR2");
-  for (let attempt = 0; attempt < 500; attempt++) {
-    await pause(10);
-    const text = await readFile(file, "utf8").catch(() => "");
-    if (text.endsWith("}")) return (JSON.parse(text) as { readonly maxMs: number }).maxMs;
-  }
-  throw new Error("the gateway did not write its event loop's delay");
 }

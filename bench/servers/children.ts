@@ -1,7 +1,10 @@
 // The small servers around the measured one, and load processes: each its own process, found by its ready line.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { startReadyChild } from "../../cli/dev/child-process.ts";
+import type { HoldReport, HoldTarget } from "../load/hold-target.ts";
 import type { LoadReport, LoadTarget } from "../load/target.ts";
 
 export interface SmallServer {
@@ -15,6 +18,7 @@ const ECHO = join(here, "..", "..", "test", "servers", "echo.ts");
 const BARE_HOP = join(here, "bare-hop.ts");
 const SATURATE = join(here, "..", "load", "saturate.ts");
 const PACED = join(here, "..", "load", "paced.ts");
+const HOLD = join(here, "..", "load", "hold.ts");
 const STOP_GRACE_MS = 2_000;
 
 export function startEcho(): Promise<SmallServer> {
@@ -42,6 +46,29 @@ async function startSmallServer(args: readonly string[]): Promise<SmallServer> {
 export async function runLoad(target: LoadTarget): Promise<LoadReport> {
   const script = target.ratePerSecond === undefined ? SATURATE : PACED;
   return JSON.parse(await runScript(script, [JSON.stringify(target)])) as LoadReport;
+}
+
+export interface HeldConnections {
+  /** Closes all of them. */
+  readonly release: () => Promise<HoldReport>;
+}
+
+/** Resolves when all of them are open. */
+export async function holdConnections(target: HoldTarget): Promise<HeldConnections> {
+  const child = spawn(process.execPath, [HOLD, JSON.stringify(target)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  if ((await lines.next()).done === true) throw new Error("connections could not be opened");
+  return {
+    release: async () => {
+      child.stdin.end();
+      const { value } = (await lines.next()) as { readonly value: string };
+      await ended;
+      return JSON.parse(value) as HoldReport;
+    },
+  };
 }
 
 /** Runs a script in a process of its own; its standard output. Rejects unless it exits with 0. */

@@ -1,7 +1,9 @@
 // A gateway under measurement: the built artefact as a process of its own, on a directory, a root of trust and a
 // release of its own.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { compile, memoryWorkspace } from "#compiler";
 import type { OverlayIssuer } from "#compiler";
 import { startReadyChild } from "../../cli/dev/child-process.ts";
@@ -20,6 +22,8 @@ export interface GatewayOptions {
   readonly issuer: OverlayIssuer;
   readonly echoUrl: string;
   readonly audit: Readonly<Record<string, unknown>>;
+  /** Members of `limits` in gateway.json. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** Further flags of Node, such as a profiler's. */
   readonly nodeFlags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -49,6 +53,8 @@ interface Listening {
 /** Longer than any measurement: a release is taken over when the bench says so. */
 const POLL_INTERVAL_MS = 3_600_000;
 const RELOAD_TIMEOUT_MS = 60_000;
+/** For `--import`: watches the gateway's event loop; `AEGIS_STALL_FILE` says where it writes what it saw. */
+export const STALL_PROBE = pathToFileURL(join(import.meta.dirname, "stall-probe.ts")).href;
 
 /** Compiles, releases, starts. Rejects where the repository does not compile or the release is not activated. */
 export async function startMeasuredGateway(options: GatewayOptions): Promise<MeasuredGateway> {
@@ -138,6 +144,7 @@ function configOf(options: GatewayOptions, trust: ThrowawayTrust, port: number):
     stateDir: join(options.dir, "state"),
     audit: { dir: join(options.dir, "audit"), ...options.audit },
     log: { level: "info" },
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   };
 }
 
@@ -145,4 +152,16 @@ function parseListening(line: string): Listening | undefined {
   if (!line.includes('"listening"')) return undefined;
   const { port, adminPort, release } = JSON.parse(line) as Listening;
   return { port, adminPort, release };
+}
+
+/** Longest delay of the event loop since it was last asked, in milliseconds. */
+export async function readStall(gateway: Pick<MeasuredGateway, "pid">, file: string): Promise<number> {
+  await rm(file, { force: true });
+  process.kill(gateway.pid, "SIGUSR2");
+  for (let attempt = 0; attempt < 500; attempt++) {
+    await pause(10);
+    const text = await readFile(file, "utf8").catch(() => "");
+    if (text.endsWith("}")) return (JSON.parse(text) as { readonly maxMs: number }).maxMs;
+  }
+  throw new Error("the gateway did not write its event loop's delay");
 }

@@ -142,6 +142,11 @@ export class LegacySessionClient {
     return exchange(this.url, "POST", this.#headers(), { jsonrpc: "2.0", id, method, params });
   }
 
+  /** Ends the session. */
+  async end(): Promise<void> {
+    await (await exchange(this.url, "DELETE", this.#headers())).text();
+  }
+
   get(lastEventId?: string, session = this.session): Promise<StreamingReply> {
     return exchange(this.url, "GET", {
       ...this.#headers(),

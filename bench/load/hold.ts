@@ -1,0 +1,109 @@
+// Holds connections open in a process of its own: sessions with an open stream each, connections that do nothing, and
+// connections that write a byte of a header now and then. Writes one JSON line when all are open and holds them until its
+// standard input ends. Argument: a HoldTarget as JSON.
+import { Agent, request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { createConnection } from "node:net";
+import type { Socket } from "node:net";
+import type { HoldReport, HoldTarget } from "./hold-target.ts";
+
+/** The listener takes so many connections of one address; all of 127.0.0.0/8 is loopback. */
+const PER_ADDRESS = 1_000;
+const OPENERS = 32;
+const DRIBBLE_MS = 5_000;
+
+const target = JSON.parse(process.argv[2] ?? "{}") as HoldTarget;
+const url = new URL(target.url);
+const held: Socket[] = [];
+let connections = 0;
+let reopened = 0;
+
+const nextAddress = (): string => `127.0.0.${String(2 + Math.floor(connections++ / PER_ADDRESS))}`;
+
+function send(
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  agent: Agent,
+  body?: string,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const accept = method === "GET" ? "text/event-stream" : "application/json, text/event-stream";
+    const sent = request(url, { method, agent, headers: { ...target.headers, accept, ...headers } }, resolve);
+    sent.once("error", reject);
+    sent.end(body);
+  });
+}
+
+/** One session and its stream, on a connection of its own. */
+async function openSession(): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, localAddress: nextAddress() } as object);
+  const params = {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "bench", version: "1" },
+  };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  const opened = await send("POST", { "content-type": "application/json" }, agent, body);
+  opened.resume();
+  await new Promise((resolve) => opened.once("end", resolve));
+  const session = opened.headers["mcp-session-id"];
+  if (typeof session !== "string")
+    throw new Error(`initialize was answered with ${String(opened.statusCode)}`);
+  const stream = await send("GET", { "mcp-session-id": session }, agent);
+  if (stream.statusCode !== 200) throw new Error(`a stream was answered with ${String(stream.statusCode)}`);
+  stream.on("error", () => undefined);
+  stream.resume();
+}
+
+function connect(): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({
+      host: url.hostname,
+      port: Number(url.port),
+      localAddress: nextAddress(),
+    });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject).on("error", () => undefined);
+      resolve(socket);
+    });
+  });
+}
+
+async function openIdle(): Promise<void> {
+  held.push(await connect());
+}
+
+/** The gateway cuts it after its header timeout; a new one takes its place. */
+async function openSlow(): Promise<void> {
+  const socket = await connect();
+  held.push(socket);
+  socket.write(`POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nX-Slow: `);
+  const dribble = setInterval(() => socket.write("x"), DRIBBLE_MS);
+  socket.resume();
+  socket.once("close", () => {
+    clearInterval(dribble);
+    reopened += 1;
+    connections -= 1;
+    openSlow().catch(() => undefined);
+  });
+}
+
+async function openMany(count: number, open: () => Promise<void>): Promise<void> {
+  let left = count;
+  const opener = async (): Promise<void> => {
+    while (left-- > 0) await open();
+  };
+  await Promise.all(Array.from({ length: OPENERS }, opener));
+}
+
+await openMany(target.sessions, openSession);
+await openMany(target.idle, openIdle);
+await openMany(target.slow, openSlow);
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+process.stdin.resume();
+process.stdin.once("end", () => {
+  const report: HoldReport = { reopened };
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  process.exit(0);
+});
