@@ -51,7 +51,7 @@ class Subjects {
       type: "streamable-http",
       url: url.replace("//localhost", "//127.0.0.1"),
     };
-    const pinned = await pinLive({ id, transport }, {}, {}, [era]);
+    const pinned = withoutRemoteSchemas(await pinLive({ id, transport }, {}, {}, [era]));
     const world = await this.#inTurn(() => {
       this.#transports[id] = transport;
       this.#pinned.set(id, pinned);
@@ -88,6 +88,12 @@ class Subjects {
   }
 }
 
+/** What an administrator leaves out: a schema that points outside itself does not compile. */
+function withoutRemoteSchemas({ target, pins }: GrantedServer): GrantedServer {
+  const entries = pins.entries.filter((entry) => !/"\$ref":"https?:/u.test(JSON.stringify(entry)));
+  return { target, pins: { ...pins, entries } };
+}
+
 async function runOrder(order: Order, subjects: Subjects): Promise<void> {
   const { mode, url, ...run } = order;
   if (mode === "direct") {
@@ -110,12 +116,16 @@ async function readOrder(request: IncomingMessage): Promise<Order> {
 
 export async function startClientHost(): Promise<ClientHost> {
   const subjects = new Subjects();
+  const faults: string[] = [];
   const server = createServer((request, response) => {
     readOrder(request)
       .then((order) => runOrder(order, subjects))
       .then(
         () => response.writeHead(200).end(),
-        (fault: unknown) => response.writeHead(500).end(fault instanceof Error ? fault.stack : String(fault)),
+        (fault: unknown) => {
+          faults.push(fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));
+          response.writeHead(500).end(faults.at(-1));
+        },
       );
   });
   server.listen(0, "127.0.0.1");
@@ -123,7 +133,7 @@ export async function startClientHost(): Promise<ClientHost> {
   const { port } = server.address() as AddressInfo;
   return {
     command: (mode) => `${process.execPath} ${COMMAND} http://127.0.0.1:${String(port)} ${mode}`,
-    log: () => subjects.world?.log ?? [],
+    log: () => [...(subjects.world?.log ?? []), ...faults],
     stop: async () => {
       server.closeAllConnections();
       server.close();
