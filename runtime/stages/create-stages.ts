@@ -9,10 +9,11 @@ import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { RateLimiter } from "../limits/rate-limiter.ts";
 import { createLocalAnswers } from "../local/answer.ts";
+import type { Recorded } from "../pipeline/exchange.ts";
 import { createObserver } from "../pipeline/server-messages.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
-import { createTaskGovernor } from "../tasks/index.ts";
-import type { OpenTasks } from "../tasks/index.ts";
+import { createTaskGovernor, watchTasks } from "../tasks/index.ts";
+import type { OpenTasks, TaskWatch } from "../tasks/index.ts";
 import type { Streams } from "../streams/create-streams.ts";
 import { createAdmitStage } from "./admit.ts";
 import { createAuthenticateStage } from "./authenticate.ts";
@@ -59,6 +60,9 @@ export function createStages(dependencies: StageDependencies): Stages {
   const asks = createAskDesk({ audit, currentSnapshot: dependencies.currentSnapshot });
   const rounds = createInputRounds(asks, sealer);
   const tasks = createTaskGovernor({ sealer, limiter, clock, audit, open: dependencies.openTasks });
+  const { currentSnapshot = () => undefined } = dependencies;
+  const listenToTasks = (exchange: Recorded, signal: AbortSignal): Promise<TaskWatch | undefined> =>
+    watchTasks(exchange, signal, { sealer, audit, snapshot: currentSnapshot });
   return {
     listener: createListenerStage(transport, clock),
     endpoint: createEndpointStage(),
@@ -73,7 +77,9 @@ export function createStages(dependencies: StageDependencies): Stages {
     dispatch: tasks.around(
       createDispatchStage({
         answerLocally: tasks.answering(
-          createLocalAnswers(sessions, dependencies.sealer, streams.answerListen),
+          createLocalAnswers(sessions, sealer, (exchange, signal) =>
+            streams.answerListen(exchange, signal, listenToTasks),
+          ),
         ),
         observe: createObserver({ audit, asks, onNotification, onTaskStatus: tasks.onStatus }),
         subscribe: streams.answerSubscription,

@@ -9,6 +9,7 @@ import type { SessionTable } from "../sessions/session-table.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { Listens } from "./listens.ts";
 import { answerListen } from "./open-listen.ts";
+import type { OpenListenOptions } from "./open-listen.ts";
 import { decideSubscription, resourceOf } from "./resource-access.ts";
 import { ResourceUpdates } from "./resource-updates.ts";
 import { answerSubscription } from "./session-subscriptions.ts";
@@ -32,7 +33,11 @@ export interface Streams {
   readonly updates: ResourceUpdates;
   readonly listens: Listens;
   /** Answers `subscriptions/listen`. @throws {AegisError} as `answerListen` */
-  readonly answerListen: (exchange: Recorded, signal: AbortSignal) => Promise<Answer>;
+  readonly answerListen: (
+    exchange: Recorded,
+    signal: AbortSignal,
+    watchTasks?: OpenListenOptions["watchTasks"],
+  ) => Promise<Answer>;
   /** The gateway's own answer to a subscription; undefined for what goes to the server. */
   readonly answerSubscription: (exchange: Recorded) => Answer | undefined;
   /** Judges what is open by the active release, and tells whose lists have changed. Called on a swap and once a second. */
@@ -83,8 +88,8 @@ export function createStreams(options: StreamsOptions): Streams {
     slots,
     updates,
     listens,
-    answerListen: (exchange, signal) =>
-      answerListen(exchange, signal, { listens, updates, slots, audit, snapshot }),
+    answerListen: (exchange, signal, watchTasks) =>
+      answerListen(exchange, signal, { listens, updates, slots, audit, snapshot, watchTasks }),
     answerSubscription: (exchange) => answerSubscription(exchange, { updates, snapshot, onNotification }),
     sweep: async () => {
       if (isSweeping) return;

@@ -18,6 +18,7 @@ import type { Listen, Listens } from "./listens.ts";
 import { decideSubscription, mayRead, resourceOf } from "./resource-access.ts";
 import type { Listener, ResourceRef, SubscriptionVerdict } from "./resource-access.ts";
 import type { ResourceUpdates } from "./resource-updates.ts";
+import type { TaskWatch } from "../tasks/index.ts";
 import type { StreamSlots } from "./stream-slots.ts";
 import { LIST_KINDS, viewsOf } from "./visible-views.ts";
 import type { ListKind } from "./visible-views.ts";
@@ -28,6 +29,9 @@ export interface OpenListenOptions {
   readonly slots: StreamSlots;
   readonly audit: AuditLog;
   readonly snapshot: () => Snapshot | undefined;
+  /** The tasks of a filter; none where absent. */
+  readonly watchTasks?:
+    ((exchange: Recorded, signal: AbortSignal) => Promise<TaskWatch | undefined>) | undefined;
 }
 
 /** URIs of one filter. */
@@ -70,6 +74,7 @@ export async function answerListen(
   };
   const kinds = new Set([...filter.kinds].filter((kind) => isAnnounced(route, kind)));
   const granted = await grant(exchange, listener, filter.uris, signal, options.audit);
+  const tasks = await options.watchTasks?.(exchange, signal);
   const release = options.slots.take(ownerKeyOf(principal.issuer, principal.facts));
   let stream: SseStream | undefined;
   try {
@@ -91,8 +96,10 @@ export async function answerListen(
       onEnd: release,
     };
     const watched = granted.filter((one) => watch(listen, one, options));
-    stream.send(acknowledgementJson(message.id, honoured(kinds, watched)));
+    const taskIds = tasks === undefined ? {} : { taskIds: tasks.taskIds };
+    stream.send(acknowledgementJson(message.id, { ...honoured(kinds, watched), ...taskIds }));
     options.listens.add(listen);
+    tasks?.start((method, params) => void options.listens.notify(listen, method, params), stream.closed);
     endWithCaller(exchange, stream);
   } catch (fault) {
     release();

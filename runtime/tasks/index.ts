@@ -12,5 +12,7 @@ export {
   governTaskStatus,
   listenerOf,
 } from "./task-notifications.ts";
+export { watchTasks } from "./task-listens.ts";
+export type { TaskWatch } from "./task-listens.ts";
 export type { TaskListener } from "./task-notifications.ts";
 export { taskExtension, taskParams, taskTarget } from "./task-target.ts";

@@ -1,6 +1,7 @@
 // Tasks of the modern era (extension io.modelcontextprotocol/tasks) through a running gateway: what comes of a task is
 // governed under the tool that made it, for the caller that made it, by the release of that moment.
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startModernTasks } from "../servers/modern-tasks.ts";
 import type { ModernTasksServer } from "../servers/modern-tasks.ts";
 import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
@@ -8,7 +9,6 @@ import type { Caller, GatewayWorld } from "./gateway-world.ts";
 import { grantingRepository, pinLive } from "./granting-repository.ts";
 import type { GrantedServer } from "./granting-repository.ts";
 import { readAuditRecords } from "./audit-records.ts";
-import { join } from "node:path";
 
 const EXTENSION = "io.modelcontextprotocol/tasks";
 const SSN = "078-05-1120";
@@ -70,6 +70,42 @@ async function send(
     }),
   });
   return { status: response.status, ...((await response.json()) as object) };
+}
+
+/** Opens a listen; what it is told, as it comes. */
+async function listen(taskIds: readonly string[]): Promise<{ text: () => string; close: () => void }> {
+  const closing = new AbortController();
+  const method = "subscriptions/listen";
+  const response = await fetch(world.endpoint("jobs"), {
+    method: "POST",
+    signal: closing.signal,
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": method,
+      authorization: `Bearer ${await world.token(DEVELOPER, "jobs")}`,
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: "L1",
+      method,
+      params: {
+        notifications: { taskIds },
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientCapabilities": { extensions: { [EXTENSION]: {} } },
+        },
+      },
+    }),
+  });
+  let text = "";
+  const decoder = new TextDecoder();
+  const read = async (): Promise<void> => {
+    for await (const chunk of response.body ?? []) text += decoder.decode(chunk as Uint8Array);
+  };
+  read().catch(() => undefined);
+  return { text: () => text, close: () => closing.abort() };
 }
 
 async function create(tool: string, args: Record<string, unknown> = {}, caller?: Caller): Promise<string> {
@@ -179,6 +215,23 @@ describe("a task", () => {
     const inputResponses = { confirm: { action: "accept", content: { password: "hunter2" } } };
     expect((await send("tasks/update", { taskId, inputResponses })).error?.code).toBe(-32602);
     expect(upstream.requests().filter(({ method }) => method === "tasks/update")).toHaveLength(before);
+  });
+
+  it("is told of on a listen, to its caller alone, redacted", async () => {
+    const taskId = await create("customer_report", { customer: "C-9" });
+    const theirs = await create("customer_report", { customer: "C-8" }, OTHER);
+    const stream = await listen([taskId, theirs, "task-x"]);
+    await vi.waitFor(() => expect(stream.text()).toContain("acknowledged"), 5_000);
+    expect(stream.text()).toContain(JSON.stringify({ taskIds: [taskId] }));
+    await vi.waitFor(() => expect(upstream.listens()).toBe(1), 5_000);
+    upstream.finish();
+    await vi.waitFor(() => expect(stream.text()).toContain("notifications/tasks"), 5_000);
+    expect(stream.text()).toContain('"status":"completed"');
+    expect(stream.text()).toContain('"ssn":"[redacted]"');
+    expect(stream.text()).not.toContain(SSN);
+    expect(stream.text()).not.toContain(theirs);
+    stream.close();
+    await vi.waitFor(() => expect(upstream.listens()).toBe(0), 5_000);
   });
 
   it("is cancelled", async () => {

@@ -15,7 +15,9 @@ export interface ModernTasksServer {
   readonly url: string;
   /** Requests that arrived, in order. */
   readonly requests: () => readonly { readonly method: string; readonly params: Json }[];
-  /** Ends every working task with this status. */
+  /** Streams that are open. */
+  readonly listens: () => number;
+  /** Ends every report that is under way. */
   readonly finish: () => void;
   readonly close: () => Promise<void>;
 }
@@ -33,6 +35,7 @@ interface Task {
   /** Called when nothing is asked any more. */
   resume?: () => void;
   timer?: NodeJS.Timeout;
+  readonly onEnd: (task: Task) => void;
 }
 
 const VERSION = "2026-07-28";
@@ -109,6 +112,8 @@ class State {
   readonly tasks = new Map<string, Task>();
   readonly requests: { method: string; params: Json }[] = [];
   readonly waiting = new Set<() => void>();
+  /** Told of a task whose state is another. */
+  readonly listening = new Set<(task: Task) => void>();
 
   create(): Task {
     const now = new Date().toISOString();
@@ -116,6 +121,9 @@ class State {
     const task: Task = {
       ...{ id, createdAt: now, updatedAt: now, status: "working" },
       ...{ asks: new Map(), answers: new Map() },
+      onEnd: (ended) => {
+        for (const told of this.listening) told(ended);
+      },
     };
     this.tasks.set(id, task);
     return task;
@@ -132,6 +140,7 @@ function end(task: Task, status: Task["status"], outcome: Partial<Pick<Task, "re
   if (task.status !== "working" && task.status !== "input_required") return;
   clearTimeout(task.timer);
   Object.assign(task, { status, updatedAt: new Date().toISOString() }, outcome);
+  task.onEnd(task);
 }
 
 function ask(task: Task, asks: Readonly<Record<string, Json>>, resume: () => void): void {
@@ -292,6 +301,25 @@ function answer(state: State, method: string, params: Json): Json {
   }
 }
 
+/** A stream of `notifications/tasks` for the tasks of the filter. */
+function listen(state: State, id: string | number, params: Json, response: ServerResponse): void {
+  requireExtension(params);
+  const filter = params["notifications"] as { readonly taskIds?: readonly string[] } | undefined;
+  const taskIds = (filter?.taskIds ?? []).filter((taskId) => state.tasks.has(taskId));
+  const send = (method: string, members: Json): void => {
+    const _meta = { "io.modelcontextprotocol/subscriptionId": id };
+    response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", method, params: { ...members, _meta } })}\n\n`);
+  };
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  send("notifications/subscriptions/acknowledged", { notifications: { taskIds } });
+  const tell = (task: Task): void => {
+    const { resultType: _answer, ...members } = detailed(task);
+    if (taskIds.includes(task.id)) send("notifications/tasks", members);
+  };
+  state.listening.add(tell);
+  response.once("close", () => state.listening.delete(tell));
+}
+
 const NAMED: Readonly<Record<string, string>> = {
   ...{ "tools/call": "name", "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId" },
 };
@@ -319,6 +347,7 @@ function handle(state: State, headers: IncomingHttpHeaders, body: string, respon
   state.requests.push({ method, params });
   try {
     requireHeaders(headers, method, params);
+    if (method === "subscriptions/listen") return listen(state, id, params, response);
     respond(response, 200, { jsonrpc: "2.0", id, result: answer(state, method, params) });
   } catch (fault) {
     if (!(fault instanceof Refusal)) throw fault;
@@ -350,6 +379,7 @@ export async function startModernTasks(port = 0): Promise<ModernTasksServer> {
   return {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
     requests: () => state.requests,
+    listens: () => state.listening.size,
     finish: () => {
       for (const done of state.waiting) done();
       state.waiting.clear();
