@@ -1,12 +1,14 @@
 // What is told without being asked again: changed lists to those who see the change, changes of resources to those who may
 // read them, log messages to those who want them. In both eras, at servers of either.
+import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { openLegacy, openModern } from "./clients.ts";
 import { startFeedWorld } from "./feed-world.ts";
 import type { FeedWorld } from "./feed-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
 import type { Caller } from "./gateway-world.ts";
-import { LegacySessionClient, modernRequest } from "./sse-client.ts";
+import { LegacySessionClient, MODERN_META, modernRequest } from "./sse-client.ts";
 import type { Message, StreamingReply } from "./sse-client.ts";
 
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
@@ -190,6 +192,38 @@ describe("subscriptions and listens", () => {
       .toBe(true);
     reply.stream.abort();
     await expect.poll(() => feed.feeds["old"]?.subscribed()).toEqual([]);
+  });
+
+  it("goes on over a WebSocket until its request is cancelled", async () => {
+    const url = feed.world.endpoint("feed");
+    const authorization = `Bearer ${await feed.world.token(ONLY_DEVELOPER, "feed")}`;
+    const socket = new WebSocket(url.href.replace("http", "ws"), "mcp", { headers: { authorization } });
+    const received: Message[] = [];
+    socket.on("message", (data: Buffer) => received.push(JSON.parse(data.toString("utf8")) as Message));
+    await once(socket, "open");
+    const send = (method: string, params: object, id?: number): void =>
+      socket.send(
+        JSON.stringify({
+          jsonrpc: "2.0",
+          ...(id === undefined ? {} : { id }),
+          method,
+          params: { ...params, _meta: MODERN_META },
+        }),
+      );
+    const filter = { notifications: { toolsListChanged: true, resourceSubscriptions: ["feed://a"] } };
+    send("subscriptions/listen", filter, 1);
+    send("subscriptions/listen", filter, 2);
+    await expect.poll(() => received.map(({ method }) => method)).toHaveLength(2);
+    await expect.poll(() => feed.feeds["feed"]?.subscribed()).toEqual(["feed://a"]);
+    send("notifications/cancelled", { requestId: 1 });
+    send("tools/list", {}, 3);
+    await expect.poll(() => received.some(({ id }) => id === 3)).toBe(true);
+    feed.feeds["feed"]?.touch("feed://a");
+    const updates = (): Message[] => received.filter(({ method }) => method === UPDATED);
+    await expect.poll(() => updates().map(metaOf)).toEqual([2]);
+    expect(received.some(({ id }) => id === 1)).toBe(false);
+    socket.close();
+    await expect.poll(() => feed.feeds["feed"]?.subscribed()).toEqual([]);
   });
 
   it("subscribes for a legacy client at a modern server", async () => {

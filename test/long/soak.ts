@@ -147,7 +147,7 @@ async function legacySession(soak: Soak, server: string, caller: number): Promis
   const client = await LegacySessionClient.open(url, await soak.token(server, caller));
   const general = await client.get();
   try {
-    await (await client.post("resources/subscribe", { uri: URIS[caller % URIS.length] })).text();
+    await requireResult(await client.post("resources/subscribe", { uri: URIS[caller % URIS.length] }));
     const call = await client.post("tools/call", { name: "noisy", arguments: { count: 4, ms: 5 } });
     await call.stream.until(() => true);
     if (caller % 2 === 0) {
