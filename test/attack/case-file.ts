@@ -49,7 +49,7 @@ export interface AttackCase extends RequestSpec {
 }
 
 export interface Presets {
-  readonly presets: Readonly<Record<string, RequestParts>>;
+  readonly presets: Readonly<Record<string, RequestParts & { readonly needs?: string }>>;
 }
 
 export interface CaseFile extends Presets {

@@ -39,7 +39,7 @@ describe.each(["http", "json"])("%s.yaml", (name) => {
         paramTool: "regional",
         arguments: JSON.stringify({ text: "x" }),
       },
-      offers: ["legacy", "goodOrigin", "routes", "paramHeaders"],
+      offers: ["modern", "legacy", "goodOrigin", "routes", "paramHeaders"],
       upstreamCalls: () => world.echo.counters().total,
     });
     expect(results.filter((result) => result.outcome !== "pass")).toEqual([]);
@@ -63,7 +63,7 @@ it("scripted attacks end as stated", async () => {
       slowTool: "wait",
       otherToken: await world.token({ ...DEVELOPER, subject: "mallory" }, "echo"),
     },
-    offers: ["legacy", "streams", "slowTool", "otherToken"],
+    offers: ["modern", "legacy", "streams", "slowTool", "otherToken"],
   });
   expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
   expect(results.filter(({ outcome }) => outcome === "pass").length).toBeGreaterThan(15);
@@ -85,6 +85,7 @@ it("transport attacks are refused by the operator's port, and none of them reloa
     token,
     file: join(DATA, "http.yaml"),
     variables: { tool: TOOL, toolBase64: Buffer.from(TOOL).toString("base64") },
+    offers: ["modern"],
     upstreamCalls: lastAttempt,
   });
   const transport = results.filter(

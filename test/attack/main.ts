@@ -17,6 +17,7 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
   --tool <name>              a tool that the token may call                    (default echo)
   --arguments <json>         arguments that the call takes                     (default {"text":"x"})
   --offers <list>            what the target offers beyond the basics, separated by commas:
+                               modern       2026-07-28; found out where absent
                                legacy       sessions of 2025-11-25
                                streams      a GET stream in a session
                                goodOrigin   https://good.example is an allowed Origin
@@ -26,16 +27,19 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
                                flood        --flood-tool answers with a stream of many megabytes
                                patience     cases that take up to 70 seconds
   --param-tool, --slow-tool, --flood-tool <name>, --flood-arguments <json>
+  --expect exact|refusal     refusal: any refusal will do, for targets that are not Aegis  (default exact)
   --only <pattern>           cases whose id matches, such as ^J01
   --timeout <ms>             for one answer                                    (default 10000)
   --insecure                 take any certificate
   --format text|json         (default text)
   --help
 
-A case that needs what the target does not offer is "not-applicable". Exit 1 where a case fails, 2 for wrong use.
+A case that needs what the target does not offer is "not-applicable". Exit 1 where a case fails, 2 for wrong use or
+where nothing listens.
 `;
 
 class UsageError extends Error {}
+class UnreachableError extends Error {}
 
 function readOptions(argv: readonly string[]) {
   try {
@@ -52,6 +56,7 @@ function readOptions(argv: readonly string[]) {
         "slow-tool": { type: "string", default: "wait" },
         "flood-tool": { type: "string", default: "flood" },
         "flood-arguments": { type: "string", default: "{}" },
+        expect: { type: "string", default: "exact" },
         only: { type: "string" },
         timeout: { type: "string", default: "10000" },
         insecure: { type: "boolean", default: false },
@@ -83,6 +88,8 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new UsageError("--url is neither http nor https");
   if (values.format !== "text" && values.format !== "json") throw new UsageError("--format is text or json");
+  if (values.expect !== "exact" && values.expect !== "refusal")
+    throw new UsageError("--expect is exact or refusal");
   const timeoutMs = Number(values.timeout);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
     throw new UsageError("--timeout is a number of milliseconds");
@@ -107,6 +114,7 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
     },
     offers: otherToken === undefined ? offers : [...offers, "otherToken"],
     timeoutMs,
+    expects: values.expect,
     ...(isTls ? { tls: { isChecked: !values.insecure } } : {}),
     ...(values.only === undefined ? {} : { only: new RegExp(values.only, "u") }),
   };
@@ -134,13 +142,22 @@ function table(results: readonly CorpusResult[]): string {
     .join("\n");
 }
 
+/** Whether the target speaks 2026-07-28: it takes a well-formed list. */
+async function modernOffer(options: Omit<CorpusOptions, "file">): Promise<readonly string[]> {
+  const probe = { ...options, file: join(DATA, "http.yaml"), only: /^T00-list$/u, offers: ["modern"] };
+  const [result] = await runCorpus(probe);
+  if (result?.reason.startsWith("cannot connect") === true) throw new UnreachableError(result.reason);
+  return result?.outcome === "pass" ? ["modern"] : [];
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const values = readOptions(argv);
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
   }
-  const options = corpusOptions(values);
+  const given = corpusOptions(values);
+  const options = { ...given, offers: [...(given.offers ?? []), ...(await modernOffer(given))] };
   const results = [
     ...(await runCorpus({ ...options, file: join(DATA, "http.yaml") })),
     ...(await runCorpus({ ...options, file: join(DATA, "json.yaml") })),
@@ -165,7 +182,7 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (fault) {
-  if (!(fault instanceof UsageError)) throw fault;
-  process.stderr.write(`error: ${fault.message}\n\n${HELP}`);
+  if (!(fault instanceof UsageError) && !(fault instanceof UnreachableError)) throw fault;
+  process.stderr.write(`error: ${fault.message}\n${fault instanceof UsageError ? `\n${HELP}` : ""}`);
   process.exitCode = 2;
 }

@@ -27,6 +27,8 @@ export interface RawConnection {
   /** Everything that came so far. */
   readonly received: () => Buffer;
   readonly isClosed: () => boolean;
+  /** Why it never opened; undefined where it did, or may still. */
+  readonly refusal: () => string | undefined;
   /** True as soon as `check` holds; false where the time is over, or the connection, first. */
   readonly until: (check: () => boolean, timeoutMs: number) => Promise<boolean>;
   readonly close: () => void;
@@ -43,6 +45,8 @@ export function openRaw(target: RawTarget): RawConnection {
   const socket = openSocket(target);
   let received = Buffer.alloc(0);
   let isClosed = false;
+  let isOpen = false;
+  let refusal: string | undefined;
   const watchers = new Set<() => void>();
   const tell = (): void => {
     for (const watcher of watchers) watcher();
@@ -51,7 +55,8 @@ export function openRaw(target: RawTarget): RawConnection {
     received = Buffer.concat([received, chunk]);
     tell();
   });
-  socket.on("error", () => undefined);
+  socket.once(target.tls === undefined ? "connect" : "secureConnect", () => (isOpen = true));
+  socket.on("error", (fault) => (refusal = isOpen ? undefined : fault.message));
   socket.on("close", () => {
     isClosed = true;
     tell();
@@ -61,6 +66,7 @@ export function openRaw(target: RawTarget): RawConnection {
     pause: () => void socket.pause(),
     received: () => received,
     isClosed: () => isClosed,
+    refusal: () => refusal,
     until: (check, timeoutMs) =>
       new Promise((resolve) => {
         const finish = (value: boolean): void => {
@@ -87,6 +93,8 @@ export async function exchangeRaw(target: RawTarget, request: Uint8Array): Promi
     connection.write(request);
     const isOver = (): boolean => connection.isClosed() || isComplete(connection.received());
     const isAnswered = await connection.until(isOver, target.timeoutMs);
+    const refusal = connection.refusal();
+    if (refusal !== undefined) throw new Error(`cannot connect: ${refusal}`);
     const received = connection.received();
     if (!isAnswered && !connection.isClosed())
       throw new Error(

@@ -5,7 +5,7 @@ import type { Variables } from "./case-file.ts";
 import { judge } from "./judge.ts";
 import { exchangeRaw, isComplete, openRaw, readResponse } from "./raw-http.ts";
 import type { RawConnection, RawTarget } from "./raw-http.ts";
-import { targetOf, variablesOf } from "./run-corpus.ts";
+import { expectationOf, needsOf, targetOf, variablesOf } from "./run-corpus.ts";
 import type { CorpusOptions, CorpusResult } from "./run-corpus.ts";
 import { readScriptFile } from "./script-file.ts";
 import type { Script, ScriptFile, Step } from "./script-file.ts";
@@ -21,10 +21,13 @@ export async function runScripts(options: CorpusOptions): Promise<readonly Corpu
 
 async function runOne(file: ScriptFile, script: Script, options: CorpusOptions): Promise<CorpusResult> {
   const { id, title, needs = [], steps } = script;
-  const missing = needs.filter((need) => options.offers?.includes(need) !== true);
+  const requests = steps.flatMap(({ send }) => (send === undefined ? [] : needsOf(file, send)));
+  const missing = [...new Set([...needs, ...requests])].filter(
+    (need) => options.offers?.includes(need) !== true,
+  );
   if (missing.length > 0)
     return { id, title, outcome: "not-applicable", status: 0, reason: `needs ${missing.join(", ")}` };
-  const play = new Play(file, targetOf(options), variablesOf(options));
+  const play = new Play(file, options);
   try {
     for (const [at, step] of steps.entries()) {
       const reasons = await play.step(step);
@@ -47,6 +50,7 @@ async function runOne(file: ScriptFile, script: Script, options: CorpusOptions):
 
 class Play {
   readonly #file: ScriptFile;
+  readonly #options: CorpusOptions;
   readonly #target: RawTarget;
   #variables: Variables;
   readonly #named = new Map<string, RawConnection>();
@@ -54,10 +58,11 @@ class Play {
   /** Of the last answer. */
   status = 0;
 
-  constructor(file: ScriptFile, target: RawTarget, variables: Variables) {
+  constructor(file: ScriptFile, options: CorpusOptions) {
     this.#file = file;
-    this.#target = target;
-    this.#variables = variables;
+    this.#options = options;
+    this.#target = targetOf(options);
+    this.#variables = variablesOf(options);
   }
 
   close(): void {
@@ -102,7 +107,7 @@ class Play {
       if (value === undefined) return [`the answer has no ${header}`];
       this.#variables = { ...this.#variables, [variable]: value };
     }
-    return judge(send.expect ?? {}, response);
+    return judge(expectationOf(send.expect ?? {}, this.#options), response);
   }
 
   /** Sends on a connection that stays; where something is expected, waits for the head or the whole of the answer. */
@@ -122,7 +127,9 @@ class Play {
     if (!isStream) await connection.until(() => isComplete(connection.received()), this.#target.timeoutMs);
     const response = readResponse(connection.received());
     this.status = response?.status ?? 0;
-    return response === undefined ? ["no answer"] : judge(send.expect, response);
+    return response === undefined
+      ? ["no answer"]
+      : judge(expectationOf(send.expect, this.#options), response);
   }
 }
 

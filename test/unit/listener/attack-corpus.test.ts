@@ -21,7 +21,7 @@ describe.each(["http", "json"])("attack corpus %s.yaml", (name) => {
       token: "unused",
       file: new URL(`../../data/attack/${name}.yaml`, import.meta.url).pathname,
       variables: { tool: TOOL, toolBase64: Buffer.from(TOOL).toString("base64"), paramTool: PARAM_TOOL },
-      offers: ["legacy", "goodOrigin", "routes", "paramHeaders"],
+      offers: ["modern", "legacy", "goodOrigin", "routes", "paramHeaders"],
       upstreamCalls: () => endpoint.passed.length,
     });
     expect(results.filter((result) => result.outcome !== "pass")).toEqual([]);
