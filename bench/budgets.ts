@@ -14,6 +14,7 @@ export function budgetOutcomes(results: Measured): readonly BudgetOutcome[] {
     ...planBudgets(results),
     ...lifecycleBudgets(results),
     ...sessionBudgets(results),
+    ...manyServersBudgets(results),
   ];
 }
 
@@ -114,6 +115,15 @@ function lifecycleBudgets({ lifecycle }: Measured): readonly BudgetOutcome[] {
     atMost("activation-dropped", "calls dropped by that activation", "calls", activation.dropped, 0),
     atMost("cold-start", "gateway cold start", "ms", lifecycle.coldStartMs.median, 1_000),
     atMost("idle-rss", "gateway resident size, idle", "MB", lifecycle.idleRssBytes.median / MEGABYTE, 150),
+  ];
+}
+
+function manyServersBudgets({ servers }: Measured): readonly BudgetOutcome[] {
+  if (servers === undefined) return [];
+  const what = `${servers.servers} servers with ${servers.pins} pins`;
+  return [
+    atMost("list", `a filtered list over ${what}`, "ms", servers.listStageMs.median, 5),
+    atMost("idle-sockets", `sockets that ${what} hold when idle`, "sockets", servers.sockets.idle, 0),
   ];
 }
 

@@ -55,6 +55,24 @@ function decisionRows(results: BenchResults): readonly Row[] {
   ]);
 }
 
+function manyServersRows({ servers }: BenchResults): readonly Row[] {
+  if (servers === undefined) return [];
+  const { rssBytes, sweep, sockets } = servers;
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+  return [
+    [`a page of the list of ${grouped(servers.visible)} tools, ms`, ms(servers.listStageMs.median)],
+    ["the same over HTTP, ms", ms(servers.pageMs.median)],
+    ["resident size with one server", megabytes(rssBytes.oneServer)],
+    [
+      `with ${grouped(servers.servers)} servers and ${grouped(servers.pins)} pins`,
+      megabytes(rssBytes.manyServers),
+    ],
+    ["after a call to every visible server", megabytes(rssBytes.afterCalls)],
+    ["which took, ms", ms(sweep.tookMs)],
+    ["sockets to the servers: after lists, idle after calls", `${sockets.afterLists}, ${sockets.idle}`],
+  ];
+}
+
 function sessionRows({ sessions }: BenchResults): readonly Row[] {
   if (sessions === undefined) return [];
   const { crowd } = sessions;
@@ -124,6 +142,7 @@ function tablesOf(results: BenchResults): readonly Table[] {
       rows: decisionRows(results),
     },
     { title: "Sessions and crowds", head: ["what", "without", "with"], rows: sessionRows(results) },
+    { title: "One endpoint over many servers", head: ["what", ""], rows: manyServersRows(results) },
     { title: "Budgets", head: ["what", "measured", "budget", ""], rows: budgetRows(results) },
   ];
   return tables.filter(({ rows }) => rows.length > 0);

@@ -5,6 +5,7 @@ import type { Machine } from "./machine.ts";
 import type { CompileMeasurement } from "./sections/compile.ts";
 import type { DecisionResult } from "./sections/decision.ts";
 import type { LifecycleResult } from "./sections/lifecycle.ts";
+import type { ManyServersResult } from "./sections/many-servers.ts";
 import type { PlanMeasurement } from "./sections/plan.ts";
 import type { ProxyResult } from "./sections/proxy.ts";
 import type { SessionsResult } from "./sections/sessions.ts";
@@ -12,7 +13,7 @@ import type { SessionsResult } from "./sections/sessions.ts";
 export const RESULTS_FORMAT_VERSION = 1;
 export const LATEST_RESULTS = join(import.meta.dirname, "results", "latest.json");
 
-export const SECTIONS = ["proxy", "decision", "compile", "plan", "lifecycle", "sessions"] as const;
+export const SECTIONS = ["proxy", "decision", "compile", "plan", "lifecycle", "sessions", "servers"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchResults {
@@ -30,6 +31,7 @@ export interface BenchResults {
   readonly plan?: PlanMeasurement;
   readonly lifecycle?: LifecycleResult;
   readonly sessions?: SessionsResult;
+  readonly servers?: ManyServersResult;
   readonly budgets: readonly BudgetOutcome[];
 }
 

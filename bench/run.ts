@@ -1,5 +1,5 @@
 // npm run bench: every arm in one run on one machine, a table of what was measured, and the result file.
-// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|plan|lifecycle|sessions] [--out FILE]
+// Usage: node bench/run.ts [--quick] [--only proxy|decision|compile|plan|lifecycle|sessions|servers] [--out FILE]
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import type { BenchResults, SectionName } from "./results.ts";
 import { measureCompile } from "./sections/compile.ts";
 import { measureDecisions } from "./sections/decision.ts";
 import { measureLifecycle } from "./sections/lifecycle.ts";
+import { measureManyServers } from "./sections/many-servers.ts";
 import { measurePlan } from "./sections/plan.ts";
 import { measureProxy } from "./sections/proxy.ts";
 import { measureSessions } from "./sections/sessions.ts";
@@ -32,6 +33,7 @@ interface Sizes {
   readonly plan: Parameters<typeof measurePlan>[0];
   readonly lifecycle: Parameters<typeof measureLifecycle>[2];
   readonly sessions: Parameters<typeof measureSessions>[2];
+  readonly servers: Parameters<typeof measureManyServers>[2];
 }
 
 const FULL: Sizes = {
@@ -48,6 +50,7 @@ const FULL: Sizes = {
   plan: { tools: 500, policies: 1_000, rounds: 3 },
   lifecycle: { tools: 500, policies: 1_000, starts: 5, activations: 3 },
   sessions: { sessions: 1_000, idle: 5_000, slow: 5_000, rounds: 3, pacedMs: 8_000 },
+  servers: { servers: 300, pins: 2_000, lists: 50 },
 };
 
 const QUICK: Sizes = {
@@ -64,6 +67,7 @@ const QUICK: Sizes = {
   plan: { tools: 50, policies: 100, rounds: 1 },
   lifecycle: { tools: 50, policies: 100, starts: 1, activations: 1 },
   sessions: { sessions: 50, idle: 100, slow: 100, rounds: 1, pacedMs: 1_000 },
+  servers: { servers: 20, pins: 100, lists: 5 },
 };
 
 interface Options {
@@ -93,6 +97,7 @@ async function measure(options: Options, dir: string, entry: string): Promise<Be
       ? { lifecycle: await measureLifecycle(dir, entry, sizes.lifecycle, progress) }
       : {}),
     ...(wants("sessions") ? { sessions: await measureSessions(dir, entry, sizes.sessions, progress) } : {}),
+    ...(wants("servers") ? { servers: await measureManyServers(dir, entry, sizes.servers, progress) } : {}),
     loadAverage: { before, after: loadAverage() },
   } as const;
   return { ...measured, budgets: budgetOutcomes(measured) };

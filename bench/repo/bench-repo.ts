@@ -40,7 +40,7 @@ export function benchRepo(options: BenchRepoOptions): ReadonlyMap<string, string
     [`environments/${BENCH_ENVIRONMENT}.yaml`, `${API}kind: Environment\npublicUrl: http://127.0.0.1:8080\n`],
     ["identity.yaml", IDENTITY],
     ["routes.yaml", routes([ECHO_SERVER, ...names])],
-    [`registry/servers/${ECHO_SERVER}.yaml`, server(ECHO_SERVER)],
+    [`registry/servers/${ECHO_SERVER}.yaml`, serverDocument(ECHO_SERVER)],
     [
       `registry/pins/${ECHO_SERVER}.json`,
       formatPins(options.echoPins ?? syntheticPins(ECHO_SERVER, [ECHO_DEFINITION])),
@@ -53,7 +53,7 @@ export function benchRepo(options: BenchRepoOptions): ReadonlyMap<string, string
   }
   for (const [index, name] of names.entries()) {
     const tools = toolsOf(index, otherTools);
-    files.set(`registry/servers/${name}.yaml`, server(name));
+    files.set(`registry/servers/${name}.yaml`, serverDocument(name));
     files.set(`registry/pins/${name}.json`, formatPins(syntheticPins(name, tools.map(syntheticTool))));
   }
   for (const [name, text] of otherCedar(names, otherTools, otherPolicies))
@@ -95,11 +95,11 @@ function routes(names: readonly string[]): string {
   return `${API}kind: Routes\nendpoints:\n${lines.join("")}`;
 }
 
-function server(name: string): string {
-  return `${API}kind: Server\nmetadata: { name: ${name}, owner: bench }\ntransport: { type: streamable-http, url: "http://127.0.0.1:9/mcp" }\ntier: internal\nlabels: [bench]\npinMaxAge: 60s\n`;
+export function serverDocument(name: string, url = "http://127.0.0.1:9/mcp"): string {
+  return `${API}kind: Server\nmetadata: { name: ${name}, owner: bench }\ntransport: { type: streamable-http, url: "${url}" }\ntier: internal\nlabels: [bench]\npinMaxAge: 60s\n`;
 }
 
-function syntheticPins(name: string, definitions: readonly JsonObject[]): PinContent {
+export function syntheticPins(name: string, definitions: readonly JsonObject[]): PinContent {
   const serverInfo = { name, version: "1.0.0" };
   return {
     server: name,
@@ -125,7 +125,7 @@ function toolsOf(serverIndex: number, otherTools: number): readonly string[] {
 }
 
 /** About what real servers show: a sentence, a handful of described arguments, an enumeration, a nested object. */
-function syntheticTool(name: string): JsonObject {
+export function syntheticTool(name: string): JsonObject {
   return {
     name,
     description: `Does ${name} and answers with what it found. Several sentences are usual here, so this is another one.`,

@@ -58,3 +58,40 @@ export async function requireAnswer(url: string, call: BenchCall): Promise<void>
   if (response.status !== 200 || !text.includes(JSON.stringify(TEXT)) || !text.includes('"result"'))
     throw new Error(`${url} answered ${String(response.status)}: ${text.slice(0, 300)}`);
 }
+
+/** A modern request and its result. Throws where there is none. */
+export async function modernRequest(
+  url: string,
+  token: string,
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { name } = params;
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      authorization: `Bearer ${token}`,
+      "mcp-protocol-version": VERSION,
+      "mcp-method": method,
+      ...(typeof name === "string" ? { "mcp-name": name } : {}),
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method,
+      params: {
+        ...params,
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": VERSION,
+          "io.modelcontextprotocol/clientCapabilities": {},
+        },
+      },
+    }),
+  });
+  const text = await response.text();
+  const { result } = JSON.parse(text) as { readonly result?: Readonly<Record<string, unknown>> };
+  if (result === undefined) throw new Error(`${method} was answered with ${text.slice(0, 500)}`);
+  return result;
+}
