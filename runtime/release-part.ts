@@ -4,7 +4,7 @@ import { canonicalJson } from "#bundle";
 import type { IssuerEntry, TrustedRoot } from "#bundle";
 import type { Clock, JsonObject } from "#std";
 import type { DecisionDifference } from "#pdp";
-import { createPinVerifier, createUpstreamFactory } from "#upstream";
+import { createPinVerifier, createRefreshBudget, createUpstreamFactory } from "#upstream";
 import type { PinAlarm } from "#upstream";
 import { createTokenVerifier } from "./authn/index.ts";
 import type { TokenVerifier } from "./authn/index.ts";
@@ -114,6 +114,8 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
   };
 }
 
+/** Servers whose pins are read again ahead of time at once. A call that has to wait for them is not counted. */
+const MAX_PIN_REFRESHES = 8;
 const MAX_VIOLATION_LINES = 20;
 const VIOLATION_WINDOW_MS = 1_000;
 
@@ -181,12 +183,14 @@ function createBindings(
       live: alarm.live ?? null,
     });
   };
+  const refreshes = createRefreshBudget(MAX_PIN_REFRESHES);
   return new UpstreamBindings({
     createUpstream,
     createVerifier: (entry, upstream) =>
       createPinVerifier({
         servers: [{ entry, upstream }],
         clock,
+        refreshes,
         onAlarm,
         onRefreshFault: (server, detail) => logger.warn("pin refresh failed", { server, detail }),
       }),

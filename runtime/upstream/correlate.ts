@@ -37,6 +37,7 @@ export interface PendingExchange {
   readonly takesLarge: boolean;
   /** As its observer's. */
   readonly pressure: ExchangeObserver["pressure"];
+  readonly onPolled: ExchangeObserver["onPolled"];
   /** Rejects the reply; false where it was settled already. A late answer to it is then no violation. */
   readonly fail: (error: AegisError) => boolean;
 }
@@ -187,6 +188,7 @@ class ChannelCorrelator implements Correlator {
       settled,
       takesLarge: onLarge !== undefined,
       pressure: observer.pressure,
+      onPolled: observer.onPolled,
       fail,
     };
   };

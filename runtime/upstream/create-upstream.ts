@@ -35,6 +35,8 @@ export interface UpstreamFactoryOptions {
   /** Which addresses may be connected to; absent = any. */
   readonly egress?: EgressRules | undefined;
   readonly monotonicMs?: () => number;
+  /** How long a connection or process that modern callers share stays open without a request; default 5 minutes. */
+  readonly idleMs?: number;
   readonly budget?: ProcessBudget;
   /** Reads large answers; absent = all are parsed on this thread. */
   readonly largeMessages?: LargeMessages;
@@ -83,7 +85,10 @@ export function createUpstreamFactory(options: UpstreamFactoryOptions): Upstream
   const monotonicMs = options.monotonicMs ?? systemClock.monotonicMs;
   return (target, transport) => {
     const { largeMessages } = options;
-    const shared = { server: target.id, eras: erasOf(target), events, monotonicMs, largeMessages };
+    const shared = {
+      ...{ server: target.id, eras: erasOf(target), events, monotonicMs, largeMessages },
+      idleMs: options.idleMs,
+    };
     switch (transport.type) {
       case "streamable-http":
       case "sse":

@@ -43,6 +43,8 @@ export function createHttpPools(origin: string, headers: readonly string[], guar
     pipelining: 1,
     connect: connectorOf(guard),
     keepAliveTimeout: UPSTREAM_CAPS.keepAliveTimeoutMs,
+    // What a server proposes must not keep the socket of one that nobody calls.
+    keepAliveMaxTimeout: UPSTREAM_CAPS.keepAliveTimeoutMs,
   };
   const calls = new Pool(origin, { ...connection, connections: UPSTREAM_CAPS.maxConnectionsPerOrigin });
   const streams = new Pool(origin, { ...connection, connections: UPSTREAM_CAPS.maxStreamsPerUpstream });

@@ -169,6 +169,7 @@ class RequestRun {
     try {
       let outcome = await this.#answered(end);
       for (let resumed = 0; this.#mayResume(outcome) && resumed < UPSTREAM_CAPS.maxResumes; resumed++) {
+        this.#pending.onPolled?.(this.#retryMs);
         await pause(this.#retryMs, this.#signal);
         outcome = await this.#resume();
       }

@@ -23,5 +23,5 @@ export { UpstreamFault, isUnsent } from "./upstream-fault.ts";
 export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION, gatewayEnvelope } from "./envelope.ts";
 export type { LiveDefinition, LiveListing } from "./definitions.ts";
 export { LIST_CAPS, listDefinitions } from "./definitions.ts";
-export type { PinAlarm, PinCheck, PinVerifier, PinVerifierOptions } from "./pin-verifier.ts";
-export { createPinVerifier } from "./pin-verifier.ts";
+export type { PinAlarm, PinCheck, PinVerifier, PinVerifierOptions, RefreshBudget } from "./pin-verifier.ts";
+export { createPinVerifier, createRefreshBudget } from "./pin-verifier.ts";

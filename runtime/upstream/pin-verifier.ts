@@ -37,8 +37,32 @@ export interface PinVerifierOptions {
   readonly onRefreshFault?: (server: ServerId, detail: string) => void;
   /** One whole verification, default 15 s. */
   readonly verifyTimeoutMs?: number;
+  /** Bounds the readings ahead of time of all verifiers that share it; absent = unbounded. */
+  readonly refreshes?: RefreshBudget;
+  /** After the last check of a server, how long the channel its pins are read through stays open; default 60 s. */
+  readonly idleMs?: number;
   /** Between the end of a failed verification and the next attempt, default 1 s. */
   readonly retryAfterMs?: number;
+}
+
+/** Readings that nobody waits for, under way at once. A check that finds no room tries again the next time. */
+export interface RefreshBudget {
+  readonly take: () => boolean;
+  readonly give: () => void;
+}
+
+export function createRefreshBudget(maxRefreshes: number): RefreshBudget {
+  let running = 0;
+  return {
+    take: () => {
+      if (running >= maxRefreshes) return false;
+      running += 1;
+      return true;
+    },
+    give: () => {
+      running -= 1;
+    },
+  };
 }
 
 export interface PinVerifier {
@@ -65,6 +89,7 @@ const MAX_ALARMS = 4_096;
 const MAX_ROUNDS = 3;
 const VERIFY_TIMEOUT_MS = 15_000;
 const RETRY_AFTER_MS = 1_000;
+const IDLE_MS = 60_000;
 let lastVerifier = 0;
 
 interface EraState {
@@ -99,6 +124,8 @@ class ServerPins {
   readonly #disposed: AbortSignal;
   readonly #states = new Map<Era, EraState>();
   readonly #number = ++lastVerifier;
+  #usedAtMs = 0;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(
     entry: ServerEntry,
@@ -116,6 +143,7 @@ class ServerPins {
 
   check(era: Era, leaf: LeafEntry): PinCheck {
     const state = this.#state(era);
+    this.#usedAtMs = this.#now();
     const ageMs = this.#now() - state.readAtMs;
     if (state.live === undefined || ageMs >= this.#entry.pinMaxAgeMs || ageMs < 0) {
       return unverified(
@@ -150,6 +178,7 @@ class ServerPins {
   }
 
   release(): void {
+    clearTimeout(this.#idle);
     if (!this.#states.has("legacy")) return;
     this.#upstream.release(pinChannel(this.#entry, "legacy", this.#number)).catch(() => undefined);
   }
@@ -178,13 +207,31 @@ class ServerPins {
     const retryAfterMs = this.#options.retryAfterMs ?? RETRY_AFTER_MS;
     if (state.running !== undefined || this.#disposed.aborted) return;
     if (state.failedAtMs !== undefined && this.#now() - state.failedAtMs < retryAfterMs) return;
-    this.#run(era, state).catch(() => undefined);
+    const { refreshes } = this.#options;
+    if (refreshes?.take() === false) return;
+    this.#run(era, state)
+      .catch(() => undefined)
+      .finally(() => refreshes?.give());
+  }
+
+  /** The session or process that pins are read through ends with the calls of its server; the next reading opens it anew. */
+  #releaseLater(): void {
+    const idleMs = this.#options.idleMs ?? IDLE_MS;
+    clearTimeout(this.#idle);
+    if (this.#disposed.aborted) return;
+    this.#idle = setTimeout(() => {
+      const isBusy = [...this.#states.values()].some(({ running }) => running !== undefined);
+      if (isBusy || this.#now() - this.#usedAtMs < idleMs) this.#releaseLater();
+      else this.release();
+    }, idleMs);
+    this.#idle.unref();
   }
 
   #run(era: Era, state: EraState): Promise<PinCheck> {
     if (state.running !== undefined) return state.running;
     const running = this.#read(era, state).finally(() => {
       state.running = undefined;
+      if (era === "legacy") this.#releaseLater();
     });
     state.running = running;
     return running;

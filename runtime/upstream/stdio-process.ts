@@ -50,6 +50,21 @@ function environmentOf(program: ProgramEntry): Record<string, string> {
   return { ...environment, ...program.env };
 }
 
+/** False for what a process writes to stderr beyond its share of a second: it is read, so that it does not block, and dropped. */
+function stderrGate(): (bytes: number) => boolean {
+  let windowStartMs = -Infinity;
+  let heardBytes = 0;
+  return (bytes) => {
+    const nowMs = performance.now();
+    if (nowMs - windowStartMs >= 1_000) {
+      windowStartMs = nowMs;
+      heardBytes = 0;
+    }
+    heardBytes += bytes;
+    return heardBytes <= UPSTREAM_CAPS.maxStderrBytesPerSecond;
+  };
+}
+
 /** Cuts a byte stream into lines. Holds at most `maxLineBytes` of an unfinished line. */
 class LineCutter {
   readonly #onLine: (line: Buffer) => void;
@@ -116,9 +131,10 @@ class ChildStdioProcess implements StdioProcess {
       events.onOversizedLine();
       void this.stop();
     });
-    this.#child.stderr.on("data", (chunk: Buffer) =>
-      events.onStderr(chunk.toString("utf8").slice(0, MAX_STDERR_CHARS)),
-    );
+    const isHeard = stderrGate();
+    this.#child.stderr.on("data", (chunk: Buffer) => {
+      if (isHeard(chunk.byteLength)) events.onStderr(chunk.toString("utf8").slice(0, MAX_STDERR_CHARS));
+    });
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
       stream.on("error", () => undefined);
     this.#child.on("error", (error) => this.#finish(`the process could not be run: ${error.message}`));

@@ -46,6 +46,10 @@ export const UPSTREAM_CAPS = {
   sideMessageTimeoutMs: 5_000,
   /** Below the 5 s with which Node servers close idle connections, so that a reused one is not about to go away. */
   keepAliveTimeoutMs: 4_000,
+  /** How long a connection or process that modern callers share stays open without a request. */
+  idleWireMs: 300_000,
+  /** Text of the stderr of one process that is passed on in a second. */
+  maxStderrBytesPerSecond: 64 * 1024,
   /** After the answer, how long an event stream may stay open before it is closed from here. */
   streamLingerMs: 250,
   /** Steps of stopping a process: stdin closed, then SIGTERM, then SIGKILL. */

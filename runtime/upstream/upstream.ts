@@ -58,6 +58,11 @@ export interface ExchangeObserver {
    * stream for the request is then read no further; on a shared connection nobody is made to wait for another.
    */
   readonly pressure?: (() => Promise<void> | undefined) | undefined;
+  /**
+   * The server ended the request's stream before its answer and is polled after the delay (MCP 2025-11-25, Streamable
+   * HTTP: sending messages to the server).
+   */
+  readonly onPolled?: ((delayMs: number) => void) | undefined;
 }
 
 /** Events of a channel that belong to no request. Must not throw. */

@@ -29,6 +29,8 @@ export interface WireChannelOptions {
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
   readonly largeMessages?: LargeMessages | undefined;
+  /** After the last request of a modern channel; a legacy one is a session, which its owner ends. */
+  readonly idleMs?: number | undefined;
 }
 
 export interface WireChannel {
@@ -67,6 +69,7 @@ class SingleWireChannel implements WireChannel {
   readonly #underWay = new Map<number, UnderWay>();
   #running: Running | undefined;
   #failures = 0;
+  #idle: NodeJS.Timeout | undefined;
   #notBeforeMs = 0;
   #released = false;
 
@@ -80,6 +83,7 @@ class SingleWireChannel implements WireChannel {
     limits: RequestLimits,
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
+    clearTimeout(this.#idle);
     const running = this.#started();
     await untilAborted(running.ready, signal);
     const pending = running.correlator.open(request, observer, limits.onLarge);
@@ -105,6 +109,7 @@ class SingleWireChannel implements WireChannel {
     } finally {
       signal.removeEventListener("abort", onAbort);
       this.#underWay.delete(pending.id);
+      this.#closeLater();
     }
   };
 
@@ -121,11 +126,26 @@ class SingleWireChannel implements WireChannel {
 
   readonly release = async (reason: string): Promise<void> => {
     this.#released = true;
+    clearTimeout(this.#idle);
     const running = this.#running;
     if (running === undefined) return;
     running.correlator.failAll(new UpstreamFault("EXCHANGE_ABORTED", reason));
     await running.wire.stop();
   };
+
+  /** A server that nobody calls holds no connection and no process. */
+  #closeLater(): void {
+    const { channel, idleMs = UPSTREAM_CAPS.idleWireMs } = this.#options;
+    clearTimeout(this.#idle);
+    if (channel.era !== "modern" || this.#underWay.size > 0 || this.#released) return;
+    this.#idle = setTimeout(() => {
+      const running = this.#running;
+      if (running === undefined || this.#underWay.size > 0) return;
+      this.#running = undefined;
+      void running.wire.stop();
+    }, idleMs);
+    this.#idle.unref();
+  }
 
   #started(): Running {
     if (this.#running !== undefined) return this.#running;
@@ -178,9 +198,12 @@ class SingleWireChannel implements WireChannel {
       },
       onViolation: correlator.violation,
       onClosed: (reason) => {
-        this.#running = undefined;
-        this.#failures++;
-        this.#notBeforeMs = monotonicMs() + backOffMs(this.#failures - 1);
+        // One that was closed for want of calls has a successor, or none is wanted.
+        if (this.#running?.correlator === correlator) {
+          this.#running = undefined;
+          this.#failures++;
+          this.#notBeforeMs = monotonicMs() + backOffMs(this.#failures - 1);
+        }
         correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason));
         // What the gateway releases itself is no event.
         if (!this.#released) events.onClosed(server, channel, reason);

@@ -27,6 +27,8 @@ export interface WireUpstreamOptions {
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
   readonly largeMessages?: LargeMessages | undefined;
+  /** How long the modern channel stays open without a request; default `UPSTREAM_CAPS.idleWireMs`. */
+  readonly idleMs?: number | undefined;
   /** Gives back what all wires share, after the last of them closed. */
   readonly dispose?: () => Promise<void>;
 }
@@ -102,8 +104,8 @@ class WireUpstream implements ServerUpstream {
     if (this.#closed || this.#channels.size >= UPSTREAM_CAPS.maxLegacyChannels) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further channel can be opened", { unsent: true });
     }
-    const { server, open, events, monotonicMs, largeMessages } = this.#options;
-    const opened = createWireChannel({ server, channel, open, events, monotonicMs, largeMessages });
+    const { server, open, events, monotonicMs, largeMessages, idleMs } = this.#options;
+    const opened = createWireChannel({ server, channel, open, events, monotonicMs, largeMessages, idleMs });
     this.#channels.set(key, opened);
     return opened;
   }

@@ -4,8 +4,15 @@ import { definitionDigest } from "#bundle";
 import type { Era, LeafEntry, ServerEntry } from "#bundle";
 import { AegisError } from "#errors";
 import type { JsonObject } from "#std";
-import { createPinVerifier } from "#upstream";
-import type { ChannelKey, PinAlarm, PinVerifier, ServerUpstream, UpstreamReply } from "#upstream";
+import { createPinVerifier, createRefreshBudget } from "#upstream";
+import type {
+  ChannelKey,
+  PinAlarm,
+  PinVerifier,
+  PinVerifierOptions,
+  ServerUpstream,
+  UpstreamReply,
+} from "#upstream";
 
 const MAX_AGE_MS = 60_000;
 const never = (): AbortSignal => new AbortController().signal;
@@ -72,7 +79,7 @@ interface Setup {
   readonly clock: { ms: number };
 }
 
-function setUp(): Setup {
+function setUp(more: Partial<PinVerifierOptions> = {}): Setup {
   const server = new ListedServer();
   const alarms: PinAlarm[] = [];
   const faults: string[] = [];
@@ -91,9 +98,36 @@ function setUp(): Setup {
     clock: { nowMs: () => clock.ms, monotonicMs: () => clock.ms },
     onAlarm: (alarm) => alarms.push(alarm),
     onRefreshFault: (_server, detail) => faults.push(detail),
+    ...more,
   });
   return { server, verifier, alarms, faults, clock };
 }
+
+describe("what a verifier holds", () => {
+  test("its channel ends with the calls of the server, and is opened again for the next reading", async () => {
+    const { verifier, server, clock } = setUp({ idleMs: 5 });
+    await verifier.verify("s", "legacy", never());
+    clock.ms += 10;
+    await expect.poll(() => server.released.length).toBe(1);
+    expect(await verifier.verify("s", "legacy", never())).toEqual({ ok: true });
+    expect(server.listings).toBe(2);
+    verifier.dispose();
+  });
+
+  test("readings ahead of time are bounded; one that finds no room is made later", async () => {
+    const refreshes = createRefreshBudget(1);
+    const { verifier, server, clock } = setUp({ refreshes });
+    await verifier.verify("s", "modern", never());
+    clock.ms += MAX_AGE_MS * 0.6;
+    expect(refreshes.take()).toBe(true);
+    expect(verifier.check("s", "modern", T)).toEqual({ ok: true });
+    expect(server.listings).toBe(1);
+    refreshes.give();
+    verifier.check("s", "modern", T);
+    await expect.poll(() => server.listings).toBe(2);
+    await expect.poll(() => refreshes.take()).toBe(true);
+  });
+});
 
 describe("what passes", () => {
   test("nothing before the first verification, the approved definition after it", async () => {

@@ -19,7 +19,12 @@ interface Setup {
   readonly clock: { nowMs: number };
 }
 
-function setUp(mode = "echo", program: Partial<ProgramEntry> = {}, maxProcesses = 8): Setup {
+function setUp(
+  mode = "echo",
+  program: Partial<ProgramEntry> = {},
+  maxProcesses = 8,
+  idleMs = 300_000,
+): Setup {
   const recording = new Recording();
   const stderr: string[] = [];
   const clock = { nowMs: 0 };
@@ -30,6 +35,7 @@ function setUp(mode = "echo", program: Partial<ProgramEntry> = {}, maxProcesses 
     onStderr: (_server, text) => stderr.push(text),
     monotonicMs: () => clock.nowMs,
     budget: createProcessBudget(maxProcesses),
+    idleMs,
   });
   const upstream = create(
     { id: "scripted", eras: { modern: {} } },
@@ -56,6 +62,22 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe("processes", () => {
+  test("one that nobody calls ends, without a back-off for the next call", async () => {
+    const setup = setUp("echo", {}, 1, 20);
+    const { pid } = await resultOf(setup, "pid");
+    await setup.recording.until(() => setup.recording.closed.length > 0);
+    expect(isAlive(pid as number)).toBe(false);
+    expect(setup.upstream.describe().openChannels).toBe(0);
+    expect((await resultOf(setup, "pid"))["pid"]).not.toBe(pid);
+  });
+
+  test("one that floods its stderr is read and mostly not heard", async () => {
+    const setup = setUp();
+    expect(await resultOf(setup, "stderr-flood")).toEqual({ ok: true });
+    const heard = setup.stderr.reduce((sum, text) => sum + text.length, 0);
+    expect(heard).toBeLessThanOrEqual(128 * 1024);
+  });
+
   test("modern callers share one; each legacy session has its own", async () => {
     const setup = setUp();
     const modern = [await resultOf(setup, "pid"), await resultOf(setup, "pid")];

@@ -45,6 +45,9 @@ function onCall(message: Message): void {
     case "garbage-flood":
       for (let line = 0; line < 100; line++) process.stdout.write(`noise ${String(line)}\n`);
       return;
+    case "stderr-flood":
+      process.stderr.write("e".repeat(4 * 1024 * 1024), () => answer(message, { ok: true }));
+      return;
     case "twice":
       answer(message, { n: 1 });
       return answer(message, { n: 2 });
