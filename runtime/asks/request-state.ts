@@ -13,8 +13,8 @@ import type { Ask } from "./ask.ts";
 export const REQUEST_STATE_TTL_MS = 10 * 60_000;
 /** UTF-16 code units of a server's own state. */
 export const MAX_UPSTREAM_STATE_CHARS = 32_768;
-/** UTF-16 code units of everything that is sealed: what a gateway opens again has a cap too. */
-const MAX_PAYLOAD_CHARS = 90_000;
+/** Of everything that is sealed, in UTF-8: what a gateway opens again has a cap too. */
+const MAX_PAYLOAD_BYTES = 90_000;
 
 /** One entry of `inputRequests`, as far as its answer is judged by it. */
 export interface RememberedAsk {
@@ -53,7 +53,7 @@ export function sealRequestState(
     return [key, id, ask.method, Object.fromEntries(kept) as JsonObject, isForm ? null : (args ?? null)];
   });
   const payload: JsonObject = { ...identityOf(call), upstream: upstream ?? null, asks: remembered };
-  if (JSON.stringify(payload).length > MAX_PAYLOAD_CHARS)
+  if (Buffer.byteLength(JSON.stringify(payload)) > MAX_PAYLOAD_BYTES)
     throw new AegisError("RESULT_TOO_LARGE", "what the server asks is too long to be carried by a client");
   return sealer.seal("request-state", bindingKey, payload, REQUEST_STATE_TTL_MS);
 }

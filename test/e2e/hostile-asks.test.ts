@@ -1,7 +1,7 @@
 // What a legacy client posts that is no answer, and what a legacy server does in the middle of a call: by hand, since no
 // SDK does it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { VISIT, startAskingLegacyServer } from "../servers/asking-legacy.ts";
+import { ELICIT_ALONE, VISIT, startAskingLegacyServer } from "../servers/asking-legacy.ts";
 import type { AskingLegacyServer } from "../servers/asking-legacy.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
@@ -46,6 +46,9 @@ afterAll(async () => {
 interface HandClient {
   readonly post: (message: object) => Promise<StreamingReply>;
   readonly call: (name: string) => Promise<StreamingReply>;
+  /** Opens the session's own stream. */
+  readonly listen: () => Promise<StreamingReply>;
+  readonly end: () => Promise<void>;
 }
 
 async function open(subject: string): Promise<HandClient> {
@@ -71,7 +74,9 @@ async function open(subject: string): Promise<HandClient> {
     exchange(url, "POST", headers, { jsonrpc: "2.0", ...message });
   const call = (name: string): Promise<StreamingReply> =>
     post({ id: ++lastId, method: "tools/call", params: { name, arguments: {} } });
-  return { post, call };
+  const listen = (): Promise<StreamingReply> => exchange(url, "GET", headers);
+  const end = async (): Promise<void> => void (await (await exchange(url, "DELETE", headers)).text());
+  return { post, call, listen, end };
 }
 
 const isAsk = ({ method }: Message): boolean => method === "elicitation/create";
@@ -189,6 +194,25 @@ describe("a legacy server", () => {
     await (await ada.call("ping")).text();
     await ada.post({ method: "notifications/roots/list_changed" });
     await server.until(({ method }) => method === "notifications/roots/list_changed");
+  });
+
+  it("may ask outside any call where the session has a stream, and else is told that nobody is there", async () => {
+    const ada = await open("zoe");
+    await (await ada.call("ping")).text();
+    expect(server.push({ ...ELICIT_ALONE, id: "alone-1" })).toBe(true);
+    const nobody = await server.until(({ id }) => id === "alone-1");
+    expect(nobody.result).toEqual({ action: "decline" });
+    const stream = await ada.listen();
+    server.push({ ...ELICIT_ALONE, id: "alone-2" });
+    const asked = await stream.stream.until(isAsk);
+    await ada.post({ id: asked.id, result: ACCEPT });
+    expect((await server.until(({ id }) => id === "alone-2")).result).toEqual(ACCEPT);
+    const records = await readAuditRecords(world.gateway.auditDir);
+    expect(records.some(({ body }) => body["during"] === null && body["effect"] === "allow")).toBe(true);
+    server.push({ ...ELICIT_ALONE, id: "alone-3" });
+    await stream.stream.until(({ id, method }) => method === "elicitation/create" && id !== asked.id);
+    stream.stream.abort();
+    await ada.end();
   });
 
   it("gets a cancel where the caller cancels the call, and nobody can answer any more", async () => {

@@ -19,6 +19,8 @@ export interface AskingLegacyServer {
   readonly received: readonly Received[];
   /** Waits for a message. @throws after 10 s */
   readonly until: (matches: (message: Received) => boolean) => Promise<Received>;
+  /** Puts a message, which belongs to no call, on the general stream that was opened last. False where there is none. */
+  readonly push: (message: object) => boolean;
   /** What the client was declared to be able to do. */
   readonly declared: () => unknown;
   readonly close: () => Promise<void>;
@@ -27,6 +29,8 @@ export interface AskingLegacyServer {
 export const VISIT = "https://visit.example.com/start";
 const FORM = { type: "object", properties: { word: { type: "string" } } };
 const ELICIT = { mode: "form", message: "Which word?", requestedSchema: FORM };
+/** Of requests that belong to no call. */
+export const ELICIT_ALONE = { jsonrpc: "2.0", method: "elicitation/create", params: ELICIT };
 const TOOLS = ["elicit", "withdraw", "visit", "visit_first", "ping", "unknown"];
 const PATIENCE_MS = 10_000;
 
@@ -75,6 +79,7 @@ export async function startAskingLegacyServer(): Promise<AskingLegacyServer> {
   const received: Received[] = [];
   let declared: unknown;
   let asks = 0;
+  const streams = new Set<ServerResponse>();
   let changed = Promise.withResolvers<undefined>();
   const until: AskingLegacyServer["until"] = async (matches) => {
     const due = AbortSignal.timeout(PATIENCE_MS);
@@ -105,6 +110,11 @@ export async function startAskingLegacyServer(): Promise<AskingLegacyServer> {
     return Promise.resolve(behave?.({ id, send, ask, finish, until })).then(() => void response.end());
   };
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.method === "GET") {
+      streams.add(response);
+      response.once("close", () => streams.delete(response));
+      return void response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    }
     if (request.method !== "POST") return void response.writeHead(405).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -141,6 +151,11 @@ export async function startAskingLegacyServer(): Promise<AskingLegacyServer> {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
     received,
     until,
+    push: (message) => {
+      const last = [...streams].at(-1);
+      last?.write(`data: ${JSON.stringify(message)}\n\n`);
+      return last !== undefined;
+    },
     declared: () => declared,
     close: async () => {
       server.closeAllConnections();
