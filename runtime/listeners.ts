@@ -1,5 +1,6 @@
 // How messages reach the gateway: the MCP port with its certificate, its WebSocket and HTTP+SSE connections, or standard
 // input and output. One of the two, never both.
+import { setTimeout } from "node:timers/promises";
 import type { AuditLog } from "#audit";
 import type { Clock } from "#std";
 import type { ProcessConfig } from "./config/index.ts";
@@ -150,7 +151,11 @@ async function openLocal(
     ended: local.ended,
     tlsStatus: () => undefined,
     reloadTls: () => Promise.resolve(undefined),
-    close: (graceMs) => connections.drain(graceMs),
+    close: async (graceMs) => {
+      await connections.drain(graceMs);
+      // What was written is to leave the process, though not for ever.
+      await Promise.race([local.ended, setTimeout(graceMs, undefined, { ref: false })]);
+    },
   };
 }
 

@@ -76,6 +76,8 @@ export interface SseStream {
   readonly end: (finalJson?: string | Uint8Array, eventId?: string) => void;
   /** An event without a message: a position to resume from, and how long to wait before. Absent where there are no events. */
   readonly mark?: (position: EventMark) => void;
+  /** Ends the connection alone, where the stream outlives it and its client knows how to come back; absent elsewhere. */
+  readonly letGo?: (retryMs: number) => void;
   /** Whether the client leaves more than the buffer cap unread; absent where that is not known. */
   readonly isFull?: () => boolean;
   /** Aborts when the stream has ended, whoever ended it. */

@@ -16,6 +16,10 @@ import type { Caller } from "./gateway-world.ts";
 import { ROOT } from "./start-process.ts";
 
 const ROUTE = "/echo/mcp";
+const MODERN_META = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
 const INITIALIZE = {
   jsonrpc: "2.0",
   id: 0,
@@ -138,6 +142,18 @@ describe("a local server", () => {
     expect(local.messages.find(({ id }) => id === null)).toMatchObject({ error: { code: -32600 } });
   }, 30_000);
 
+  it("does not wait for a subscription at the end of input", async () => {
+    const { args } = await configured({ token: "env:LOCAL_TOKEN" });
+    const local = launch(args, { LOCAL_TOKEN: await world.token(DEVELOPER, "echo") });
+    const listen = {
+      ...{ jsonrpc: "2.0", id: "L", method: "subscriptions/listen" },
+      params: { notifications: { toolsListChanged: true }, _meta: MODERN_META },
+    };
+    local.child.stdin?.end(`${JSON.stringify(listen)}\n`);
+    expect(await local.ended).toBe(0);
+    expect(local.messages[0]).toMatchObject({ method: "notifications/subscriptions/acknowledged" });
+  }, 30_000);
+
   it("takes up a renewed token, and refuses messages while there is none", async () => {
     await setToken(DEVELOPER);
     const { args } = await configured({ token: `file:${tokenFile}` });
@@ -147,12 +163,7 @@ describe("a local server", () => {
         jsonrpc: "2.0",
         id,
         method: "tools/list",
-        params: {
-          _meta: {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-          },
-        },
+        params: { _meta: MODERN_META },
       });
       await until(() => local.messages.some((message) => message["id"] === id));
       return local.messages.find((message) => message["id"] === id) ?? {};

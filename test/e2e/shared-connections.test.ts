@@ -8,6 +8,7 @@ import { readAuditRecords } from "./audit-records.ts";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
+import { grantingRepository } from "./granting-repository.ts";
 
 const IDENTITY = { name: "aegis-test", version: "1.0.0" };
 const MODERN_META = {
@@ -205,6 +206,20 @@ describe("WebSocket", () => {
     const socket = await openSocket(short);
     expect(await closed(socket)).toBe(1008);
   }, 15_000);
+
+  it("is ended by a release that drops its route", async () => {
+    const socket = await openSocket();
+    const stream = await fetch(sseUrl(), { headers: sseHeaders(token) });
+    const closing = closed(socket);
+    const { target, pins } = world.pinned;
+    const elsewhere = { target: { ...target, id: "other" }, pins: { ...pins, server: "other" } };
+    await world.release(grantingRepository([elsewhere]));
+    expect(await closing).toBe(1008);
+    // Reads to the end: the gateway has ended it.
+    expect(await stream.text()).toContain("event: endpoint");
+    await world.release();
+    (await openSocket()).close();
+  });
 
   it("holds a principal to its share of connections", async () => {
     const sockets = await Promise.all(Array.from({ length: 16 }, () => openSocket()));

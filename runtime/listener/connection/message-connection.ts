@@ -55,6 +55,10 @@ export class MessageConnection {
   /** The message that opens a session: the next ones need its id. */
   #opening: ConnectionMessage | undefined;
   #unread = 0;
+  /** Exchanges under way. A stream that one of them left open is none. */
+  #running = 0;
+  /** Answers that wait for a client that is behind. */
+  #waiting = 0;
   #isPaused = false;
   #isDraining = false;
 
@@ -111,14 +115,16 @@ export class MessageConnection {
     return this.#run(new ConnectionMessage(this.#home, { ...source, headers: named, response }));
   }
 
-  /** Takes no more messages; resolves when those under way are answered, or the connection has closed. */
+  /** Takes no more messages; resolves when those that came are answered, or the connection has closed. */
   drain(): Promise<void> {
     this.#isDraining = true;
-    this.#queue.length = 0;
     return this.whenIdle();
   }
 
-  /** Resolves when no message waits or is under way, or the connection has closed. */
+  /**
+   * Resolves when no message waits or is under way and every answer has been written, or the connection has closed. A
+   * subscription that is open is not waited for.
+   */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#isIdle() || this.#closing.signal.aborted) resolve();
@@ -161,15 +167,19 @@ export class MessageConnection {
   async #run(message: ConnectionMessage): Promise<void> {
     this.#active.add(message);
     this.#unread += 1;
+    this.#running += 1;
     try {
       await this.#options.handle(message);
       if (!message.committed) this.#options.onFault(new Error("handler returned without an answer"));
     } catch (fault) {
       this.#options.onFault(fault);
     }
-    if (message.committed) return;
-    const { status, body } = encodeErrorReply("STAGE_FAULT", message.readId());
-    message.json(status, body);
+    if (!message.committed) {
+      const { status, body } = encodeErrorReply("STAGE_FAULT", message.readId());
+      message.json(status, body);
+    }
+    this.#running -= 1;
+    this.#tellIdle();
   }
 
   #begin(message: ConnectionMessage, read: ClientMessage): void {
@@ -199,13 +209,16 @@ export class MessageConnection {
       this.#inFlight.delete(message.id);
     if (this.#opening === message) this.#opened();
     this.#regulate();
-    if (!this.#isIdle()) return;
-    for (const resolve of [...this.#idle]) resolve();
-    this.#idle.clear();
   }
 
   #isIdle(): boolean {
-    return this.#active.size === 0 && this.#queue.length === 0;
+    return this.#running === 0 && this.#waiting === 0 && this.#queue.length === 0;
+  }
+
+  #tellIdle(): void {
+    if (!this.#isIdle()) return;
+    for (const resolve of [...this.#idle]) resolve();
+    this.#idle.clear();
   }
 
   #opened(): void {
@@ -268,8 +281,13 @@ export class MessageConnection {
     const { out } = this.#options;
     const text = textOf(message);
     if (out.send(text) || out.closed.aborted) return;
+    this.#waiting += 1;
     out.drained(this.#closing.signal).then(
-      () => this.#sendFinal(text),
+      () => {
+        this.#waiting -= 1;
+        this.#sendFinal(text);
+        this.#tellIdle();
+      },
       () => undefined,
     );
   }
