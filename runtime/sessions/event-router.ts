@@ -111,8 +111,8 @@ function taskStatus(
 ): JsonObject | undefined {
   const { bindingKey, issuer, principal: facts, missingAttributes, request } = session;
   const principal = { bindingKey, issuer, facts, missingAttributes };
-  const listener = { snapshot, route, principal, request, era: "legacy" } as const;
-  return governTaskStatus(listener, server, notification, openTasks, { fingerprint: audit.fingerprint });
+  const caller = { snapshot, route, principal, request };
+  return governTaskStatus(caller, server, notification, openTasks, { fingerprint: audit.fingerprint });
 }
 
 function maySee(

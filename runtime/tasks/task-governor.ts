@@ -15,8 +15,10 @@ import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Answered, Recorded, TargetTask } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
+import { ownerKeyOf } from "../sessions/session-table.ts";
 import { OpenTasks, TASK_CAPS } from "./open-tasks.ts";
 import type { TaskCaps } from "./open-tasks.ts";
+import { taskCallerOf } from "./task-access.ts";
 import { createdAnswer, readCreated, ruleTaskAnswer } from "./task-answers.ts";
 import type { TaskPlan } from "./task-answers.ts";
 import { MAX_ASKS, MAX_ASK_KEY_CHARS, createAskGovernor } from "./task-asks.ts";
@@ -25,7 +27,7 @@ import { allowsTask } from "./task-capability.ts";
 import { digestOf, sealTaskId, taskBinding, taskDigest } from "./task-ids.ts";
 import type { TaskReference } from "./task-ids.ts";
 import { answerTaskList } from "./task-list.ts";
-import { governTaskStatus, listenerOf } from "./task-notifications.ts";
+import { governTaskStatus } from "./task-notifications.ts";
 import type { TaskStatus } from "./task-state.ts";
 
 /** What a client is told of a task that waits for what it was not asked. */
@@ -82,7 +84,9 @@ export class TaskGovernor {
           exchange.era === "modern"
             ? allowsTask(exchange, target.server, target.leaf)
             : exchange.outbound.params?.["task"] !== undefined;
-        return mayMakeTask ? this.#create(exchange, dispatch, signal) : dispatch.run(exchange, signal);
+        return mayMakeTask
+          ? this.#create(exchange, dispatch, signal)
+          : this.#callOnly(exchange, dispatch, signal);
       },
     };
   }
@@ -101,10 +105,24 @@ export class TaskGovernor {
   readonly onStatus = (exchange: Recorded, notification: JsonObject): JsonObject | undefined => {
     if (exchange.target.kind !== "leaf") return undefined;
     const server = exchange.target.server.entry.id;
-    return governTaskStatus(listenerOf(exchange), server, notification, this.open, {
+    return governTaskStatus(taskCallerOf(exchange), server, notification, this.open, {
       fingerprint: this.#options.audit.fingerprint,
     });
   };
+
+  /** A task that nobody asked for has no id that the client could use. Modern ones are refused by their result type. */
+  async #callOnly(
+    exchange: Recorded,
+    dispatch: Stage<Recorded, Answered>,
+    signal: AbortSignal,
+  ): Promise<Verdict<Answered>> {
+    const verdict = await dispatch.run(exchange, signal);
+    const answer = answerOf(exchange);
+    if (exchange.era === "modern" || answer?.kind !== "result") return verdict;
+    if (isJsonObject(answer.result["task"]) && answer.result["content"] === undefined)
+      throw new AegisError("RESULT_BLOCKED", "a task that the call did not ask for");
+    return verdict;
+  }
 
   async #create(
     exchange: Recorded,
@@ -206,7 +224,7 @@ export class TaskGovernor {
     const { outbound } = exchange;
     const given = outbound?.params?.["inputResponses"];
     if (outbound === undefined || !isJsonObject(given) || Object.keys(given).length > MAX_ASKS)
-      throw new AegisError("MESSAGE_INVALID", "params.inputResponses is not what the protocol defines");
+      throw new AegisError("ARGUMENTS_INVALID", "params.inputResponses is not what the protocol defines");
     const { taskId, _meta } = outbound.params ?? {};
     const get: OutboundRequest = {
       method: "tasks/get",
@@ -259,8 +277,8 @@ function answerOf(exchange: Recorded): Answer | undefined {
 }
 
 /** Whose share of tasks it counts against: the caller, whatever client it came with. */
-function ownerOf({ principal, route }: Recorded): string {
-  return JSON.stringify([principal.issuer, route.entry.tenant, principal.facts.id]);
+function ownerOf({ principal }: Recorded): string {
+  return ownerKeyOf(principal.issuer, principal.facts);
 }
 
 function placeOf({ principal, route, target }: TaskExchange): {

@@ -1,16 +1,14 @@
 // `tasks/list` (MCP 2025-11-25): the caller's own tasks at this endpoint, of the tools that the caller may still use.
 // What a server itself would list may be everybody's, so it is not asked.
-import type { RequestFacts } from "#bundle";
 import { AegisError } from "#errors";
-import { taskArguments } from "#methods";
-import { isListed } from "#pdp";
 import type { Sealer } from "#sealing";
 import type { JsonObject } from "#std";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
-import { requestFactsOf } from "../pipeline/request-facts.ts";
+import { ownerKeyOf } from "../sessions/session-table.ts";
 import type { HeldTask, OpenTasks } from "./open-tasks.ts";
+import { mayAsk, taskCallerOf } from "./task-access.ts";
 import { requireTasks } from "./task-capability.ts";
-import { taskBinding, taskDigest } from "./task-ids.ts";
+import { taskBinding } from "./task-ids.ts";
 import { writeTaskState } from "./task-state.ts";
 
 /** Tasks on one page. */
@@ -27,7 +25,8 @@ export async function answerTaskList(
   requireTasks(exchange);
   const { principal, route, message } = exchange;
   const binding = taskBinding(principal.bindingKey, route.entry.path);
-  const owner = JSON.stringify([principal.issuer, route.entry.tenant, principal.facts.id]);
+  const owner = ownerKeyOf(principal.issuer, principal.facts);
+  const caller = taskCallerOf(exchange);
   const cursor = message.kind === "request" ? message.params?.["cursor"] : undefined;
   const from = cursor === undefined ? 0 : readCursor(cursor, sealer, binding);
   const held = open.list(owner, binding).filter((task) => task.era === "legacy");
@@ -36,33 +35,11 @@ export async function answerTaskList(
   for (; at < held.length && tasks.length < PAGE_TASKS; at += 1) {
     const task = held[at] as HeldTask;
     // What a server says in its own words is shown by `tasks/get` alone, where it is transformed.
-    if (await mayList(exchange, task, signal))
+    if (await mayAsk(caller, task.reference, "tasks/list", signal))
       tasks.push(writeTaskState(task.id, { ...task.state, statusMessage: undefined }, "legacy"));
   }
   const next = at < held.length ? { nextCursor: sealer.seal("cursor", binding, { at }, CURSOR_TTL_MS) } : {};
   return { kind: "result", result: { tasks, ...next } };
-}
-
-async function mayList(exchange: Recorded, { reference }: HeldTask, signal: AbortSignal): Promise<boolean> {
-  const { snapshot, route, principal } = exchange;
-  const { tenant } = route.entry;
-  const server = route.servers.find(({ entry }) => entry.id === reference.server);
-  const leaf = server?.entry.leaves.find(({ action }) => action === reference.action);
-  const gate = server?.methods.get("tasks/list");
-  if (leaf === undefined || gate === undefined) return false;
-  const request: RequestFacts = requestFactsOf(exchange);
-  if (!isListed(snapshot.evaluator, tenant, principal, request, leaf.action)) return false;
-  const prepared = await snapshot.evaluator.prepare({
-    tenant,
-    action: gate.action,
-    arguments: taskArguments(taskDigest(reference), leaf.name),
-    principal: principal.facts,
-    request,
-    signal,
-  });
-  if (!prepared.ok) return false;
-  const { effect, errors, reasons } = snapshot.evaluator.decide(prepared.query);
-  return effect === "allow" && errors.length === 0 && reasons.length > 0;
 }
 
 function readCursor(cursor: unknown, sealer: Sealer, binding: string): number {

@@ -4,15 +4,14 @@ import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import { AegisError } from "#errors";
-import { taskArguments } from "#methods";
+import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { Sealer } from "#sealing";
 import type { JsonObject } from "#std";
 import { gatewayEnvelope } from "#upstream";
 import type { ExchangeObserver, OutboundRequest } from "#upstream";
-import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { Recorded } from "../pipeline/exchange.ts";
-import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import { mayAsk, taskCallerOf } from "./task-access.ts";
 import { TASKS_EXTENSION } from "./task-answers.ts";
 import { requireTasks } from "./task-capability.ts";
 import { openTaskId, taskBinding, taskDigest } from "./task-ids.ts";
@@ -55,34 +54,18 @@ export async function watchTasks(
   requireTasks(exchange);
   if (!Array.isArray(ids) || ids.length > MAX_LISTEN_TASKS)
     throw new AegisError("ARGUMENTS_INVALID", "params.notifications: taskIds");
+  const caller = taskCallerOf(exchange);
   const heard: Heard[] = [];
   for (const id of new Set<unknown>(ids)) {
     const binding = taskBinding(exchange.principal.bindingKey, route.entry.path);
     const reference = openTaskId(options.sealer, binding, id);
     // An id that is not the caller's is not honoured, as the acknowledgement says.
     if (reference === undefined || typeof id !== "string") continue;
-    const isAllowed = await mayWatch(exchange, reference, signal);
+    const isAllowed = await mayAsk(caller, reference, "tasks/get", signal);
     await record(exchange, reference, isAllowed, options.audit);
     if (isAllowed) heard.push({ id, reference });
   }
   return { taskIds: heard.map(({ id }) => id), start: starter(exchange, heard, options) };
-}
-
-async function mayWatch(exchange: Recorded, task: TaskReference, signal: AbortSignal): Promise<boolean> {
-  const { snapshot, route, principal } = exchange;
-  const { tenant } = route.entry;
-  const server = route.servers.find(({ entry }) => entry.id === task.server);
-  const leaf = server?.entry.leaves.find(({ action }) => action === task.action);
-  const gate = server?.methods.get("tasks/get");
-  const request = requestFactsOf(exchange);
-  if (leaf === undefined || gate === undefined || principal.missingAttributes.length > 0) return false;
-  if (!snapshot.evaluator.visible(tenant, leaf.action, principal.facts, request)) return false;
-  const args = taskArguments(taskDigest(task), leaf.name);
-  const call = { tenant, action: gate.action, arguments: args, principal: principal.facts, request, signal };
-  const prepared = await snapshot.evaluator.prepare(call);
-  if (!prepared.ok) return false;
-  const { effect, errors, reasons } = snapshot.evaluator.decide(prepared.query);
-  return effect === "allow" && errors.length === 0 && reasons.length > 0;
 }
 
 async function record(
@@ -111,8 +94,7 @@ function starter(
   heard: readonly Heard[],
   options: TaskListenOptions,
 ): TaskWatch["start"] {
-  const { principal } = exchange;
-  const request = requestFactsOf(exchange);
+  const { principal, request } = taskCallerOf(exchange);
   const { path } = exchange.route.entry;
   const byServer = new Map<ServerId, Heard[]>();
   for (const task of heard) {
@@ -124,7 +106,7 @@ function starter(
       const snapshot = options.snapshot();
       const route: Route | undefined = snapshot?.routes.get(path);
       if (snapshot === undefined || route === undefined) return;
-      const listener = { snapshot, route, principal, request, era: "modern" } as const;
+      const listener = { snapshot, route, principal, request };
       // What is asked is decided where the client can answer: in `tasks/get`.
       const keys = { fingerprint: options.audit.fingerprint };
       const governed = governTaskChange(listener, task, notification, {}, keys);

@@ -1,17 +1,15 @@
 // What a server says of a task of its own accord: mapped to the id that the caller has, redacted by the tool's transform,
 // and passed on only to whoever may still use the tool.
+import type { Era } from "#bundle";
 import { isAegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { applyTask } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
-import { isListed } from "#pdp";
-import type { Principal } from "../authn/principal.ts";
-import type { Recorded } from "../pipeline/exchange.ts";
-import { requestFactsOf } from "../pipeline/request-facts.ts";
-import type { Route, Snapshot } from "../snapshot/snapshot.ts";
-import type { RequestFacts, Era } from "#bundle";
+import { ownerKeyOf } from "../sessions/session-table.ts";
 import type { OpenTasks } from "./open-tasks.ts";
+import { mayHear } from "./task-access.ts";
+import type { TaskCaller } from "./task-access.ts";
 import { ruleTaskParams } from "./task-answers.ts";
 import type { RuledTask, TaskPlan } from "./task-answers.ts";
 import { taskBinding, taskDigest } from "./task-ids.ts";
@@ -20,21 +18,12 @@ import type { TaskReference } from "./task-ids.ts";
 export const TASK_STATUS = "notifications/tasks/status";
 export const TASK_CHANGED = "notifications/tasks";
 
-/** To whom, at which endpoint and under which release something is said of a task. */
-export interface TaskListener {
-  readonly snapshot: Snapshot;
-  readonly route: Route;
-  readonly principal: Pick<Principal, "bindingKey" | "issuer" | "facts" | "missingAttributes">;
-  readonly request: RequestFacts;
-  readonly era: Era;
-}
-
 /**
  * `notifications/tasks/status` of a legacy server as its caller may have it; undefined for a task that this gateway
  * does not remember the caller to have, for a tool that the caller may no longer use, and for what is malformed.
  */
 export function governTaskStatus(
-  listener: TaskListener,
+  listener: TaskCaller,
   server: string,
   notification: JsonObject,
   open: OpenTasks,
@@ -44,7 +33,7 @@ export function governTaskStatus(
   const upstreamId = isJsonObject(params) ? params["taskId"] : undefined;
   if (!isJsonObject(params) || typeof upstreamId !== "string") return undefined;
   const { principal, route } = listener;
-  const owner = JSON.stringify([principal.issuer, route.entry.tenant, principal.facts.id]);
+  const owner = ownerKeyOf(principal.issuer, principal.facts);
   const binding = taskBinding(principal.bindingKey, route.entry.path);
   const held = open.find(owner, binding, { server, upstreamId });
   if (held === undefined) return undefined;
@@ -59,7 +48,7 @@ export function governTaskStatus(
  * were decided; those of the notification itself are never passed on.
  */
 export function governTaskChange(
-  listener: TaskListener,
+  listener: TaskCaller,
   task: { readonly id: string; readonly reference: TaskReference },
   notification: JsonObject,
   asks: JsonObject,
@@ -81,12 +70,6 @@ export function governTaskChange(
   );
 }
 
-/** The listener of a notification that comes during a call. */
-export function listenerOf(exchange: Recorded): TaskListener {
-  const { snapshot, route, principal, era } = exchange;
-  return { snapshot, route, principal, era, request: requestFactsOf(exchange) };
-}
-
 function planFor(reference: TaskReference, id: string, era: Era): TaskPlan {
   const { upstreamId } = reference;
   return { era, method: "tasks/get", id, upstreamId, digest: taskDigest(reference) };
@@ -102,21 +85,10 @@ function ruledParams(params: JsonObject, plan: TaskPlan): RuledTask | undefined 
   }
 }
 
-function mayHear({ snapshot, route, principal, request }: TaskListener, task: TaskReference): boolean {
-  const server = route.servers.find(({ entry }) => entry.id === task.server);
-  const isPinned = server?.entry.leaves.some(({ action }) => action === task.action) === true;
-  const gate = server?.methods.get("tasks/get");
-  if (!isPinned || gate === undefined) return false;
-  const { tenant } = route.entry;
-  return [task.action, gate.action].every((action) =>
-    isListed(snapshot.evaluator, tenant, principal, request, action),
-  );
-}
-
 function written(
   method: string,
   { answer }: RuledTask,
-  { snapshot, route }: TaskListener,
+  { snapshot, route }: TaskCaller,
   { action }: TaskReference,
   keys: TransformOptions,
 ): JsonObject | undefined {
