@@ -73,6 +73,11 @@ export class ReplyChannel {
     return this.#stream?.isFull?.() === true ? this.#stream.drained(signal) : undefined;
   }
 
+  /** Ends the connection of a stream that outlives it: the client is to come back for the answer after the delay. */
+  letGo(delayMs: number): void {
+    if (this.#wrap !== undefined) this.#open()?.letGo?.(delayMs);
+  }
+
   /** Sends a notification on the exchange's own stream. False where the caller cannot receive one or the answer has gone. */
   notify(json: string): boolean {
     return this.#open()?.send(json) ?? false;

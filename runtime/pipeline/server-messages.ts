@@ -53,6 +53,7 @@ export function createObserver(options: ServerMessageOptions): (exchange: Record
     let relayed = 0;
     return {
       pressure: () => exchange.reply.drained(exchange.control.signal),
+      onPolled: (delayMs) => exchange.reply.letGo(delayMs),
       onNotification: (notification) => {
         const governed =
           notification["method"] === TASK_STATUS

@@ -194,9 +194,21 @@ export class SessionStreams {
         if (this.#options.primes) stream.connection?.mark?.({ retryMs: RECONNECT_DELAY_MS });
         stream.connection?.end(finalJson);
       },
+      letGo: (retryMs) => {
+        // A client that was given no event id cannot come back.
+        if (this.#options.primes) this.#letGo(stream, retryMs);
+      },
       isFull: () => stream.connection?.isFull?.() === true,
       closed,
     };
+  }
+
+  #letGo(stream: LogicalStream, retryMs: number): void {
+    if (stream.isOver || stream.isCatchingUp) return;
+    const { connection } = stream;
+    stream.connection = undefined;
+    connection?.mark?.({ retryMs });
+    connection?.end();
   }
 
   #send(stream: LogicalStream, json: string): boolean {

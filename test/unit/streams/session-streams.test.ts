@@ -67,6 +67,26 @@ describe("streams of a session", () => {
     expect(texts(other)).toEqual(["of the other"]);
   });
 
+  it("lets a client go that comes back for the answer, and only one that knows where it was", async () => {
+    const { streams } = world();
+    const [first, again] = [fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(first);
+    stream.letGo?.(250);
+    expect(first.ended()).toBe(true);
+    stream.send("progress");
+    stream.end("answer");
+    expect(texts(first)).toEqual([]);
+    streams.resume(idOf(first, 0), again);
+    await turn();
+    expect(texts(again)).toEqual(["progress", "answer"]);
+
+    const older = fakeConnection();
+    const kept = world({ primes: false }).streams.openAnswer(older);
+    kept.letGo?.(250);
+    kept.end("answer");
+    expect(texts(older)).toEqual(["answer"]);
+  });
+
   it("goes on with the stream after the tail, in order, also while its reader is behind", async () => {
     const { streams } = world();
     const [broken, again] = [fakeConnection(), fakeConnection()];
