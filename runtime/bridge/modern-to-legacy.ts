@@ -4,7 +4,7 @@ import type { ServerEntry } from "#bundle";
 import { AegisError } from "#errors";
 import { META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL } from "#mcp";
 import { isJsonObject } from "#std";
-import type { JsonObject } from "#std";
+import type { JsonObject, JsonValue } from "#std";
 import { LATEST_LEGACY_PROTOCOL_VERSION } from "#upstream";
 import type {
   DeclaredClient,
@@ -49,6 +49,7 @@ export async function requestLegacy(
   signal: AbortSignal,
 ): Promise<UpstreamReply> {
   const state = request.params?.["requestState"];
+  if (state === undefined && isDeclined(request.params?.["inputResponses"])) return DECLINED;
   const binding = { bindingKey: server.bindingKey, digest: requestDigest(server.entry.id, request) };
   const call =
     state === undefined
@@ -57,6 +58,19 @@ export async function requestLegacy(
   const turn = await call.attend({ request, observer, signal });
   return conclude(side, server, request, call, turn, binding);
 }
+
+/** The one thing asked without a call that waits is to open a URL: where the user would not, the server is not called again. */
+function isDeclined(answers: JsonValue | undefined): boolean {
+  if (!isJsonObject(answers)) return false;
+  return Object.values(answers).some(
+    (answer) => isJsonObject(answer) && (answer["action"] === "decline" || answer["action"] === "cancel"),
+  );
+}
+
+const DECLINED: UpstreamReply = {
+  kind: "error",
+  error: { code: -32603, message: "What the server asks for was declined" },
+};
 
 function resumeCall(
   { parked }: LegacySide,

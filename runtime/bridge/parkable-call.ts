@@ -69,17 +69,31 @@ export class ParkableCall {
 
   /** Sends the request; what comes of it is told to whoever waits in `attend`. */
   start(): void {
+    this.#options.lease.session.calls.add(this.#listener);
+    this.#send().then(
+      (reply) => this.#end({ reply }),
+      (fault: unknown) => this.#end({ fault }),
+    );
+  }
+
+  /** A modern caller knows of no session: one that the server forgot is opened again, once. The server refused the request unread. */
+  async #send(): Promise<UpstreamReply> {
+    try {
+      return await this.#sendOnce();
+    } catch (fault) {
+      if (!isLostSession(fault)) throw fault;
+      return this.#sendOnce();
+    }
+  }
+
+  #sendOnce(): Promise<UpstreamReply> {
     const { lease, request, limits } = this.#options;
     const { session } = lease;
-    session.calls.add(this.#listener);
     const observer: ExchangeObserver = {
       onNotification: (notification) => this.#notify(notification),
       onServerRequest: (asked, withdrawn) => this.#ask(asked, withdrawn),
     };
-    session.upstream.request(session.channel, request, observer, limits, this.#controller.signal).then(
-      (reply) => this.#end({ reply }),
-      (fault: unknown) => this.#end({ fault }),
-    );
+    return session.upstream.request(session.channel, request, observer, limits, this.#controller.signal);
   }
 
   /**
@@ -192,6 +206,11 @@ export class ParkableCall {
     if (passesLogLevel(notification, typeof level === "string" ? level : "none"))
       attachment.observer.onNotification(notification);
   }
+}
+
+/** MCP 2025-11-25, session management: 404 says that the session is gone, and nothing was done. */
+function isLostSession(fault: unknown): boolean {
+  return fault instanceof UpstreamFault && fault.httpStatus === 404;
 }
 
 function metaOf(request: OutboundRequest): JsonObject | undefined {

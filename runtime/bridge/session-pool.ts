@@ -7,13 +7,17 @@ import type { DeclaredClient, LegacyChannelKey, ServerUpstream } from "#upstream
 
 export interface PoolLimits {
   readonly maxSessions: number;
+  /** With one server. */
   readonly maxSessionsPerCaller: number;
+  /** With all servers together. */
+  readonly maxSessionsPerPrincipal: number;
   readonly idleMs: number;
 }
 
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   maxSessions: 1_024,
   maxSessionsPerCaller: 8,
+  maxSessionsPerPrincipal: 64,
   idleMs: 120_000,
 };
 
@@ -50,6 +54,7 @@ export interface SessionLease {
 interface Entry extends PooledSession {
   readonly key: string;
   readonly callerKey: string;
+  readonly bindingKey: string;
   leases: number;
   idle: NodeJS.Timeout | undefined;
   lastUsed: number;
@@ -57,7 +62,9 @@ interface Entry extends PooledSession {
 
 export class SessionPool {
   readonly #limits: PoolLimits;
+  /** By session id. */
   readonly #entries = new Map<string, Entry>();
+  readonly #byPrincipal = new Map<string, Set<Entry>>();
   readonly #numbers = new WeakMap<ServerUpstream, number>();
   #lastNumber = 0;
   #uses = 0;
@@ -81,12 +88,12 @@ export class SessionPool {
     const declared = canonicalJson({ capabilities: client.capabilities, info: client.info ?? null });
     const digest = createHash("sha256").update(declared).digest("base64url");
     const key = `${callerKey}\0${protocolVersion}\0${digest}`;
-    const known = [...this.#entries.values()]
+    const known = this.#ownedBy(bindingKey)
       .filter((entry) => entry.key === key)
       .sort((a, b) => a.leases - b.leases)[0];
     const canBeAsked = Object.keys(client.capabilities).length > 0;
     if (known !== undefined && (known.leases === 0 || !canBeAsked)) return this.#lease(known);
-    const opened = this.#makeRoom(callerKey) ? this.#open(key, callerKey, owner) : known;
+    const opened = this.#makeRoom(bindingKey, callerKey) ? this.#open(key, callerKey, owner) : known;
     if (opened === undefined)
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many sessions with the server are in use", {
         unsent: true,
@@ -126,10 +133,16 @@ export class SessionPool {
     };
   }
 
-  #open(key: string, callerKey: string, { upstream, client, protocolVersion }: SessionOwner): Entry {
+  #ownedBy(bindingKey: string): readonly Entry[] {
+    return [...(this.#byPrincipal.get(bindingKey) ?? [])];
+  }
+
+  #open(key: string, callerKey: string, owner: SessionOwner): Entry {
+    const { upstream, bindingKey, client, protocolVersion } = owner;
     const entry: Entry = {
       key,
       callerKey,
+      bindingKey,
       channel: { era: "legacy", session: `bridge-${randomUUID()}`, protocolVersion, client },
       upstream,
       logLevel: undefined,
@@ -139,13 +152,17 @@ export class SessionPool {
       lastUsed: 0,
     };
     this.#entries.set(entry.channel.session, entry);
+    const owned = this.#byPrincipal.get(bindingKey) ?? new Set();
+    this.#byPrincipal.set(bindingKey, owned.add(entry));
     return entry;
   }
 
   /** False where neither the caller nor the gateway may have a further session, and none of theirs is idle. */
-  #makeRoom(callerKey: string): boolean {
-    const own = [...this.#entries.values()].filter((entry) => entry.callerKey === callerKey);
-    if (own.length >= this.#limits.maxSessionsPerCaller) return this.#endOldest(own);
+  #makeRoom(bindingKey: string, callerKey: string): boolean {
+    const own = this.#ownedBy(bindingKey);
+    const here = own.filter((entry) => entry.callerKey === callerKey);
+    if (here.length >= this.#limits.maxSessionsPerCaller) return this.#endOldest(here);
+    if (own.length >= this.#limits.maxSessionsPerPrincipal) return this.#endOldest(own);
     return this.#entries.size < this.#limits.maxSessions || this.#endOldest([...this.#entries.values()]);
   }
 
@@ -158,6 +175,9 @@ export class SessionPool {
 
   #end(entry: Entry): void {
     if (!this.#entries.delete(entry.channel.session)) return;
+    const owned = this.#byPrincipal.get(entry.bindingKey);
+    owned?.delete(entry);
+    if (owned?.size === 0) this.#byPrincipal.delete(entry.bindingKey);
     clearTimeout(entry.idle);
     // The connection may be gone already; there is then nothing to end.
     entry.upstream.release(entry.channel).catch(() => undefined);

@@ -46,7 +46,7 @@ export function legacyParams(params: JsonObject | undefined): JsonObject | undef
   return meta === undefined ? rest : { ...rest, _meta: meta };
 }
 
-/** Params of a modern request from those of a legacy one: the envelope comes from the session. */
+/** Params of a modern request from those of a legacy one: the envelope comes from the session, and tasks have no counterpart. */
 export function modernParams(
   params: JsonObject | undefined,
   client: DeclaredClient,
@@ -59,7 +59,8 @@ export function modernParams(
   };
   if (client.info !== undefined) envelope[META_CLIENT_INFO] = client.info;
   if (logLevel !== undefined) envelope[META_LOG_LEVEL] = logLevel;
-  return { ...params, _meta: envelope };
+  const { task: _task, ...rest } = params ?? {};
+  return { ...rest, _meta: envelope };
 }
 
 const ASK_CAPABILITIES = ["elicitation", "roots", "sampling"] as const;

@@ -96,6 +96,8 @@ export interface LegacyAsksServer {
   readonly log: LegacyAsksLog;
   /** Sessions that are open. */
   readonly sessions: () => number;
+  /** Loses every session, as a restart would. */
+  readonly forget: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -126,6 +128,7 @@ export async function startLegacyAsks(): Promise<LegacyAsksServer> {
     url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
     log,
     sessions: () => transports.size,
+    forget: () => transports.clear(),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -21,6 +21,8 @@ export interface Peers {
 }
 
 export interface PeerOptions extends BridgeOptions {
+  /** A server that runs already. */
+  readonly url?: string;
   readonly program?: { readonly command: string; readonly args: readonly string[] };
 }
 
@@ -38,14 +40,13 @@ export async function startPeers(era: Era, options: PeerOptions = {}): Promise<P
     },
   };
   const { program } = options;
-  const host = program === undefined ? await startFixtureHost(era) : undefined;
+  const host = program === undefined && options.url === undefined ? await startFixtureHost(era) : undefined;
+  const url = options.url ?? host?.url;
   const programs = new Map(program === undefined ? [] : [["fixture", program]]);
   const factory = createUpstreamFactory({ programs, events });
   const upstream = factory(
     { id: "peer", eras: { [era]: {} } },
-    host === undefined
-      ? { type: "stdio", program: "fixture", args: [] }
-      : { type: "streamable-http", url: host.url },
+    url === undefined ? { type: "stdio", program: "fixture", args: [] } : { type: "streamable-http", url },
   );
   const channel =
     era === "modern"

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JsonObject } from "#std";
+import { startLegacyAsks } from "../../servers/legacy-asks.ts";
 import { Recording, codeOf } from "../upstream/recording.ts";
 import {
   CAPABILITIES,
@@ -188,7 +189,7 @@ test("a caller that goes away cancels upstream", async () => {
 });
 
 test("sessions are a caller's own, end when idle and on a swap", async () => {
-  const pool = { maxSessions: 8, maxSessionsPerCaller: 2, idleMs: 60_000 };
+  const pool = { maxSessions: 8, maxSessionsPerCaller: 2, maxSessionsPerPrincipal: 8, idleMs: 60_000 };
   peers = await startPeers("legacy", { pool });
   const call = { params: tool("test_simple_text") };
   await callModern(peers, call);
@@ -204,4 +205,16 @@ test("sessions are a caller's own, end when idle and on a swap", async () => {
   expect(
     resultOf(await callModern(peers, { ...call, meta: { [CAPABILITIES]: EVERYTHING } }))["isError"],
   ).not.toBe(true);
+});
+
+test("a session that the server forgot is opened again; what was declined is not asked for again", async () => {
+  const server = await startLegacyAsks();
+  peers = await startPeers("legacy", { url: server.url });
+  const call = { params: tool("connect") };
+  await callModern(peers, call);
+  server.forget();
+  expect(entriesOf(await callModern(peers, call))).toHaveProperty("url-1");
+  const declined = { params: { ...call.params, inputResponses: { "url-1": { action: "decline" } } } };
+  expect(await callModern(peers, declined)).toMatchObject({ kind: "error", error: { code: -32603 } });
+  await server.close();
 });
