@@ -39,6 +39,8 @@ export interface LegacySession {
   logLevel: string | undefined;
   /** Required attributes that the latest token lacks: any denies every decision. */
   missingAttributes: readonly string[];
+  /** Header of the GET that opened `stream`: its token is verified again after a swap. */
+  authorization: string | undefined;
   /** What its caller was last known to see of the lists. */
   seen: SeenViews | undefined;
   /** What ends the gateway's own subscriptions for it, by the URI as the client sent it. */
@@ -136,6 +138,7 @@ export class SessionTable {
       streams: this.#newStreams(facts.protocolVersion),
       logLevel: undefined,
       missingAttributes: [],
+      authorization: undefined,
       seen: undefined,
       subscriptions: new Map(),
     };

@@ -83,9 +83,12 @@ function openStream(
     release = options.slots.take(session.ownerKey);
     const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
     if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
-    attach(session, connection, lastEventId, exchange.principal.expiresAtMs);
+    attach(exchange, session, connection, lastEventId);
     const close = (): void => {
-      if (session.stream?.closed === connection.closed) session.stream = undefined;
+      if (session.stream?.closed === connection.closed) {
+        session.stream = undefined;
+        session.authorization = undefined;
+      }
       release?.();
       void conclude(exchange, null, options);
     };
@@ -99,18 +102,20 @@ function openStream(
 }
 
 function attach(
+  { principal, inbound }: Authenticated,
   session: LegacySession,
   connection: SseStream,
   lastEventId: string | undefined,
-  expiresAtMs: number,
 ): void {
-  session.expiresAtMs = expiresAtMs;
+  session.expiresAtMs = principal.expiresAtMs;
   const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
   const stream =
     lastEventId === undefined
       ? session.streams.openGeneral(connection)
       : session.streams.resume(lastEventId, connection);
-  if (isGeneral) session.stream = stream;
+  if (!isGeneral) return;
+  session.stream = stream;
+  session.authorization = inbound.headers.get("authorization");
 }
 
 /** An allowed verb without a result would stay open in the log for good. */

@@ -3,10 +3,10 @@
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import type { Clock } from "#std";
+import type { Principal } from "../authn/principal.ts";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
-import { notifySession } from "../sessions/session-table.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
-import type { Snapshot } from "../snapshot/snapshot.ts";
+import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import { Listens } from "./listens.ts";
 import { answerListen } from "./open-listen.ts";
 import type { OpenListenOptions } from "./open-listen.ts";
@@ -15,8 +15,7 @@ import { ResourceUpdates } from "./resource-updates.ts";
 import { answerSubscription } from "./session-subscriptions.ts";
 import { StreamSlots } from "./stream-slots.ts";
 import type { StreamLimits } from "./stream-slots.ts";
-import { sessionViews } from "./session-views.ts";
-import { changedKinds } from "./visible-views.ts";
+import { tellSessions } from "./tell-sessions.ts";
 
 export interface StreamsOptions {
   readonly limits: StreamLimits;
@@ -50,9 +49,7 @@ export interface Streams {
 }
 
 /** How long one stream's token and resources may take to be judged again. */
-const JUDGE_TIMEOUT_MS = 5_000;
-/** Sessions looked at in one turn of the event loop. */
-const BATCH = 64;
+const JUDGE_TIMEOUT_MS = 1_000;
 
 export function createStreams(options: StreamsOptions): Streams {
   const { snapshot, sessions, clock, onNotification, audit } = options;
@@ -67,11 +64,12 @@ export function createStreams(options: StreamsOptions): Streams {
     onFault: options.onFault,
   });
   const judging = (): AbortSignal => AbortSignal.timeout(JUDGE_TIMEOUT_MS);
+  const verify = (authorization: string | undefined, route: Route): Promise<Principal> =>
+    route.verifier.verify(authorization, route.entry, clock.nowMs(), judging());
   const listens = new Listens({
     snapshot,
     nowMs: clock.nowMs,
-    verify: ({ authorization }, route) =>
-      route.verifier.verify(authorization, route.entry, clock.nowMs(), judging()),
+    verify: ({ authorization }, route) => verify(authorization, route),
     mayListen: async (active, route, { listener }, clientUri) => {
       const resource = resourceOf(route, clientUri);
       if (resource === undefined) return false;
@@ -95,7 +93,7 @@ export function createStreams(options: StreamsOptions): Streams {
       if (isSweeping) return;
       isSweeping = true;
       try {
-        await Promise.all([listens.sweep(), tellSessions(options)]);
+        await Promise.all([listens.sweep(), tellSessions({ sessions, snapshot, onNotification, verify })]);
       } finally {
         isSweeping = false;
       }
@@ -107,23 +105,4 @@ export function createStreams(options: StreamsOptions): Streams {
       updates.close();
     },
   };
-}
-
-async function tellSessions({ sessions, snapshot, onNotification }: StreamsOptions): Promise<void> {
-  let looked = 0;
-  for (const session of [...sessions.values()]) {
-    const active = snapshot();
-    if (active === undefined || session.seen?.release === active.digest) continue;
-    const route = active.routes.get(session.routePath);
-    if (route === undefined || sessions.get(session.id) === undefined) continue;
-    const before = session.seen;
-    session.seen = sessionViews(active, route, session);
-    const changed = before === undefined ? [] : changedKinds(before, session.seen);
-    for (const kind of changed) {
-      const method = `notifications/${kind}/list_changed`;
-      onNotification(method, notifySession(session, JSON.stringify({ jsonrpc: "2.0", method })));
-    }
-    looked += 1;
-    if (looked % BATCH === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
 }

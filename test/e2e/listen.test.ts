@@ -33,6 +33,16 @@ function policy(developers: string, employees: string, resources = READABLE): Re
   };
 }
 
+/** Roles come from a claim that no token here has. */
+const WITHOUT_ROLES = [
+  "issuers:",
+  "  - issuer: https://login.example.com/",
+  "    jwksUrl: https://login.example.com/jwks.json",
+  "    roles: { claim: groups }",
+  "    attributes: { is_external: { claim: is_external, type: Bool, required: true } }",
+  "",
+].join("\n");
+
 describe("subscriptions and listens", () => {
   let feed: FeedWorld;
   const open: StreamingReply[] = [];
@@ -123,6 +133,20 @@ describe("subscriptions and listens", () => {
     expect(developer.stream.messages()).toHaveLength(1);
     expect(sessions[0]?.stream.messages()).toEqual([]);
     expect(employee.stream.messages()).toHaveLength(3);
+  });
+
+  it("reads the token of an open stream by the release of the moment", async () => {
+    const token = await feed.world.token(ONLY_DEVELOPER, "feed");
+    const client = await LegacySessionClient.open(feed.world.endpoint("feed"), token);
+    const general = await client.get();
+    const reply = await listen("feed", ONLY_DEVELOPER, { ...ALL_FLAGS, resourceSubscriptions: ["feed://a"] });
+    open.push(general);
+    await acknowledged(reply);
+    await feed.world.release(feed.withFiles({ ...BOTH, "identity.yaml": WITHOUT_ROLES }));
+    const isChange = ({ method }: Message): boolean => method === "notifications/tools/list_changed";
+    await Promise.all([reply.stream.until(isChange), general.stream.until(isChange)]);
+    await expect.poll(() => feed.feeds["feed"]?.subscribed()).toEqual([]);
+    await feed.world.release(feed.withFiles(BOTH));
   });
 
   it("is what the SDK's own client hears", async () => {
