@@ -78,6 +78,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   if (upgrade !== undefined) {
     const complete = createUpgrader({ maxMessageBytes: upgrade.maxMessageBytes });
     server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (connections.isTurnedAway(socket)) return;
       connections.onUpgrade(socket);
       if (closing || !isWebSocketUpgrade(request)) return refuse(socket, 400, "Bad Request");
       void serveUpgrade(request, socket, limits, { ...options, upgrade }, () =>

@@ -1,4 +1,5 @@
 // WebSocket and HTTP+SSE before a whole gateway: real clients of the 1.x SDK, bare sockets for what those never send.
+import type { Socket } from "node:net";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { WebSocketClientTransport } from "@modelcontextprotocol/sdk/client/websocket.js";
@@ -21,7 +22,9 @@ let token = "";
 const open = new Set<{ close: () => unknown }>();
 
 beforeAll(async () => {
-  world = await startEchoWorld();
+  world = await startEchoWorld({
+    gateway: { pollIntervalMs: 3_600_000, overrides: { limits: { streamStallMs: 1_000 } } },
+  });
   token = await world.token(DEVELOPER, "echo");
 }, 60_000);
 afterEach(async () => {
@@ -195,6 +198,24 @@ describe("WebSocket", () => {
     provoke(socket);
     expect(await closed(socket)).toBe(code);
   });
+
+  it("cuts a client that does not read, and serves the others", async () => {
+    const slow = await openSocket();
+    const raw = (slow as unknown as { readonly _socket: Socket })._socket;
+    raw.pause();
+    const text = "t".repeat(200_000);
+    for (let id = 0; id < 60; id += 1) {
+      const params = { name: "echo", arguments: { text }, _meta: MODERN_META };
+      send(slow, { jsonrpc: "2.0", id, method: "tools/call", params });
+    }
+    const other = await connectSocket(token);
+    const startedMs = performance.now();
+    expect((await other.listTools()).tools).toHaveLength(3);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    await until(async () => (await connections()) === 1);
+    raw.resume();
+    expect(await closed(slow)).toBe(1006);
+  }, 30_000);
 
   it("closes with 1008 when the token expires", async () => {
     const short = await world.issuer.mint({
