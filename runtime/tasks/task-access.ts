@@ -2,7 +2,7 @@
 import type { LeafEntry, RequestFacts } from "#bundle";
 import { taskArguments } from "#methods";
 import { isListed } from "#pdp";
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 import type { Admitted } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";

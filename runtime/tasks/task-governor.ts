@@ -8,7 +8,7 @@ import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
 import type { Clock, JsonObject, JsonValue } from "#std";
 import type { ExchangeObserver, OutboundRequest } from "#upstream";
-import type { RateLimiter } from "../limits/rate-limiter.ts";
+import type { RateLimiter } from "#limits";
 import { answerOf as replyAnswer } from "../pipeline/answer-rules.ts";
 import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { learn } from "../pipeline/exchange.ts";
