@@ -4,6 +4,7 @@ import { AegisError } from "#errors";
 import { completionArguments, loggingArguments } from "#methods";
 import { locate } from "#naming";
 import type { Located } from "#naming";
+import { isListed } from "#pdp";
 import { canonicalSpelling } from "#resources";
 import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
@@ -11,6 +12,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { learn } from "../pipeline/exchange.ts";
 import type { Admitted, MethodGate, Target, Targeted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { RoutedServer } from "../snapshot/snapshot.ts";
 import { taskTarget } from "../tasks/index.ts";
@@ -58,13 +60,31 @@ function locateServer(exchange: Admitted): Located<RoutedServer> {
   const { route, message, method } = exchange;
   const params = message.kind === "response" ? undefined : message.params;
   if (method.target === "method") {
-    const server = route.servers.find(({ methods }) => methods.has(method.method)) ?? route.servers[0];
+    const server = offering(exchange) ?? route.servers[0];
     if (server !== undefined) return { server, params };
   }
   const located = locate(route, method.target, params);
   if (located === undefined)
     throw unknownTarget(exchange, "no server of the endpoint alone has what the request names");
   return located;
+}
+
+/**
+ * Of several servers with the method, one that the caller may use it of and that can be reached. A log level holds for
+ * the session: messages of every server are filtered by it.
+ */
+function offering(exchange: Admitted): RoutedServer | undefined {
+  const { route, method, principal, snapshot } = exchange;
+  const offered = route.servers.filter(({ methods }) => methods.has(method.method));
+  if (offered.length < 2) return offered[0];
+  const request = requestFactsOf(exchange);
+  const usable = offered.filter(({ methods }) => {
+    const action = methods.get(method.method)?.action;
+    return (
+      action !== undefined && isListed(snapshot.evaluator, route.entry.tenant, principal, request, action)
+    );
+  });
+  return usable.find(({ binding }) => binding.isReachable()) ?? usable[0] ?? offered[0];
 }
 
 function leafTarget(
