@@ -34,6 +34,12 @@ export function runServerSuite(url: string, revision: Revision): Promise<SuiteRe
   return runSuite(["server", "--url", url, ...scenariosOf(revision)], "server-");
 }
 
+/** One scenario against a server, also one that no revision requires. */
+export function runServerScenario(url: string, revision: Revision, scenario: string): Promise<SuiteResult> {
+  const args = ["server", "--url", url, "--scenario", scenario, "--spec-version", revision, "--force"];
+  return runSuite(args, "server-");
+}
+
 /** One scenario against a client: `command` is started with the URL of the suite's server at its end. */
 export function runClientScenario(
   command: string,
