@@ -1,7 +1,7 @@
 // Stored logins, one file for each gateway, issuer and client: $XDG_STATE_HOME/aegis/connect, for this user only.
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, rm, utimes } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, open, readdir, rename, rm, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { writeDurably } from "#bundle";
@@ -152,34 +152,42 @@ const POLL_MS = 100;
 
 /** Takes a lock file; the answer gives it back. */
 async function takeLock(path: string, signal: AbortSignal): Promise<() => Promise<void>> {
-  for (;;) {
+  let own: number | undefined;
+  while (own === undefined) {
     signal.throwIfAborted();
     try {
       const handle = await open(path, "wx", 0o600);
       await handle.writeFile(`${String(process.pid)}\n`);
+      own = (await handle.stat()).ino;
       await handle.close();
-      break;
     } catch (fault) {
       if ((fault as NodeJS.ErrnoException).code !== "EEXIST") throw fault;
+      if (!(await removeStale(path))) await pause(signal);
     }
-    if (!(await removeStale(path))) await pause(signal);
   }
-  const touch = (): void => void utimes(path, new Date(), new Date()).catch(() => undefined);
-  const timer = setInterval(touch, HEARTBEAT_MS);
+  const isOwnLock = async (): Promise<boolean> => (await lstat(path).catch(() => undefined))?.ino === own;
+  const touch = async (): Promise<void> => {
+    if (await isOwnLock()) await utimes(path, new Date(), new Date()).catch(() => undefined);
+  };
+  const timer = setInterval(() => void touch(), HEARTBEAT_MS);
   timer.unref();
   return async () => {
     clearInterval(timer);
-    await rm(path, { force: true });
+    // A process that stood still for long may have lost it to another.
+    if (await isOwnLock()) await rm(path, { force: true });
   };
 }
 
+/** Takes a lock that nobody holds out of the way; true where it is worth trying again at once. */
 async function removeStale(path: string): Promise<boolean> {
   try {
     const { mtimeMs, ino } = await lstat(path);
     if (Date.now() - mtimeMs < STALE_MS) return false;
-    // Whoever replaced it meanwhile made another file.
-    if ((await lstat(path)).ino !== ino) return false;
-    await rm(path, { force: true });
+    const aside = `${path}.${randomBytes(6).toString("hex")}.stale`;
+    await rename(path, aside);
+    // Whoever was faster has put a lock of its own there, which goes back.
+    if ((await lstat(aside)).ino !== ino) await link(aside, path).catch(() => undefined);
+    await rm(aside, { force: true });
     return true;
   } catch {
     return true;
