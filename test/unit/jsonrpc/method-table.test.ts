@@ -114,7 +114,7 @@ describe("method table", () => {
     expect(codeOf(() => methodRow.fromClient("notifications/initialized", "request", "legacy"))).toBe(
       "MESSAGE_INVALID",
     );
-    expect(methodRow.postedResponse("legacy").handling).toBe("drop");
+    expect(methodRow.postedResponse("legacy").handling).toBe("local");
     expect(codeOf(() => methodRow.postedResponse("modern"))).toBe("MESSAGE_INVALID");
   });
 });
