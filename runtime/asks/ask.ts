@@ -1,6 +1,7 @@
 // What a server may ask of a client, in both eras: as a JSON-RPC request (legacy) or as an entry of `inputRequests`
 // (2026-07-28). What is asked is rebuilt member by member; a member that nobody judges is refused.
 import { AegisError } from "#errors";
+import { readUrl } from "#facts";
 import { elicitationArguments, samplingArguments } from "#methods";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -58,10 +59,23 @@ function requireShape({ method, params }: Ask): void {
     return;
   }
   if (typeof params["message"] !== "string") throw invalid("params.message is not a string");
-  const mode = params["mode"] ?? "form";
-  if (mode === "form" && !isJsonObject(params["requestedSchema"]))
-    throw invalid("params.requestedSchema is not an object");
-  if (mode === "url" && typeof params["url"] !== "string") throw invalid("params.url is not a string");
+  const { mode = "form", url, requestedSchema } = params;
+  if (mode === "form") {
+    if (!isJsonObject(requestedSchema)) throw invalid("params.requestedSchema is not an object");
+    if (url !== undefined) throw invalid("a form has no params.url");
+  } else if (mode === "url") {
+    if (!isVisitable(url)) throw invalid("params.url is not an https URL, nor an http URL of this machine");
+    if (requestedSchema !== undefined) throw invalid("a URL has no params.requestedSchema");
+  } else throw invalid("params.mode is neither form nor url");
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "::1", "[::1]"]);
+
+/** A client opens it in a browser, so it is read as strictly as policies read it (MCP security best practices). */
+function isVisitable(url: JsonValue | undefined): boolean {
+  const read = typeof url === "string" ? readUrl(url) : undefined;
+  if (read?.ok !== true) return false;
+  return read.scheme === "https" || (read.scheme === "http" && LOOPBACK.has(read.host));
 }
 
 /**

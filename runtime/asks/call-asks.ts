@@ -4,7 +4,7 @@ import type { UpstreamReply } from "#upstream";
 import type { Recorded } from "../pipeline/exchange.ts";
 import type { LegacySession } from "../sessions/session-table.ts";
 import { callerOf } from "./ask-context.ts";
-import type { AskContext, AskedServer } from "./ask-context.ts";
+import type { AskContext, AskedCaller, AskedServer } from "./ask-context.ts";
 import type { AskDesk } from "./ask-desk.ts";
 import { legacyChannel } from "./legacy-channel.ts";
 import { relayAsk } from "./relay-ask.ts";
@@ -53,6 +53,18 @@ export function rememberCaller(exchange: Recorded): void {
   if (exchange.session !== undefined) asksOf(exchange.session).caller = callerOf(exchange);
 }
 
+/** Who is on the other side of a session, by the latest token that was seen in it. */
+function callerNow(session: LegacySession, last: AskedCaller): AskedCaller {
+  const { principal: facts, missingAttributes } = session;
+  return {
+    ...last,
+    principal: { ...last.principal, facts, missingAttributes },
+    facts,
+    missingAttributes,
+    request: { ...session.request, nowMs: Date.now() },
+  };
+}
+
 /**
  * A request that a server makes outside any call; undefined where the session has no stream, or has made no call yet for
  * whose caller it could be decided.
@@ -67,8 +79,7 @@ export function askInSession(
   const asks = asksOf(session);
   const { caller } = asks;
   const { stream } = session;
-  if (caller === undefined || stream === undefined || session.bindingKey !== caller.principal.bindingKey)
-    return undefined;
+  if (caller === undefined || stream === undefined || Date.now() >= session.expiresAtMs) return undefined;
   const signal = AbortSignal.any([
     withdrawn,
     stream.closed,
@@ -76,7 +87,7 @@ export function askInSession(
   ]);
   const context: AskContext = {
     ...asked,
-    caller: { ...caller, request: { ...caller.request, nowMs: Date.now() } },
+    caller: callerNow(session, caller),
     capabilities: session.clientCapabilities,
     during: null,
     action: undefined,
