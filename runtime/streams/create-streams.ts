@@ -3,7 +3,7 @@
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
 import type { Clock } from "#std";
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";

@@ -2,7 +2,7 @@
 // lists as this caller sees them, and changes of resources. Judged again after a swap and when its token ends.
 import type { RequestId } from "#mcp";
 import type { JsonObject } from "#std";
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 import type { SseStream } from "../listener/inbound.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import type { Listener } from "./resource-access.ts";

@@ -1,6 +1,6 @@
 // What a swap means for legacy sessions: the token of an open stream is verified again under the new release, and whoever
 // sees other lists than before is told.
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 import { notifySession } from "../sessions/session-table.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
