@@ -57,6 +57,9 @@ const ID_DIGITS = 12;
 const MAX_PIN_CHARS = 4 * 1024 * 1024;
 const ICON_SOURCE =
   /^(?:https:\/\/|data:image\/(?:png|jpe?g|gif|webp|svg\+xml|x-icon|vnd\.microsoft\.icon)[;,])/iu;
+/** Arguments that are secrets by their name; a token that only names a page is none. */
+const SECRET_NAME =
+  /(?:^|_)(?:password|passwd|passphrase|secret|credentials?|api_?key|access_?key|private_?key|authorization|cookie|cvv|ssn|(?<!(?:page|next|sync|continuation)_)token)(?:_|$)/u;
 /** Confusable within ASCII, after folding. */
 const ASCII_LOOK_ALIKES: readonly (readonly [RegExp, string])[] = [
   [/0/g, "o"],
@@ -132,6 +135,7 @@ class Scanner {
       for (const [index, item] of (value as readonly JsonValue[]).entries())
         this.walk(`${pointer}/${String(index)}`, item, report, depth + 1);
     } else if (isJsonObject(value)) {
+      this.#mirrored(pointer, value, report);
       for (const [name, member] of Object.entries(value)) {
         const inner = `${pointer}/${escapePointer(name)}`;
         this.#memberName(inner, name, report);
@@ -164,6 +168,23 @@ class Scanner {
     }
     // A short name of an identifier's form has nothing to hide.
     if (!/^[A-Za-z0-9_$.-]{1,64}$/u.test(name)) this.text(`${pointer}#`, name, report);
+  }
+
+  /** A secret that clients are told to repeat in a header, where every hop may log it (MCP 2026-07-28, `x-mcp-header`). */
+  #mirrored(pointer: string, schema: JsonObject, report: Report): void {
+    const header = schema["x-mcp-header"];
+    if (typeof header !== "string") return;
+    const argument = pointer.slice(pointer.lastIndexOf("/") + 1);
+    const words = [argument, header].map((name) =>
+      name
+        .replaceAll(/([a-z0-9])([A-Z])/gu, "$1_$2")
+        .replaceAll(/[^A-Za-z0-9]+/gu, "_")
+        .toLowerCase(),
+    );
+    if (schema["format"] !== "password" && !words.some((name) => SECRET_NAME.test(name))) return;
+    const finds = "tells clients to repeat a secret in a header";
+    const excerpt = showCodePoints(`${argument} in Mcp-Param-${header}`).slice(0, 120);
+    report(`${pointer}/x-mcp-header`, `${argument}\0${header}`, ["mirrored-secret", "high", finds, excerpt]);
   }
 
   #crossMention(pointer: string, text: string, report: Report): void {

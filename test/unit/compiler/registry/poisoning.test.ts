@@ -152,6 +152,32 @@ describe("every string of a definition", () => {
   );
 });
 
+describe("secrets that clients are told to repeat in a header", () => {
+  const found = (name: string, member: JsonObject): readonly string[] =>
+    tool({ name: "t", inputSchema: { type: "object", properties: { [name]: member } } });
+
+  test.each<[string, JsonObject]>([
+    ["password", { "x-mcp-header": "Region" }],
+    ["userPassword", { "x-mcp-header": "Region" }],
+    ["API-Key", { "x-mcp-header": "Region" }],
+    ["a", { "x-mcp-header": "Access-Token" }],
+    ["a", { "x-mcp-header": "A", format: "password" }],
+  ])("%s %j", (name, member) => {
+    expect(found(name, member)).toEqual([`mirrored-secret /inputSchema/properties/${name}/x-mcp-header`]);
+  });
+
+  test.each<[string, JsonObject]>([
+    ["region", { "x-mcp-header": "Region" }],
+    ["pageToken", { "x-mcp-header": "Page-Token" }],
+    ["max_tokens", { "x-mcp-header": "Max-Tokens" }],
+    ["secretary", { "x-mcp-header": "Secretary" }],
+    ["password", {}],
+    ["password", { "x-mcp-header": 1 }],
+  ])("none: %s %j", (name, member) => {
+    expect(found(name, member)).toEqual([]);
+  });
+});
+
 describe("tools of other servers", () => {
   test.each([
     ["send-email", "send_email", ["look-alike-name /name"]],
