@@ -1,5 +1,6 @@
 // WebSocket and HTTP+SSE before a whole gateway: real clients of the 1.x SDK, bare sockets for what those never send.
 import type { Socket } from "node:net";
+import { Client as ModernClient, SSEClientTransport as ModernSse } from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { WebSocketClientTransport } from "@modelcontextprotocol/sdk/client/websocket.js";
@@ -253,6 +254,20 @@ describe("WebSocket", () => {
 });
 
 describe("HTTP+SSE", () => {
+  it("serves the 2.x client", async () => {
+    const client = new ModernClient(IDENTITY);
+    const headers = { authorization: `Bearer ${token}` };
+    const withToken = (url: string | URL, init?: RequestInit): Promise<Response> =>
+      fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), ...headers } });
+    await client.connect(
+      new ModernSse(sseUrl(), { requestInit: { headers }, eventSourceInit: { fetch: withToken as never } }),
+    );
+    open.add(client);
+    expect((await client.listTools()).tools).toHaveLength(3);
+    const result = await client.callTool({ name: "echo", arguments: { text: "by 2.x" } });
+    expect(JSON.stringify(result)).toContain("by 2.x");
+  });
+
   it("binds a stream to its principal, and tells nobody its id", async () => {
     const stream = await fetch(sseUrl(), { headers: sseHeaders(token) });
     expect(stream.status).toBe(200);
