@@ -180,7 +180,8 @@ export class SessionStreams {
   }
 
   #prime(stream: LogicalStream, connection: SseStream): void {
-    if (this.#options.primes) connection.mark?.({ id: this.#idOf(stream, stream.lastSequence) });
+    if (!this.#options.primes) return;
+    connection.mark?.({ id: this.#idOf(stream, stream.lastSequence), retryMs: RECONNECT_DELAY_MS });
   }
 
   #asStream(stream: LogicalStream, closed: AbortSignal, isAnswer: boolean): SseStream {

@@ -67,9 +67,9 @@ function firstFailure(checks: readonly Check[] | undefined): string {
 }
 
 /** As the suite counts: informative checks are neither. */
-export function count(checks: readonly Check[] | undefined): Counts {
+export function count(checks: Iterable<Check> | undefined): Counts {
   const of = (...statuses: readonly CheckStatus[]): number =>
-    (checks ?? []).filter(({ status }) => statuses.includes(status)).length;
+    [...(checks ?? [])].filter(({ status }) => statuses.includes(status)).length;
   return { passed: of("SUCCESS"), failed: of("FAILURE", "WARNING") };
 }
 
@@ -79,4 +79,17 @@ export function total(result: SuiteResult): Counts {
     passed: counts.reduce((sum, { passed }) => sum + passed, 0),
     failed: counts.reduce((sum, { failed }) => sum + failed, 0),
   };
+}
+
+/** The run without the checks that cannot be reached, whose outcome says nothing. */
+export function reachable(
+  result: SuiteResult,
+  isReachable: (place: { readonly scenario: string; readonly check: string }) => boolean,
+): SuiteResult {
+  return new Map(
+    [...result].map(([scenario, checks]) => [
+      scenario,
+      [...byKey(checks)].flatMap(([check, found]) => (isReachable({ scenario, check }) ? [found] : [])),
+    ]),
+  );
 }

@@ -41,11 +41,22 @@ const LISTS_AS_JSON: Unreachable = {
   why: "the gateway answers lists itself, as JSON, where the fixture opens a stream; a server may do either",
 };
 
-const NO_DISCONNECT: Unreachable = {
-  scenario: "server-sse-polling",
-  check: "server-sse-disconnect-resume",
-  why: "a server on stdio has no stream that it could end, so the answer comes on the first one",
+/** Of every leg at 2026-07-28. */
+const LISTS_OF_PINS: readonly Unreachable[] = ["prompts", "tools"].map((kind) => ({
+  scenario: "server-stateless",
+  check: `server-sends-${kind}-list-changed-on-subscription`,
+  why: "lists are those of the release: they do not change because a server says so, and nobody is told that they did",
+}));
+
+const noPolling = (why: string): Unreachable => ({ scenario: "server-sse-polling", why });
+
+const COMMON: Readonly<Record<Revision, readonly Unreachable[]>> = {
+  "2025-06-18": [],
+  "2025-11-25": [LISTS_AS_JSON],
+  "2026-07-28": LISTS_OF_PINS,
 };
+
+const NO_STREAM = "a server on stdio has no stream that it could end before its answer";
 
 const DIRECT_ASK = "the fixture's tool asks the client directly, which a modern server cannot do";
 
@@ -56,7 +67,7 @@ export const LEGS: readonly Leg[] = [
     revision,
     form: "dual" as const,
     baseline: `direct ${revision}`,
-    unreachable: revision === "2025-11-25" ? [LISTS_AS_JSON] : [],
+    unreachable: COMMON[revision],
   })),
   ...(["2025-06-18", "2025-11-25", "2026-07-28"] as const).map((revision) => ({
     id: `stdio ${revision}`,
@@ -64,7 +75,7 @@ export const LEGS: readonly Leg[] = [
     revision,
     form: "stdio" as const,
     baseline: `direct ${revision}`,
-    unreachable: revision === "2025-11-25" ? [LISTS_AS_JSON, NO_DISCONNECT] : [],
+    unreachable: revision === "2025-11-25" ? [...COMMON[revision], noPolling(NO_STREAM)] : COMMON[revision],
   })),
   {
     id: "legacy 2026-07-28",
@@ -73,6 +84,7 @@ export const LEGS: readonly Leg[] = [
     form: "legacy",
     baseline: "direct 2026-07-28",
     unreachable: [
+      ...LISTS_OF_PINS,
       ...["sep-2322-elicitation-incomplete", "sep-2322-elicitation-complete"].map((check) => ({
         scenario: "input-required-result-basic-elicitation",
         check,
@@ -101,11 +113,7 @@ export const LEGS: readonly Leg[] = [
       { scenario: "tools-call-elicitation", why: DIRECT_ASK },
       { scenario: "elicitation-sep1034-defaults", why: DIRECT_ASK },
       { scenario: "elicitation-sep1330-enums", why: DIRECT_ASK },
-      {
-        scenario: "server-sse-polling",
-        check: "server-sse-disconnect-resume",
-        why: "a modern server does not end a stream before its answer",
-      },
+      noPolling("a modern server does not end a stream before its answer"),
     ],
   },
 ];
@@ -119,15 +127,17 @@ export const CLIENT_UNREACHABLE: readonly Unreachable[] = ["roots", "sampling", 
   }),
 );
 
+type Place = Pick<Difference, "scenario" | "check">;
+
 /** Entries of a list that no difference needs any more. */
 export function stale(entries: readonly Unreachable[], found: readonly Difference[]): readonly Unreachable[] {
   return entries.filter((entry) => !found.some((difference) => covers(entry, difference)));
 }
 
-export function isReachable(entries: readonly Unreachable[], difference: Difference): boolean {
+export function isReachable(entries: readonly Unreachable[], difference: Place): boolean {
   return !entries.some((entry) => covers(entry, difference));
 }
 
-function covers({ scenario, check }: Unreachable, difference: Difference): boolean {
+function covers({ scenario, check }: Unreachable, difference: Place): boolean {
   return scenario === difference.scenario && (check === undefined || difference.check.includes(check));
 }

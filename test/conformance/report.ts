@@ -26,8 +26,9 @@ everything; the names are the server's own, as they are on every endpoint with o
 
 This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the page no longer says what is found.
 
-A cell holds the checks that passed, "3 of 5" where others failed or warned. \`tasks-*\` scenarios are an extension that
-neither the SDK's servers nor the suite's score have; the gateway passes on what the server answers.
+A cell holds the checks that passed, "3 of 5" where others failed or warned. Checks that
+[cannot be reached](#what-cannot-be-reached) through a gateway are left out of its cells. \`tasks-*\` scenarios are an
+extension that neither the SDK's servers nor the suite's score have; the gateway passes on what the server answers.
 `;
 
 const REVISIONS: readonly Revision[] = ["2025-06-18", "2025-11-25", "2026-07-28"];
@@ -55,13 +56,13 @@ function cell(counts: Counts): string {
 }
 
 function summary(run: ServerRun): string {
-  const rows = run.legs.map(({ leg, result, differences, accepted }) => [
+  const rows = run.legs.map(({ leg, reachable, differences, unreachableChecks }) => [
     leg.revision,
     leg.title,
     cell(total(run.baselines.get(leg.baseline) ?? new Map())),
-    cell(total(result)),
+    cell(total(reachable)),
     String(differences.length),
-    String(accepted.length),
+    String(unreachableChecks),
   ]);
   const head = [
     "revision",
@@ -80,7 +81,7 @@ function revisionTable(run: ServerRun, revision: Revision): string {
   const rows = [...direct.keys()].map((scenario) => [
     scenario,
     cell(count(direct.get(scenario))),
-    ...legs.map(({ result }) => cell(count(result.get(scenario)))),
+    ...legs.map(({ reachable }) => cell(count(reachable.get(scenario)))),
   ]);
   const head = ["scenario", "direct", ...legs.map(({ leg }) => COLUMNS[leg.form])];
   return `## Server scenarios at ${revision}\n\n${table(head, rows)}\n`;

@@ -1,5 +1,5 @@
 // Runs legs of the server suite against a world, a few at a time.
-import { worseThan } from "./compare.ts";
+import { reachable, total, worseThan } from "./compare.ts";
 import type { Difference } from "./compare.ts";
 import type { ConformanceWorld } from "./conformance-world.ts";
 import { BASELINES, LEGS, isReachable } from "./legs.ts";
@@ -10,6 +10,10 @@ import type { SuiteResult } from "./suite.ts";
 export interface LegOutcome {
   readonly leg: Leg;
   readonly result: SuiteResult;
+  /** `result` without what cannot be reached. */
+  readonly reachable: SuiteResult;
+  /** Checks of the direct run that passed and cannot be reached. */
+  readonly unreachableChecks: number;
   /** Worse than the direct run although it could be reached. */
   readonly differences: readonly Difference[];
   /** Worse than the direct run, as `leg.unreachable` says. */
@@ -40,12 +44,17 @@ export async function runServerLegs(
   await inTurns(
     legs.map((leg) => async () => {
       const result = await runServerSuite(world.governed(leg.form), leg.revision);
-      const all = worseThan(baselines.get(leg.baseline) ?? new Map(), result);
+      const baseline: SuiteResult = baselines.get(leg.baseline) ?? new Map();
+      const all = worseThan(baseline, result);
+      const isPlace = (place: Pick<Difference, "scenario" | "check">): boolean =>
+        isReachable(leg.unreachable, place);
       outcomes.set(leg.id, {
         leg,
         result,
-        differences: all.filter((difference) => isReachable(leg.unreachable, difference)),
-        accepted: all.filter((difference) => !isReachable(leg.unreachable, difference)),
+        reachable: reachable(result, isPlace),
+        unreachableChecks: total(baseline).passed - total(reachable(baseline, isPlace)).passed,
+        differences: all.filter(isPlace),
+        accepted: all.filter((difference) => !isPlace(difference)),
       });
     }),
   );

@@ -2,7 +2,11 @@
 // that comes back for it, within the caps.
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_REPLAY_LIMITS, SessionStreams } from "../../../runtime/streams/session-streams.ts";
+import {
+  DEFAULT_REPLAY_LIMITS,
+  RECONNECT_DELAY_MS,
+  SessionStreams,
+} from "../../../runtime/streams/session-streams.ts";
 import type { ReplayLimits } from "../../../runtime/streams/session-streams.ts";
 import { fakeConnection } from "./fake-connection.ts";
 import type { FakeConnection } from "./fake-connection.ts";
@@ -31,7 +35,9 @@ describe("streams of a session", () => {
   it("begins a stream with an id and no data from 2025-11-25 on, and only then", () => {
     const first = fakeConnection();
     world().streams.openAnswer(first);
-    expect(first.written).toEqual([{ id: expect.stringMatching(/^[\w-]{8}\.1\.0$/u), json: undefined }]);
+    expect(first.written).toEqual([
+      { id: expect.stringMatching(/^[\w-]{8}\.1\.0$/u), json: undefined, retryMs: RECONNECT_DELAY_MS },
+    ]);
     const older = fakeConnection();
     world({ primes: false }).streams.openAnswer(older);
     expect(older.written).toEqual([]);
