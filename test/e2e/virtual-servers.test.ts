@@ -218,6 +218,25 @@ it("another role sees and reaches nothing", async () => {
   await client.close();
 });
 
+it("a legacy session connects to a server with the first call of it, and leaves all with its end", async () => {
+  const channels = async (): Promise<Readonly<Record<string, number>>> => {
+    const status = (await (await fetch(`${world.gateway.adminUrl}/status`)).json()) as {
+      upstreams: { server: string; openChannels: number }[];
+    };
+    return Object.fromEntries(status.upstreams.map(({ server, openChannels }) => [server, openChannels]));
+  };
+  const client = await openLegacy(world.endpoint(ENDPOINT), await token());
+  await client.callTool({ name: "alpha__look", arguments: {} });
+  const first = await channels();
+  await client.callTool({ name: "beta__look", arguments: {} });
+  const both = await channels();
+  expect(both["beta"]).toBe((first["beta"] ?? 0) + 1);
+  expect(both["alpha"]).toBe(first["alpha"]);
+  await (client.transport as unknown as { terminateSession: () => Promise<void> }).terminateSession();
+  await expect.poll(channels).toEqual({ alpha: (first["alpha"] ?? 0) - 1, beta: first["beta"] ?? 0 });
+  await client.close();
+});
+
 it("a slow server delays nobody but its own callers", async () => {
   let resume = (): void => undefined;
   beta.hold = new Promise((resolve) => {
