@@ -1,6 +1,7 @@
 // What operators see on the admin port.
 import type { ObservableAuditLog } from "#audit";
 import { AegisError } from "#errors";
+import type { Bridge } from "./bridge/index.ts";
 import type { AdminAnswer, AdminHandlers } from "./listener/index.ts";
 import type { Listeners } from "./listeners.ts";
 import type { SessionTable } from "./sessions/session-table.ts";
@@ -19,6 +20,7 @@ export interface StatusSources {
   readonly audit: ObservableAuditLog;
   readonly sessions: SessionTable;
   readonly streams: Pick<Streams, "describe">;
+  readonly bridge: Pick<Bridge, "describe">;
   readonly listeners: Pick<Listeners, "connectionCount" | "tlsStatus">;
   /** Reads the certificate again, then asks for a release. */
   readonly reload: () => Promise<UpdateOutcome>;
@@ -68,6 +70,7 @@ function statusDocument(sources: StatusSources): object {
     generations: holder.liveGenerations(),
     sessions: sessions.size,
     streams: { ...sources.streams.describe(), replayBytes: sessions.replayBytes },
+    bridge: sources.bridge.describe(),
     connections: sources.listeners.connectionCount(),
     tls: sources.listeners.tlsStatus() ?? null,
     upstreams: bindings.upstreams().map((upstream) => upstream.describe()),

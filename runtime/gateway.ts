@@ -81,6 +81,7 @@ interface Core {
   readonly clock: Clock;
   readonly audit: AuditProcessLog;
   readonly sessions: SessionTable;
+  readonly bridge: Bridge;
   readonly streams: Streams;
   readonly largeAnswers: AnswerPool;
   readonly release: ReleasePart;
@@ -201,7 +202,7 @@ async function createCore(options: GatewayOptions): Promise<Core> {
     reauthoriseSessions(sessions, next, previous);
     sweepStreams();
   });
-  return { clock, audit, sessions, streams, largeAnswers, release, runner, handler, sweepStreams };
+  return { clock, audit, sessions, bridge, streams, largeAnswers, release, runner, handler, sweepStreams };
 }
 
 async function openAudit(config: ProcessConfig, logger: Logger): Promise<AuditProcessLog> {
@@ -250,6 +251,7 @@ function startAdmin(options: GatewayOptions, parts: AdminParts): Promise<HttpLis
       audit,
       sessions,
       streams: parts.streams,
+      bridge: parts.bridge,
       listeners,
       reload,
       bindings,

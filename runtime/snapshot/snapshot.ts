@@ -80,11 +80,6 @@ export interface Snapshot {
   readonly dispose: () => void;
 }
 
-/** Whether any server of the route is pinned in the era. */
-export function speaks(route: Route, era: Era): boolean {
-  return route.servers.some(({ entry }) => entry.eras[era] !== undefined);
-}
-
 /** The definition of a leaf as one era lists it. */
 export function definitionFor(leaf: LeafEntry, era: Era): DefinitionEntry | undefined {
   return leaf.definitions.find((entry) => entry.eras.includes(era));
