@@ -1,5 +1,7 @@
 // `aegis connect` between a stdio client of the official SDK and a whole gateway whose tokens come from a real OpenID
 // provider: login, stored login, refresh, revocation, wrong answers; both eras.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +9,7 @@ import { connectHome, visitPage } from "./connect-client.ts";
 import type { ConnectHome, ConnectedClient } from "./connect-client.ts";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
-import { ROBOT_SECRET, startOpenIdProvider } from "./openid-provider.ts";
+import { ROBOT_SECRET, followLogin, startOpenIdProvider } from "./openid-provider.ts";
 import type { OpenIdProvider } from "./openid-provider.ts";
 
 let provider: OpenIdProvider;
@@ -100,6 +102,27 @@ async function storedLogins({ stateDir }: ConnectHome): Promise<readonly Record<
   return texts.map((text) => JSON.parse(text) as Record<string, unknown>);
 }
 
+/** One run of the command; follows the login that it prints. */
+async function command(...args: readonly string[]) {
+  const entry = join(import.meta.dirname, "..", "..", "cli", "main.ts");
+  const env = { HOME: home.dir, XDG_STATE_HOME: join(home.dir, "state"), PATH: process.env["PATH"] };
+  const child = spawn(process.execPath, [entry, "connect", ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
+  child.stderr.on("data", (chunk: Buffer) => {
+    const before = /log in here: (\S+)\n/u.test(err);
+    err += chunk.toString("utf8");
+    const page = /log in here: (\S+)\n/u.exec(err)?.[1];
+    if (page !== undefined && !before) void followLogin(page).then(visitPage);
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, out, err };
+}
+
 /** Resolves when the stored access token has expired. */
 async function expiry(at: ConnectHome): Promise<void> {
   const [login] = await storedLogins(at);
@@ -119,7 +142,7 @@ describe("a login", () => {
     expect(login).toMatchObject({ url, resource: url, issuer: provider.issuer, clientId: "desk" });
     const asked = provider.tokenRequests.at(-1);
     expect(asked?.get("resource")).toBe(url);
-    expect(asked?.get("code_verifier")).toMatch(/^[\w-]{43,}$/u);
+    expect(asked?.get("code_verifier")).toMatch(/^[\w.~-]{43,128}$/u);
   });
 
   it("takes an answer with the right state alone", async () => {
@@ -174,6 +197,26 @@ describe("a login", () => {
     expect(both.flatMap(({ logins }) => logins)).toHaveLength(1);
     expect(provider.requests.filter((line) => line === "GET /auth").length).toBe(before + 1);
     expect(await echo(both[1] as ConnectedClient, "second")).toContain("second");
+  });
+
+  it("can be made ahead, and ends with its refresh token revoked", async () => {
+    const login = await command("--login", "--no-browser", "--client-id", "desk", url);
+    expect(login).toMatchObject({ code: 0, out: "" });
+    expect(login.err).toContain(`logged in to ${url}`);
+    const one = await connect([url, "--client-id", "desk"], "legacy");
+    expect(one.logins).toEqual([]);
+    const [stored] = await storedLogins(home);
+    const logout = await command("--logout", url);
+    expect(logout).toMatchObject({ code: 0, out: "" });
+    expect(logout.err).toContain("and revoked");
+    const body = new URLSearchParams({
+      grant_type: "refresh_token",
+      client_id: "desk",
+      refresh_token: String(stored?.["refreshToken"]),
+    });
+    const refused = await fetch(`${provider.issuer}/token`, { method: "POST", body });
+    expect(await refused.json()).toMatchObject({ error: "invalid_grant" });
+    expect(await storedLogins(home)).toEqual([]);
   });
 
   it("of a client for itself needs no browser", async () => {
