@@ -41,7 +41,7 @@ export const UPSTREAM_CAPS = {
   /** `initialize` handshake of a legacy channel, process start included. */
   handshakeTimeoutMs: 10_000,
   /** How long the first call of a session waits for its GET stream, where the server may ask something on it. */
-  streamOpenMs: 1_000,
+  streamOpenMs: 500,
   /** Cancel notifications, session DELETE and answers to server requests. */
   sideMessageTimeoutMs: 5_000,
   /** Below the 5 s with which Node servers close idle connections, so that a reused one is not about to go away. */
