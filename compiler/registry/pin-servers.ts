@@ -18,6 +18,7 @@ import type {
 import { failure, ok } from "#std";
 import type { JsonValue, Result } from "#std";
 import { pinContentOf } from "./pin-content.ts";
+import { mirrorFault } from "./mirrored-arguments.ts";
 import type { PinContent } from "./pin-content.ts";
 import { showCodePoints } from "../scan/scan-text.ts";
 
@@ -141,8 +142,9 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
           pages += 1;
           if (pages % PAGES_BETWEEN_REPORTS === 0) report(`${channel.era}: ${String(pages)} pages`);
         });
-        report(`${channel.era}: ${String(listing.definitions.length)} definitions`);
-        listings.push(listing);
+        const usable = usableListing(listing, target.transport, report);
+        report(`${channel.era}: ${String(usable.definitions.length)} definitions`);
+        listings.push(usable);
       } else {
         report(`${channel.era}: not spoken (${missing})`);
         absent.push({ era: channel.era, reason: missing });
@@ -163,6 +165,21 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
   const spoken = listings.map(({ era, definitions }) => `${era} (${String(definitions.length)} definitions)`);
   report([...spoken, ...absent.map(({ era }) => `${era} not spoken`)].join(", "), true);
   return content;
+}
+
+/** Over HTTP the modern era has rules for headers that a client must refuse a tool for; other tools are untouched. */
+function usableListing(
+  listing: LiveListing,
+  { type }: TransportEntry,
+  report: (text: string) => void,
+): LiveListing {
+  if (listing.era !== "modern" || type !== "streamable-http") return listing;
+  const definitions = listing.definitions.filter(({ kind, name, definition }) => {
+    const fault = kind === "tool" ? mirrorFault(definition["inputSchema"]) : undefined;
+    if (fault !== undefined) report(`modern: left out tool ${showCodePoints(name).slice(0, 80)}: ${fault}`);
+    return fault === undefined;
+  });
+  return { ...listing, definitions };
 }
 
 /** @throws {Error} for what no pin may hold, whoever approves it. */
