@@ -1,7 +1,7 @@
 // The official conformance suite: of the fixture by itself, behind the gateway, and of a client before the gateway.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CLIENT_SCENARIOS, runClientLegs } from "./client-legs.ts";
 import type { ClientOutcome } from "./client-legs.ts";
 import { total } from "./compare.ts";
@@ -20,11 +20,17 @@ let servers: ServerRun;
 let clients: readonly ClientOutcome[];
 
 beforeAll(async () => {
+  // The SDK's client tells of every tool it leaves out.
+  for (const method of ["debug", "warn"] as const)
+    vi.spyOn(console, method).mockImplementation(() => undefined);
   world = await startConformanceWorld();
   servers = await runServerLegs(world);
   clients = await runClientLegs();
 }, ALL_MS);
-afterAll(() => world?.stop());
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await world?.stop();
+});
 
 describe("a server by itself", () => {
   // Extension scenarios of tasks, which the SDK does not serve, are the 30 that fail.

@@ -5,7 +5,7 @@ import type { Counts } from "./compare.ts";
 import type { Form } from "./conformance-world.ts";
 import { CLIENT_UNREACHABLE } from "./legs.ts";
 import type { Unreachable } from "./legs.ts";
-import type { LegOutcome, ServerRun } from "./server-legs.ts";
+import type { ServerRun } from "./server-legs.ts";
 import type { Revision, SuiteResult } from "./suite.ts";
 
 export const COMMAND = "node test/conformance/run.ts --write";
@@ -24,7 +24,8 @@ and of the same server behind the gateway, check by check. The server is
 [test/servers/conformance-fixture](../test/servers/conformance-fixture), written on the official SDK; the policies allow
 everything; the names are the server's own, as they are on every endpoint with one server.
 
-This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the page no longer says what is found.
+This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the
+page no longer says what is found.
 
 A cell holds the checks that passed, "3 of 5" where others failed or warned. Checks that
 [cannot be reached](#what-cannot-be-reached) through a gateway are left out of its cells. \`tasks-*\` scenarios are an
@@ -100,13 +101,15 @@ scenarios of authorization are left out: behind a gateway the resource is the ga
 }
 
 function exceptions(run: ServerRun): string {
-  const line = (where: string, { scenario, check, why }: Unreachable): string =>
-    `- ${where}: ${[scenario, ...(check === undefined ? [] : [check])].map((name) => `\`${name}\``).join(", ")}: ${why}.`;
-  const lines = [
-    ...run.legs.flatMap(({ leg }: LegOutcome) =>
-      leg.unreachable.map((entry) => line(`${leg.title}, ${leg.revision}`, entry)),
-    ),
-    ...CLIENT_UNREACHABLE.map((entry) => line("client scenarios", entry)),
-  ];
-  return `## What cannot be reached\n\n${lines.join("\n")}\n`;
+  const places = new Map<string, string[]>();
+  const note = (where: string, { scenario, check, why }: Unreachable): void => {
+    const what = check === undefined ? `\`${scenario}\`` : `\`${scenario}\`: \`${check}\``;
+    const key = `${what} | ${why}`;
+    places.set(key, [...(places.get(key) ?? []), where]);
+  };
+  for (const { leg } of run.legs)
+    for (const entry of leg.unreachable) note(`${COLUMNS[leg.form]}, ${leg.revision}`, entry);
+  for (const entry of CLIENT_UNREACHABLE) note("client", entry);
+  const rows = [...places].map(([key, where]) => [...key.split(" | "), where.join("; ")]);
+  return `## What cannot be reached\n\n${table(["check", "why", "where"], rows)}\n`;
 }
