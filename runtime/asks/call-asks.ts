@@ -26,7 +26,9 @@ export function askInCall(
   const { session, target, snapshot, route, control, reply } = exchange;
   if (session === undefined || target.kind !== "leaf") return undefined;
   const { server } = target;
-  const signal = withdrawn === undefined ? control.signal : AbortSignal.any([control.signal, withdrawn]);
+  // A server that answers the call first takes back what it asked during it.
+  const ends = [control.signal, reply.ended];
+  const signal = AbortSignal.any(withdrawn === undefined ? ends : [...ends, withdrawn]);
   const context: AskContext = {
     ...{ snapshot, route, server, signal },
     caller: callerOf(exchange),

@@ -65,14 +65,19 @@ async function relayOpen(
     refusedReply(method, await desk.abandon(open, code, detail), true);
   if (pending === undefined) return abandon("OVERLOADED", "too many requests wait for this client");
   try {
+    // Recording takes time, in which the call may have ended: nobody is asked for nothing.
+    if (signal.aborted) {
+      const { code, detail } = abortOf(signal);
+      return await abandon(code, detail);
+    }
     const params = presentedParams(open, onProgress === undefined ? undefined : pending.id);
     if (!client.send(JSON.stringify({ jsonrpc: "2.0", id: pending.id, method, params })))
       return await abandon("STREAM_OVERFLOW", "the client has no stream for it");
     if (method === "elicitation/create")
       client.asks.noteElicitation(open.context.server.entry.id, open.ask.params["elicitationId"]);
-    const answer = await answerBefore(pending, signal);
+    const withdraw = (): void => void client.send(cancelledJson(pending.id));
+    const answer = await answerBefore(pending, signal, withdraw);
     if (answer === undefined) {
-      client.send(cancelledJson(pending.id));
       const { code, detail } = abortOf(signal);
       return await abandon(code, detail);
     }
@@ -83,10 +88,17 @@ async function relayOpen(
   }
 }
 
-/** Undefined where the signal comes first. */
-function answerBefore(pending: PendingAsk, signal: AbortSignal): Promise<ClientAnswer | undefined> {
+/** Undefined where the signal comes first; `onWithdrawn` is called at once then, while the stream is still open. */
+function answerBefore(
+  pending: PendingAsk,
+  signal: AbortSignal,
+  onWithdrawn: () => void,
+): Promise<ClientAnswer | undefined> {
   return new Promise((resolve) => {
-    const onAbort = (): void => resolve(undefined);
+    const onAbort = (): void => {
+      onWithdrawn();
+      resolve(undefined);
+    };
     if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     void pending.answer.then((answer) => {

@@ -1,6 +1,7 @@
 // The one way back to the caller: exactly one final message, and before it any number of notifications on a stream
 // that is opened only when the first of them arrives.
 import type { Era } from "#bundle";
+import { AegisError } from "#errors";
 import type { RequestId } from "#mcp";
 import type { HttpReply, SseStream } from "../listener/inbound.ts";
 
@@ -20,6 +21,7 @@ export class ReplyChannel {
   #finished = false;
   #wrap: ((connection: SseStream) => SseStream) | undefined;
   #openTimer: NodeJS.Timeout | undefined;
+  #ended: AbortController | undefined;
   #address: ReplyAddress = { id: null, era: undefined, method: undefined, expectsAnswer: true };
 
   /** @param acceptsStream asked only where there is something to stream. */
@@ -30,6 +32,17 @@ export class ReplyChannel {
 
   get finished(): boolean {
     return this.#finished;
+  }
+
+  /** Aborts just before the final message is sent: what still waits on behalf of the exchange has nobody to wait for. */
+  get ended(): AbortSignal {
+    this.#ended ??= new AbortController();
+    if (this.#finished) this.#end();
+    return this.#ended.signal;
+  }
+
+  #end(): void {
+    this.#ended?.abort(new AegisError("EXCHANGE_ABORTED", "the exchange is over"));
   }
 
   /** True where a status tells the caller nothing: only messages go back. */
@@ -90,6 +103,7 @@ export class ReplyChannel {
     headers: Readonly<Record<string, string>> = {},
   ): boolean {
     if (this.#finished) return false;
+    this.#end();
     this.#finished = true;
     clearTimeout(this.#openTimer);
     if (this.#stream !== undefined) {
@@ -104,6 +118,7 @@ export class ReplyChannel {
   /** Hands the response over to a long-lived stream; the exchange ends without a message. */
   takeOver(headers: Readonly<Record<string, string>> = {}, opening?: string): SseStream | undefined {
     if (this.#finished || this.#stream !== undefined) return undefined;
+    this.#end();
     this.#finished = true;
     clearTimeout(this.#openTimer);
     return this.#http.openStream(headers, opening);

@@ -215,6 +215,25 @@ describe("a legacy server", () => {
     await ada.end();
   });
 
+  it("is answered where it answers the call first, and the client is not left with its request", async () => {
+    const ada = await open("ada");
+    for (let n = 1; n <= 17; n += 1) {
+      const call = await ada.call("leave");
+      await call.stream.until(isAnswer);
+      const told = await server.until(({ id, method }) => id === `l-${String(n)}` && method === undefined);
+      expect(told.result).toEqual({ action: "cancel" });
+      const asked = call.stream.messages().find(isAsk);
+      if (asked === undefined) continue;
+      const withdrawn = call.stream.messages().find(({ method }) => method === "notifications/cancelled");
+      expect(withdrawn?.params?.["requestId"]).toBe(asked.id);
+    }
+    const records = await readAuditRecords(world.gateway.auditDir);
+    const asks = records.filter(({ body }) => body["method"] === "elicitation/create");
+    const allowed = asks.filter(({ body }) => body["effect"] === "allow").map(({ body }) => body["id"]);
+    const ended = new Set(records.filter(({ ev }) => ev === "result").map(({ body }) => body["id"]));
+    expect(allowed.filter((id) => !ended.has(id))).toEqual([]);
+  });
+
   it("gets a cancel where the caller cancels the call, and nobody can answer any more", async () => {
     const ada = await open("ada");
     const call = await ada.call("elicit");

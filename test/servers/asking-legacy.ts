@@ -31,7 +31,7 @@ const FORM = { type: "object", properties: { word: { type: "string" } } };
 const ELICIT = { mode: "form", message: "Which word?", requestedSchema: FORM };
 /** Of requests that belong to no call. */
 export const ELICIT_ALONE = { jsonrpc: "2.0", method: "elicitation/create", params: ELICIT };
-const TOOLS = ["elicit", "withdraw", "visit", "visit_first", "ping", "unknown"];
+const TOOLS = ["elicit", "withdraw", "visit", "visit_first", "ping", "unknown", "leave"];
 const PATIENCE_MS = 10_000;
 
 interface Call {
@@ -43,6 +43,9 @@ interface Call {
   readonly finish: (text: string) => void;
   readonly until: AskingLegacyServer["until"];
 }
+
+/** Calls of `leave`, which answers before it has its own answer. */
+let left = 0;
 
 const isProgress = ({ method }: Received): boolean => method === "notifications/progress";
 
@@ -69,6 +72,11 @@ const BEHAVIOUR: Readonly<Record<string, (call: Call) => Promise<void>>> = {
     const elicitations = [{ mode: "url", message: "First visit", url: VISIT, elicitationId: "visit-2" }];
     const error = { code: -32042, message: "visit first", data: { elicitations, note: "unjudged" } };
     send({ jsonrpc: "2.0", id, error });
+    return Promise.resolve();
+  },
+  leave: ({ send, finish }) => {
+    send({ jsonrpc: "2.0", id: `l-${String((left += 1))}`, method: "elicitation/create", params: ELICIT });
+    finish("gone");
     return Promise.resolve();
   },
   ping: async ({ ask, finish }) => finish(JSON.stringify((await ask("p", "ping", {})).result)),
