@@ -1,29 +1,8 @@
 // The command tree. Each command file registers itself and returns an exit code; nothing here does work.
 import { Command, CommanderError } from "commander";
-import { COMPILER_VERSION } from "#compiler";
-import { registerAudit } from "./commands/audit.ts";
-import { registerBuild } from "./commands/build.ts";
-import { registerCheck } from "./commands/check.ts";
-import { registerConnect } from "./commands/connect.ts";
-import { registerDev } from "./commands/dev.ts";
-import { registerDiff } from "./commands/diff.ts";
-import { registerExplain } from "./commands/explain.ts";
-import { registerFmt } from "./commands/fmt.ts";
-import { registerGateway } from "./commands/gateway.ts";
-import { registerInit } from "./commands/init.ts";
-import { registerInspect } from "./commands/inspect.ts";
-import { registerKeys } from "./commands/keys.ts";
-import { registerPin } from "./commands/pin.ts";
-import { registerPlan } from "./commands/plan.ts";
-import { registerRelease } from "./commands/release.ts";
-import { registerRoot } from "./commands/root.ts";
-import { registerSchema } from "./commands/schema.ts";
-import { registerTest } from "./commands/test.ts";
-import { registerVerify } from "./commands/verify.ts";
 import { EXIT } from "./output/exit-codes.ts";
 import type { ExitCode } from "./output/exit-codes.ts";
 import type { CliIo } from "./output/io.ts";
-import { reportFault } from "./output/report-fault.ts";
 
 /** What a command file needs to register itself. */
 export interface CommandHost {
@@ -34,36 +13,48 @@ export interface CommandHost {
   ) => (...args: Arguments) => Promise<void>;
 }
 
-/** In the order of `aegis --help`. */
-const GROUPS = [
+type Register = (program: Command, host: CommandHost) => void;
+
+/**
+ * In the order of `aegis --help`. A command's file is read only where the command is asked for: most of them bring the
+ * compiler, and `connect` is started by clients that wait for it.
+ */
+const GROUPS: readonly (readonly [heading: string, Readonly<Record<string, () => Promise<Register>>>])[] = [
   [
     "Write policy:",
-    [
-      registerInit,
-      registerCheck,
-      registerFmt,
-      registerSchema,
-      registerTest,
-      registerPlan,
-      registerExplain,
-      registerPin,
-      registerDev,
-    ],
+    {
+      init: async () => (await import("./commands/init.ts")).registerInit,
+      check: async () => (await import("./commands/check.ts")).registerCheck,
+      fmt: async () => (await import("./commands/fmt.ts")).registerFmt,
+      schema: async () => (await import("./commands/schema.ts")).registerSchema,
+      test: async () => (await import("./commands/test.ts")).registerTest,
+      plan: async () => (await import("./commands/plan.ts")).registerPlan,
+      explain: async () => (await import("./commands/explain.ts")).registerExplain,
+      pin: async () => (await import("./commands/pin.ts")).registerPin,
+      dev: async () => (await import("./commands/dev.ts")).registerDev,
+    },
   ],
   [
     "Release it:",
-    [
-      registerBuild,
-      registerKeys,
-      registerRoot,
-      registerRelease,
-      registerVerify,
-      registerInspect,
-      registerDiff,
-    ],
+    {
+      build: async () => (await import("./commands/build.ts")).registerBuild,
+      keys: async () => (await import("./commands/keys.ts")).registerKeys,
+      root: async () => (await import("./commands/root.ts")).registerRoot,
+      release: async () => (await import("./commands/release.ts")).registerRelease,
+      verify: async () => (await import("./commands/verify.ts")).registerVerify,
+      inspect: async () => (await import("./commands/inspect.ts")).registerInspect,
+      diff: async () => (await import("./commands/diff.ts")).registerDiff,
+    },
   ],
-  ["Run it:", [registerGateway, registerConnect, registerAudit]],
-] as const;
+  [
+    "Run it:",
+    {
+      gateway: async () => (await import("./commands/gateway.ts")).registerGateway,
+      connect: async () => (await import("./commands/connect.ts")).registerConnect,
+      audit: async () => (await import("./commands/audit.ts")).registerAudit,
+    },
+  ],
+];
 
 const EXIT_HELP = `
 Exit codes: 0 ok, 1 error or usage, 2 plan has changes (--detailed-exitcode), 3 check failed, 4 tests failed,
@@ -81,27 +72,37 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
         exitCode = await run(...args);
       },
   };
-  const program = createProgram(io);
-  for (const [heading, registers] of GROUPS) {
+  const program = createProgram(io, await versionFor(argv));
+  const [asked = ""] = argv;
+  const isKnown = GROUPS.some(([, commands]) => Object.hasOwn(commands, asked));
+  for (const [heading, commands] of GROUPS) {
     program.commandsGroup(heading);
-    for (const register of registers) register(program, host);
+    // Whatever is no command is answered with the list of all.
+    for (const [name, load] of Object.entries(commands))
+      if (!isKnown || name === asked) (await load())(program, host);
   }
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
   } catch (fault) {
     if (fault instanceof CommanderError) return fault.exitCode === 0 ? EXIT.ok : EXIT.error;
+    const { reportFault } = await import("./output/report-fault.ts");
     return reportFault(fault, io);
   }
 }
 
-function createProgram(io: CliIo): Command {
+async function versionFor(argv: readonly string[]): Promise<string> {
+  const isAsked = argv.includes("-V") || argv.includes("--version");
+  return isAsked ? (await import("#compiler")).COMPILER_VERSION : "";
+}
+
+function createProgram(io: CliIo, version: string): Command {
   return new Command("aegis")
     .description("Policy as code for Model Context Protocol traffic: check, test, release and serve.")
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .configureHelp({ subcommandTerm })
-    .version(COMPILER_VERSION, "-V, --version", "print the version")
+    .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand(false)
     .showHelpAfterError("(add --help for usage)")

@@ -15,7 +15,8 @@ export async function buildCli(outdir = join(ROOT, "dist", "cli")): Promise<Meta
     ...BUNDLE_OPTIONS,
     entryPoints: { cli: "cli/main.ts", "sql-worker": "runtime/facts/sql-worker.ts" },
     outdir,
-    splitting: false,
+    // A command loads what it needs and nothing else.
+    splitting: true,
   });
   await build({
     ...BUNDLE_OPTIONS,
