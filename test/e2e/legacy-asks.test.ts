@@ -85,7 +85,10 @@ describe("a legacy server asks its client", () => {
     expect(text).toContain("action=accept");
     expect(text).toContain("ada");
     expect(asked).toMatchObject([
-      { method: "elicitation/create", params: { message: "Who are you?", _meta: { "dev.aegis/server": SERVER } } },
+      {
+        method: "elicitation/create",
+        params: { message: "Who are you?", _meta: { "dev.aegis/server": SERVER } },
+      },
     ]);
     await client.close();
     const records = (await readAuditRecords(join(world.dir, "audit"))).map(({ body }) => body);

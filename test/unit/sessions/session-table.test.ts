@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { DEFAULT_SESSION_LIMITS, SessionTable } from "../../../runtime/sessions/session-table.ts";
 import type { LegacySession } from "../../../runtime/sessions/session-table.ts";
 
-function table(limits = { ...DEFAULT_SESSION_LIMITS, maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1_000 }): {
+function table(
+  limits = { ...DEFAULT_SESSION_LIMITS, maxSessions: 10, maxSessionsPerPrincipal: 2, idleMs: 1_000 },
+): {
   readonly sessions: SessionTable;
   readonly ended: string[];
   readonly clock: { nowMs: number };
