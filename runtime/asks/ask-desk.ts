@@ -8,7 +8,7 @@ import type { Snapshot } from "../snapshot/snapshot.ts";
 import { underRelease } from "./ask-context.ts";
 import type { AskContext } from "./ask-context.ts";
 import type { Ask } from "./ask.ts";
-import { governAskAnswer, governAskError } from "./govern-answer.ts";
+import { governAskAnswer, governAskError, lostPermission } from "./govern-answer.ts";
 import type { AnswerVerdict } from "./govern-answer.ts";
 import { governAsk, methodText, refusal } from "./govern-ask.ts";
 import type { AskRefusal, AskVerdict } from "./govern-ask.ts";
@@ -108,6 +108,16 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
   };
 }
 
+/** Ends asks that did not go to the client after all. Rejects as `AskDesk.abandon` does. */
+export async function abandonAll(
+  desk: AskDesk,
+  asks: readonly OpenAsk[],
+  code: AskRefusal["code"],
+  detail: string,
+): Promise<void> {
+  for (const open of asks) await desk.abandon(open, code, detail);
+}
+
 interface Judged {
   readonly answer: GovernedAnswer;
   readonly stripped: number;
@@ -122,6 +132,8 @@ async function governAnswer(
   const refused = (why: AskRefusal): Judged => ({ answer: { kind: "refused", refusal: why }, stripped: 0 });
   if (context === undefined) return refused(refusal("SERVER_REQUEST_DENIED", "the endpoint is gone"));
   if (answer.kind === "error") {
+    const lost = await lostPermission(context, open.ask);
+    if (lost !== undefined) return refused(lost);
     return { answer: { kind: "error", error: governAskError(context, answer.error) }, stripped: 0 };
   }
   const verdict = await governAskAnswer(context, open.ask, answer.result, options);

@@ -42,6 +42,16 @@ export async function governAskAnswer(
   }
 }
 
+/** Why an ask that was permitted is not any more; undefined where it still is. Never throws. */
+export async function lostPermission(context: AskContext, ask: Ask): Promise<AskRefusal | undefined> {
+  try {
+    const still = await decideAsk(context, ask);
+    return still.ok ? undefined : still.refusal;
+  } catch (fault) {
+    return refusalOf(fault);
+  }
+}
+
 function rootsIn({ roots }: JsonObject): number {
   return Array.isArray(roots) ? roots.length : 0;
 }

@@ -1,6 +1,6 @@
 // `input_required` (MCP 2026-07-28): an answer that carries requests of the server, and the retry that carries what the
 // client says to them. Every entry is governed as a request of its own, in both directions.
-import { AegisError, ERROR_CODES } from "#errors";
+import { AegisError, ERROR_CODES, isAegisError } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
@@ -9,6 +9,7 @@ import type { Admitted, Answer, Answered, Targeted } from "../pipeline/exchange.
 import type { Denial } from "../pipeline/verdict.ts";
 import { callerOf } from "./ask-context.ts";
 import type { AskContext } from "./ask-context.ts";
+import { abandonAll } from "./ask-desk.ts";
 import type { AskDesk, OpenAsk } from "./ask-desk.ts";
 import { askArguments } from "./ask.ts";
 import type { Ask } from "./ask.ts";
@@ -52,21 +53,18 @@ export function createInputRounds(desk: AskDesk, sealer: Sealer): InputRounds {
       const context = contextOf(exchange, signal);
       const call = callOf(exchange);
       const entries = readEntries(result);
-      const asks = new Map<string, RememberedAsk>();
-      const inputRequests: Record<string, JsonValue> = {};
-      for (const [key, request] of entries.requests) {
-        const { method, params } = request;
-        const open = await desk.ask(context, method, params);
-        if (!open.ok) return { ok: false, denial: denialOf(open.refusal) };
-        inputRequests[key] = { method: open.ask.method, params: presentedParams(open) };
-        asks.set(key, remember(open));
-        await desk.deliver(open);
-      }
-      const state = { upstream: entries.state, asks };
-      const requestState = sealRequestState(sealer, exchange.principal.bindingKey, call, state);
+      const seal = (asks: ReadonlyMap<string, RememberedAsk>): string =>
+        sealRequestState(sealer, bindingOf(exchange), call, { upstream: entries.state, asks });
+      const asked = await askAll(desk, context, entries.requests, seal);
+      if (!asked.ok) return { ok: false, denial: denialOf(asked.refusal) };
+      const { opened, requestState } = asked;
+      const inputRequests = Object.fromEntries(
+        opened.map(([key, open]) => [key, { method: open.ask.method, params: presentedParams(open) }]),
+      );
+      for (const [, open] of opened) await desk.deliver(open);
       const governed: JsonObject = {
         resultType: "input_required",
-        ...(asks.size === 0 ? {} : { inputRequests }),
+        ...(opened.length === 0 ? {} : { inputRequests }),
         requestState,
       };
       return { ok: true, answer: { kind: "result", result: governed, isAsking: true } };
@@ -78,6 +76,53 @@ export function createInputRounds(desk: AskDesk, sealer: Sealer): InputRounds {
       return readRetry(desk, sealer, exchange, params, signal);
     },
   };
+}
+
+type AskedEntries =
+  | {
+      readonly ok: true;
+      readonly opened: readonly (readonly [string, OpenAsk])[];
+      readonly requestState: string;
+    }
+  | { readonly ok: false; readonly refusal: AskRefusal };
+
+/**
+ * Decides every entry and seals the state. Where that fails for one, none is asked, and so it is recorded of those that
+ * were decided before it.
+ */
+async function askAll(
+  desk: AskDesk,
+  context: AskContext,
+  requests: InputEntries["requests"],
+  seal: (asks: ReadonlyMap<string, RememberedAsk>) => string,
+): Promise<AskedEntries> {
+  const opened: (readonly [string, OpenAsk])[] = [];
+  const abandon = (code: AskRefusal["code"], detail: string): Promise<void> => {
+    const asks = opened.splice(0).map(([, open]) => open);
+    return abandonAll(desk, asks, code, detail);
+  };
+  try {
+    for (const [key, { method, params }] of requests) {
+      const open = await desk.ask(context, method, params);
+      if (!open.ok) {
+        await abandon("SERVER_REQUEST_DENIED", "asked together with what is refused");
+        return { ok: false, refusal: open.refusal };
+      }
+      opened.push([key, open]);
+    }
+    const requestState = seal(new Map(opened.map(([key, open]) => [key, remember(open)])));
+    context.signal.throwIfAborted();
+    return { ok: true, opened, requestState };
+  } catch (fault) {
+    const code = isAegisError(fault) ? fault.code : "STAGE_FAULT";
+    await abandon(code, "what the server asks could not be sent");
+    throw fault;
+  }
+}
+
+/** A state serves at the endpoint that it was given at, for the caller that it was given to. */
+function bindingOf({ principal, route }: Targeted): string {
+  return JSON.stringify([principal.bindingKey, route.entry.path]);
 }
 
 interface InputEntries {
@@ -140,8 +185,7 @@ async function readRetry(
   const responses = readResponses(inputResponses);
   const context = contextOf(exchange, signal);
   if (requestState === undefined) return unstated(desk, context, responses);
-  const { bindingKey } = exchange.principal;
-  const { upstream, asks } = openRequestState(sealer, bindingKey, callOf(exchange), requestState);
+  const { upstream, asks } = openRequestState(sealer, bindingOf(exchange), callOf(exchange), requestState);
   const answers: string[] = [];
   const governed: Record<string, JsonValue> = {};
   for (const [key, response] of responses) {

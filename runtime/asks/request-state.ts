@@ -41,7 +41,8 @@ export interface RequestState {
 /** @throws {AegisError} RESULT_TOO_LARGE for more than a client can be made to carry */
 export function sealRequestState(
   sealer: Sealer,
-  bindingKey: string,
+  /** The caller and the endpoint. */
+  binding: string,
   call: StatedCall,
   { upstream, asks }: RequestState,
 ): string {
@@ -55,18 +56,18 @@ export function sealRequestState(
   const payload: JsonObject = { ...identityOf(call), upstream: upstream ?? null, asks: remembered };
   if (Buffer.byteLength(JSON.stringify(payload)) > MAX_PAYLOAD_BYTES)
     throw new AegisError("RESULT_TOO_LARGE", "what the server asks is too long to be carried by a client");
-  return sealer.seal("request-state", bindingKey, payload, REQUEST_STATE_TTL_MS);
+  return sealer.seal("request-state", binding, payload, REQUEST_STATE_TTL_MS);
 }
 
 /** @throws {AegisError} REQUEST_STATE_INVALID for whatever was not sealed here for this caller and this very call */
 export function openRequestState(
   sealer: Sealer,
-  bindingKey: string,
+  binding: string,
   call: StatedCall,
   sealed: JsonValue,
 ): RequestState {
   if (typeof sealed !== "string") throw invalid("not a string");
-  const payload = sealer.open("request-state", bindingKey, sealed);
+  const payload = sealer.open("request-state", binding, sealed);
   if (payload === undefined) throw invalid("not sealed here for this caller, or too old");
   const expected = identityOf(call);
   if (Object.entries(expected).some(([key, value]) => payload[key] !== value))

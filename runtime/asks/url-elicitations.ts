@@ -4,7 +4,8 @@ import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { Answer, Answered } from "../pipeline/exchange.ts";
 import { callerOf } from "./ask-context.ts";
-import type { AskDesk } from "./ask-desk.ts";
+import { abandonAll } from "./ask-desk.ts";
+import type { AskDesk, OpenAsk } from "./ask-desk.ts";
 import type { GovernedInput } from "./input-required.ts";
 import { declaredBy } from "./input-required.ts";
 import { presentedParams } from "./relay-ask.ts";
@@ -31,15 +32,21 @@ export async function governUrlElicitations(
     capabilities: declaredBy(exchange),
     during: id,
   };
-  const elicitations: JsonObject[] = [];
+  const opened: OpenAsk[] = [];
   for (const entry of entries) {
     const params = isJsonObject(entry) ? { ...entry, mode: "url" } : entry;
     const open = await desk.ask(context, "elicitation/create", params);
-    if (!open.ok) return refused(`${open.refusal.code}: ${open.refusal.detail}`);
-    elicitations.push(presentedParams(open));
+    if (!open.ok) {
+      await abandonAll(desk, opened, "SERVER_REQUEST_DENIED", "asked together with what is refused");
+      return refused(`${open.refusal.code}: ${open.refusal.detail}`);
+    }
+    opened.push(open);
+  }
+  for (const open of opened) {
     asksOf(session).noteElicitation(server.entry.id, open.ask.params["elicitationId"]);
     await desk.deliver(open);
   }
+  const elicitations = opened.map((open) => presentedParams(open));
   const message = "URL elicitation required";
   return {
     ok: true,
