@@ -88,12 +88,15 @@ interface Grant {
 
 export function createConnections(options: ConnectionsOptions): Connections {
   const table = new ConnectionTable(options.limits);
-  const connectionSessions = sessionsOf(options.sessions);
-  const common = (inbound: InboundHttp, routePath: string): CommonOptions => ({
+  const common = (
+    inbound: InboundHttp,
+    routePath: string,
+    header = (): string | undefined => inbound.headers.get("authorization"),
+  ): CommonOptions => ({
     routePath,
     remoteAddress: inbound.remoteAddress,
     limits: options.limits,
-    sessions: connectionSessions,
+    sessions: sessionsOf(options.sessions, header),
     handle: options.handle,
     onFault: options.onFault,
   });
@@ -128,9 +131,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const inbound = localOpening(routePath, token());
       const grant = await open(inbound, () => undefined);
       if (grant === undefined) throw inbound.refusal();
+      const header = (): string | undefined => bearer(token());
       const made = openStdio(streams, {
-        ...common(inbound, routePath),
-        headers: () => authorization(token()),
+        ...common(inbound, routePath, header),
+        headers: () => authorizationHeaders(header()),
       });
       // The token may be renewed at any time; each message is judged by the one that is there then.
       table.add({ ...made, owner: grant.owner, expiresAtMs: Number.POSITIVE_INFINITY });
@@ -249,12 +253,15 @@ async function deliver(
   if (open !== undefined) await postToSse(open.connection, inbound);
 }
 
-function sessionsOf(sessions: SessionTable): ConnectionSessions {
+/** `authorization`: the header of the connection's own. */
+function sessionsOf(sessions: SessionTable, authorization: () => string | undefined): ConnectionSessions {
   return {
     attach: (id, stream) => {
       const session = sessions.get(id);
       if (session === undefined) return false;
       session.stream = stream;
+      // Until its next message the session has the token that opened it, or the connection.
+      session.authorization ??= authorization();
       return true;
     },
     detach: (id, stream) => {
@@ -269,8 +276,12 @@ function sessionsOf(sessions: SessionTable): ConnectionSessions {
   };
 }
 
-function authorization(token: string | undefined): readonly string[] {
-  return token === undefined ? [] : ["authorization", `Bearer ${token}`];
+function bearer(token: string | undefined): string | undefined {
+  return token === undefined ? undefined : `Bearer ${token}`;
+}
+
+function authorizationHeaders(header: string | undefined): readonly string[] {
+  return header === undefined ? [] : ["authorization", header];
 }
 
 /** The opening of a local server, as a request that nobody sent. */
@@ -292,7 +303,7 @@ function localOpening(
   };
   return {
     ...{ transport: "stdio", method: "GET", rawTarget: routePath, path: routePath, httpVersion: "1.1" },
-    headers: headerView(authorization(token)),
+    headers: headerView(authorizationHeaders(bearer(token))),
     remoteAddress: "",
     readBody: () =>
       Promise.reject(new AegisError("STAGE_FAULT", "the opening of a local server has no body")),

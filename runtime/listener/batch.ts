@@ -1,7 +1,7 @@
 // JSON-RPC batches (MCP 2025-03-26): an array of messages in one body. Each element becomes a message of its own; their
 // answers go back together, as one array, or on one stream where one of them needs a stream.
 import { AegisError } from "#errors";
-import { parseStrict, readableId } from "#mcp";
+import { META_PROTOCOL_VERSION, parseStrict, readableId } from "#mcp";
 import { isJsonObject } from "#std";
 import type { HttpReply, InboundHttp, SharedMessage, SseStream } from "./inbound.ts";
 import { textOf } from "./connection/message-stream.ts";
@@ -13,7 +13,8 @@ const MAX_ELEMENTS = 50;
 
 /**
  * The elements of a batch, each serialised anew; undefined for a body that is one message.
- * @throws {AegisError} JSON_INVALID, MESSAGE_INVALID where it is empty, too long, nested, or opens a session
+ * @throws {AegisError} JSON_INVALID, MESSAGE_INVALID where it is empty, too long, nested, opens a session, or holds a message of
+ *   the modern era, which has no batches
  */
 export function splitBatch(body: Uint8Array): readonly Uint8Array[] | undefined {
   if (!startsWithBracket(body)) return undefined;
@@ -30,8 +31,15 @@ export function splitBatch(body: Uint8Array): readonly Uint8Array[] | undefined 
     if (Array.isArray(element)) throw new AegisError("MESSAGE_INVALID", "batch within a batch");
     if (isJsonObject(element) && element["method"] === "initialize")
       throw new AegisError("MESSAGE_INVALID", "initialize in a batch");
+    if (hasEnvelope(element)) throw new AegisError("MESSAGE_INVALID", "modern message in a batch");
     return Buffer.from(JSON.stringify(element));
   });
+}
+
+function hasEnvelope(element: unknown): boolean {
+  const params = isJsonObject(element) ? element["params"] : undefined;
+  const meta = isJsonObject(params) ? params["_meta"] : undefined;
+  return isJsonObject(meta) && Object.hasOwn(meta, META_PROTOCOL_VERSION);
 }
 
 /** Whether the first byte that is not white space opens an array. */

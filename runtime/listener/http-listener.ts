@@ -226,7 +226,9 @@ function trackConnections(server: Server, maxPerAddress: number): Connections {
       else refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
     }
   });
-  server.on("request", (request: IncomingMessage) => unused.delete(peerOf(request.socket)));
+  server.on("request", (request: IncomingMessage) => {
+    if (unused.size > 0) unused.delete(peerOf(request.socket));
+  });
   return {
     isTurnedAway: (socket) => turnedAway.has(socket),
     count: () => count,

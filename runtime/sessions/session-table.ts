@@ -39,7 +39,7 @@ export interface LegacySession {
   logLevel: string | undefined;
   /** Required attributes that the latest token lacks: any denies every decision. */
   missingAttributes: readonly string[];
-  /** Header of the GET that opened `stream`: its token is verified again after a swap. */
+  /** Header of the latest message or GET: while there is a stream, its token is verified again after a swap. */
   authorization: string | undefined;
   /** What its caller was last known to see of the lists. */
   seen: SeenViews | undefined;

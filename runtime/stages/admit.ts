@@ -46,6 +46,7 @@ function admitMessage(exchange: Authenticated, bytes: Uint8Array, options: Admit
     session.expiresAtMs = principal.expiresAtMs;
     session.principal = principal.facts;
     session.missingAttributes = principal.missingAttributes;
+    session.authorization = inbound.headers.get("authorization");
   }
   if (era === "legacy") {
     if (inbound.transport === "http") requireLegacyAccept(inbound);

@@ -78,17 +78,17 @@ function openStream(
 ): void {
   let release: (() => void) | undefined;
   try {
-    // A second GET may have passed the first check while this one was recorded.
+    // While this was recorded the session may have ended: a stream of it would have nobody to end it.
+    if (options.sessions.get(session.id) !== session)
+      throw new AegisError("SESSION_UNKNOWN", "the session has ended meanwhile");
+    // A second GET may have passed the first check.
     requireOpenable(session, lastEventId);
     release = options.slots.take(session.ownerKey);
     const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
     if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
     attach(exchange, session, connection, lastEventId);
     const close = (): void => {
-      if (session.stream?.closed === connection.closed) {
-        session.stream = undefined;
-        session.authorization = undefined;
-      }
+      if (session.stream?.closed === connection.closed) session.stream = undefined;
       release?.();
       void conclude(exchange, null, options);
     };

@@ -47,6 +47,8 @@ interface StoredEvent {
 interface LogicalStream {
   readonly number: number;
   lastSequence: number;
+  /** Events that can be sent again. */
+  stored: number;
   connection: SseStream | undefined;
   /** Set while stored events are sent again: new ones then wait their turn in the buffer. */
   isCatchingUp: boolean;
@@ -113,6 +115,8 @@ export class SessionStreams {
       return this.#asStream(this.#newStream(GENERAL, connection), connection.closed, false);
     }
     known.connection = connection;
+    // What a former connection did not catch up with is not asked for any more.
+    known.isCatchingUp = false;
     this.#prime(known, connection);
     return this.#asStream(known, connection.closed, false);
   }
@@ -170,6 +174,7 @@ export class SessionStreams {
     const stream: LogicalStream = {
       number,
       lastSequence: 0,
+      stored: 0,
       connection,
       isCatchingUp: false,
       isOver: false,
@@ -292,6 +297,7 @@ export class SessionStreams {
     }
     if (budget.usedBytes + bytes > budget.maxBytes) return false;
     this.#events.add({ stream, sequence, json, bytes, atMs: clock.nowMs() });
+    stream.stored += 1;
     this.#bytes += bytes;
     budget.usedBytes += bytes;
     return true;
@@ -299,14 +305,14 @@ export class SessionStreams {
 
   #forget(event: StoredEvent): void {
     if (!this.#events.delete(event)) return;
+    event.stream.stored -= 1;
     this.#bytes -= event.bytes;
     this.#options.budget.usedBytes -= event.bytes;
     this.#forgetIfEmpty(event.stream);
   }
 
   #forgetIfEmpty(stream: LogicalStream): void {
-    if (!stream.isOver || stream.number === GENERAL) return;
-    for (const event of this.#events) if (event.stream === stream) return;
-    this.#streams.delete(stream.number);
+    if (stream.isOver && stream.stored === 0 && stream.number !== GENERAL)
+      this.#streams.delete(stream.number);
   }
 }

@@ -123,6 +123,34 @@ it("refuses batches without a session of that revision, and of another principal
   expect((await post([ping(1)], old(), await world.token(EMPLOYEE, "echo"))).status).toBe(404);
 });
 
+it("refuses a batch that holds a message of the era without batches, whatever its headers say", async () => {
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  const listen = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "subscriptions/listen",
+    params: { notifications: { toolsListChanged: true }, _meta: meta },
+  };
+  const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" };
+  const response = await fetch(world.endpoint("echo"), {
+    method: "POST",
+    body: JSON.stringify([listen]),
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      authorization: `Bearer ${token}`,
+      "mcp-session-id": old(),
+      ...headers,
+    },
+    signal: AbortSignal.timeout(5_000),
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { data: { code: "MESSAGE_INVALID" } } });
+});
+
 it("does not read the body of a caller it does not know", async () => {
   const response = await post("{ this is never parsed", old(), "a.b.c");
   expect(response.status).toBe(401);

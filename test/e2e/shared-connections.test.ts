@@ -18,6 +18,22 @@ const MODERN_META = {
   "io.modelcontextprotocol/clientCapabilities": {},
 };
 
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: 0,
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: IDENTITY },
+};
+/** Reads roles from a claim that is no list in any token here: none of them is accepted. */
+const ROLES_OF_NO_LIST = [
+  "issuers:",
+  "  - issuer: https://login.example.com/",
+  "    jwksUrl: https://login.example.com/jwks.json",
+  "    roles: { claim: is_external }",
+  "    attributes: { is_external: { claim: is_external, type: Bool, required: true } }",
+  "",
+].join("\n");
+
 let world: EchoWorld;
 let token = "";
 const open = new Set<{ close: () => unknown }>();
@@ -241,6 +257,23 @@ describe("WebSocket", () => {
     expect(await stream.text()).toContain("event: endpoint");
     await world.release();
     (await openSocket()).close();
+  });
+
+  it("of a session is ended by a release that no longer accepts its token", async () => {
+    const socket = await openSocket();
+    const seen = collect(socket);
+    send(socket, INITIALIZE);
+    await until(() => seen.length === 1);
+    const legacy = await connectSse(token);
+    const sseEnded = new Promise<void>((resolve) => (legacy.onclose = resolve));
+    // The transport would open another stream.
+    legacy.onerror = () => void legacy.close();
+    const closing = closed(socket);
+    await world.release(grantingRepository([world.pinned], { "identity.yaml": ROLES_OF_NO_LIST }));
+    expect(await closing).toBe(1008);
+    await sseEnded;
+    await until(async () => (await connections()) === 0);
+    await world.release();
   });
 
   it("holds a principal to its share of connections", async () => {

@@ -41,7 +41,7 @@ describe("a legacy session's stream across swaps", () => {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
 
-  async function openStream(): Promise<OpenStream> {
+  async function openSession(): Promise<string> {
     const opened = await send(
       "POST",
       {},
@@ -57,7 +57,11 @@ describe("a legacy session's stream across swaps", () => {
       },
     );
     await opened.json();
-    const session = opened.headers.get("mcp-session-id") ?? "";
+    return opened.headers.get("mcp-session-id") ?? "";
+  }
+
+  async function openStream(): Promise<OpenStream> {
+    const session = await openSession();
     const response = await send("GET", { "mcp-session-id": session });
     expect(response.status).toBe(200);
     const ended = drain(response);
@@ -96,6 +100,23 @@ describe("a legacy session's stream across swaps", () => {
     expect((await send("DELETE", { "mcp-session-id": stream.session })).status).toBe(204);
     await stream.ended;
     expect((await list(stream.session)).status).toBe(404);
+  });
+
+  it("opens no stream of a session that ends at the same time", async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const opened = await openSession();
+      // Connections that are open already, so that both requests are under way at once.
+      await Promise.all([list(opened), list(opened)]);
+      const [, stream] = await Promise.all([
+        send("DELETE", { "mcp-session-id": opened }),
+        send("GET", { "mcp-session-id": opened }),
+      ]);
+      const ended = drain(stream).then(() => "ended");
+      const late = new Promise<string>((resolve) =>
+        setTimeout(resolve, 1_000, `open in round ${round}`).unref(),
+      );
+      expect(await Promise.race([ended, late])).toBe("ended");
+    }
   });
 
   it("treats another principal's session id as unknown", async () => {

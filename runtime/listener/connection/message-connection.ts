@@ -54,6 +54,7 @@ export class MessageConnection {
   #session: { readonly id: string; readonly stream: SseStream } | undefined;
   /** The message that opens a session: the next ones need its id. */
   #opening: ConnectionMessage | undefined;
+  /** Messages that are not read yet, and those under way that no cap of requests counts. */
   #unread = 0;
   /** Exchanges under way. A stream that one of them left open is none. */
   #running = 0;
@@ -186,11 +187,12 @@ export class MessageConnection {
     if (read.kind === "request") {
       if (this.#inFlight.has(read.id))
         throw new AegisError("MESSAGE_INVALID", "request id is already in use on this connection");
-      if (this.#inFlight.size >= this.#options.limits.maxInFlight)
+      // An answer that waits for its reader is held in memory like a request that is under way.
+      if (this.#inFlight.size + this.#waiting >= this.#options.limits.maxInFlight)
         throw new AegisError("OVERLOADED", `${this.#inFlight.size} requests of one connection under way`);
       this.#inFlight.set(read.id, message);
     }
-    if (!message.isAdmitted) this.#unread -= 1;
+    if (!message.isAdmitted && read.kind === "request") this.#unread -= 1;
     if (this.#opening === message && !(read.kind === "request" && read.method === "initialize"))
       this.#opened();
     this.#regulate();
@@ -204,7 +206,7 @@ export class MessageConnection {
 
   #finished(message: ConnectionMessage): void {
     if (!this.#active.delete(message)) return;
-    if (!message.isAdmitted) this.#unread -= 1;
+    if (message.id === undefined) this.#unread -= 1;
     if (message.id !== undefined && this.#inFlight.get(message.id) === message)
       this.#inFlight.delete(message.id);
     if (this.#opening === message) this.#opened();
@@ -232,7 +234,8 @@ export class MessageConnection {
 
   #regulate(): void {
     const { flow, limits } = this.#options;
-    const isFull = this.#unread + this.#queue.length >= limits.maxUnread;
+    // Whoever does not take answers is not asked for more requests: their answers would pile up.
+    const isFull = this.#waiting > 0 || this.#unread + this.#queue.length >= limits.maxUnread;
     if (flow === undefined || isFull === this.#isPaused) return;
     this.#isPaused = isFull;
     if (isFull) flow.pause();
@@ -282,10 +285,12 @@ export class MessageConnection {
     const text = textOf(message);
     if (out.send(text) || out.closed.aborted) return;
     this.#waiting += 1;
+    this.#regulate();
     out.drained(this.#closing.signal).then(
       () => {
         this.#waiting -= 1;
         this.#sendFinal(text);
+        this.#regulate();
         this.#tellIdle();
       },
       () => undefined,

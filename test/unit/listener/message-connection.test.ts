@@ -62,6 +62,7 @@ let endedSessions: string[];
 let sessionEnds: boolean[];
 let paused: string[];
 let hold: Promise<void> | undefined;
+let holdNotifications: Promise<void> | undefined;
 let connection: MessageConnection;
 
 async function handle(inbound: InboundHttp): Promise<void> {
@@ -82,6 +83,7 @@ async function handle(inbound: InboundHttp): Promise<void> {
       entry.closed = true;
     });
     served.push(entry);
+    if (message.kind === "notification") await holdNotifications;
     if (message.kind !== "request") return inbound.reply.empty(202);
     if (message.method === "initialize") {
       const headers = { "mcp-session-id": `session-${String(id)}` };
@@ -108,6 +110,7 @@ beforeEach(() => {
   sessionEnds = [];
   paused = [];
   hold = undefined;
+  holdNotifications = undefined;
   connection = new MessageConnection({
     transport: "websocket",
     routePath: "/x/mcp",
@@ -196,6 +199,18 @@ describe("messages of one connection", () => {
     expect(paused).toEqual(["pause", "resume"]);
   });
 
+  it("are not read from the wire while too many notifications are under way", async () => {
+    let release = (): void => undefined;
+    holdNotifications = new Promise((resolve) => (release = resolve));
+    for (let count = 0; count < 4; count += 1) receive({ jsonrpc: "2.0", method: "notifications/progress" });
+    await settle();
+    expect(served).toHaveLength(4);
+    expect(paused).toEqual(["pause"]);
+    release();
+    await settle();
+    expect(paused).toEqual(["pause", "resume"]);
+  });
+
   it("end silently when they are cancelled on their own connection", async () => {
     receive(request(1));
     await settle();
@@ -277,6 +292,34 @@ describe("a client that does not read", () => {
         .slice(1)
         .map(({ id }) => id),
     ).toEqual([2, 1]);
+  });
+
+  it("is not read from while an answer waits for it, so that it cannot pile up answers", async () => {
+    receive(request(1));
+    await settle();
+    const stream = served[0]?.inbound.reply.openStream();
+    stream?.send(JSON.stringify({ big: "y".repeat(500) }));
+    await settle();
+    stream?.end(JSON.stringify({ id: 1, result: {} }));
+    expect(paused).toEqual(["pause"]);
+    wire.take();
+    await settle();
+    expect(paused).toEqual(["pause", "resume"]);
+  });
+
+  it("is refused requests above the cap while its answers wait", async () => {
+    receive(request("big"));
+    await settle();
+    const stream = served[0]?.inbound.reply.openStream();
+    stream?.send(JSON.stringify({ big: "y".repeat(500) }));
+    await settle();
+    for (let id = 0; id < 20; id += 1) {
+      receive(request(id));
+      await settle();
+      answer(id);
+    }
+    // One request stays under way and the answers of the others wait: no more than the cap together.
+    expect(served.filter(({ message }) => message.kind === "request")).toHaveLength(LIMITS.maxInFlight);
   });
 
   it("is cut when it stays behind", async () => {

@@ -113,6 +113,24 @@ describe("streams of a session", () => {
     expect(texts(again)).toEqual(["1", "2", "3", "4", "answer"]);
   });
 
+  it("goes on with a general stream that is opened anew after the catching up of a former connection broke off", async () => {
+    const { streams } = world();
+    const [first, second, third] = [fakeConnection(), fakeConnection(), fakeConnection()];
+    streams.openGeneral(first);
+    const seen = idOf(first, 0);
+    first.break();
+    streams.sendGeneral("1");
+    second.setFull(true);
+    streams.resume(seen, second);
+    await turn();
+    second.break();
+    await turn();
+    const again = streams.openGeneral(third);
+    expect(again.send("2")).toBe(true);
+    await turn();
+    expect(texts(third)).toEqual(["2"]);
+  });
+
   it("closes the older connection of a stream that is taken over", async () => {
     const { streams } = world();
     const [stale, again] = [fakeConnection(), fakeConnection()];
