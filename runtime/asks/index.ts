@@ -16,7 +16,7 @@ export { ASKING_METHODS, createInputRounds, declaredBy } from "./input-required.
 export type { GovernedInput, InputRounds, RetriedInput } from "./input-required.ts";
 export { openRequestState, sealRequestState } from "./request-state.ts";
 export type { RememberedAsk, RequestState, StatedCall } from "./request-state.ts";
-export { URL_ELICITATION_REQUIRED, governUrlElicitations } from "./url-elicitations.ts";
+export { governUrlElicitations } from "./url-elicitations.ts";
 export { META_ASKING_SERVER, presentedParams, refusedReply, relayAsk } from "./relay-ask.ts";
 export type { AskedClient } from "./relay-ask.ts";
 export { MAX_PENDING_ASKS, SessionAsks, asksOf } from "./session-asks.ts";

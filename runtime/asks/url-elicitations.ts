@@ -2,6 +2,7 @@
 // elicitations that it carries is governed as an ask.
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { URL_ELICITATION_REQUIRED } from "../pipeline/answer-rules.ts";
 import type { Answer, Answered } from "../pipeline/exchange.ts";
 import { callerOf } from "./ask-context.ts";
 import { abandonAll } from "./ask-desk.ts";
@@ -11,7 +12,6 @@ import { declaredBy } from "./input-required.ts";
 import { presentedParams } from "./relay-ask.ts";
 import { asksOf } from "./session-asks.ts";
 
-export const URL_ELICITATION_REQUIRED = -32042;
 /** Elicitations of one error. */
 const MAX_ELICITATIONS = 16;
 

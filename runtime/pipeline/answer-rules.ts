@@ -22,6 +22,8 @@ export type Ruled<T> = ({ readonly ok: true } & T) | { readonly ok: false; reado
 const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32022]);
 /** The server cannot do it for a client that lacks a capability: the client may declare it, if it is governed here. */
 const CAPABILITY_MISSING = -32021;
+/** The user has to visit URLs first (MCP 2025-11-25): each of them is judged, or the error does not pass. */
+export const URL_ELICITATION_REQUIRED = -32042;
 
 /**
  * The answer that a reply of an upstream stands for.
@@ -72,6 +74,10 @@ export function conform<A extends Answer>(
   /** Of the message upstream; undefined for what the gateway answers itself. */
   method: string | undefined,
 ): Ruled<{ readonly answer: A }> {
+  if (answer.kind === "error" && answer.code === URL_ELICITATION_REQUIRED && answer.isAsking !== true) {
+    const denial: Denial = { code: "RESULT_BLOCKED", detail: "URLs that were not judged" };
+    return { ok: false, denial };
+  }
   if (answer.kind !== "result" || answer.task !== undefined) return { ok: true, answer };
   const resultType = answer.result["resultType"];
   // `input_required` and `task` carry requests to the client and later results under another name; neither is

@@ -1,9 +1,9 @@
 // Response stage 1, check result: the answer is of a kind this method and era may have. An answer that is too large to
 // be read here is checked by the worker that reads it, by the same rule. What asks the client for something is governed
 // here, entry by entry.
-import { ASKING_METHODS, URL_ELICITATION_REQUIRED, governUrlElicitations } from "../asks/index.ts";
+import { ASKING_METHODS, governUrlElicitations } from "../asks/index.ts";
 import type { AskDesk, GovernedInput, InputRounds } from "../asks/index.ts";
-import { conform } from "../pipeline/answer-rules.ts";
+import { URL_ELICITATION_REQUIRED, conform } from "../pipeline/answer-rules.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Answered, Verified } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";

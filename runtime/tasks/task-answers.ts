@@ -9,6 +9,8 @@ import { MAX_TASK_ID_CHARS } from "./task-ids.ts";
 import { readTaskState, writeTaskState } from "./task-state.ts";
 import type { TaskState } from "./task-state.ts";
 
+/** Means URLs that the user has to visit first (MCP 2025-11-25); no task of the modern era ends so. */
+const URL_ELICITATION_REQUIRED = -32042;
 /** Identifier of the extension of MCP 2026-07-28. */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 export const RELATED_TASK = "io.modelcontextprotocol/related-task";
@@ -128,6 +130,9 @@ function inlinedError(error: JsonValue | undefined): JsonObject {
   const message = isJsonObject(error) ? error["message"] : undefined;
   if (!isJsonObject(error) || !Number.isSafeInteger(code) || typeof message !== "string")
     throw new AegisError("RESULT_BLOCKED", "a failed task without an error");
+  // The URLs of it are asked for by `inputRequests`, where they are judged.
+  if (code === URL_ELICITATION_REQUIRED)
+    throw new AegisError("RESULT_BLOCKED", "a failed task that sends the user to URLs");
   const { data } = error;
   return { code: code as number, message, ...(data === undefined ? {} : { data: { upstream: data } }) };
 }

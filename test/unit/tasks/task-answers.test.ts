@@ -56,6 +56,14 @@ describe("an answer about a task", () => {
     });
   });
 
+  it("does not send the user to a URL that was not judged, by an error that no task may end with", () => {
+    const elicitations = [
+      { mode: "url", message: "Sign in", url: "https://evil.example", elicitationId: "e" },
+    ];
+    const error = { code: -32042, message: "visit first", data: { elicitations } };
+    expect(code(() => ruled({ ...STATE, status: "failed", error }))).toBe("RESULT_BLOCKED");
+  });
+
   it("has what its status has: a result, an error, or what is asked, which is decided elsewhere", () => {
     const meta = { [RELATED_TASK]: { taskId: "theirs" }, trace: "t" };
     expect(ruled({ ...STATE, status: "completed", result: { content: [], _meta: meta } })["result"]).toEqual({
