@@ -165,7 +165,7 @@ async function createCore(options: GatewayOptions): Promise<Core> {
   const openTasks = new OpenTasks(TASK_CAPS, clock.nowMs);
   const release: ReleasePart = createReleasePart({
     ...{ config, root, audit, sessions, logger, metrics, clock },
-    ...{ largeAnswers, bridge, openTasks, updates: streams.updates },
+    ...{ largeAnswers, bridge, openTasks, updates: streams.updates, listChanges: streams.listChanges },
   });
   const { holder } = release;
   const runner = createRunner(options, {

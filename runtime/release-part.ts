@@ -24,6 +24,7 @@ import type { Snapshot } from "./snapshot/snapshot.ts";
 import { openStateStore } from "./snapshot/state-store.ts";
 import { createUpdater } from "./snapshot/updater.ts";
 import type { Updater } from "./snapshot/updater.ts";
+import type { ListChanges } from "./streams/list-changes.ts";
 import type { ResourceUpdates } from "./streams/resource-updates.ts";
 import { createReleaseRecorder } from "./release-recorder.ts";
 import type { Logger, Metrics } from "./telemetry/index.ts";
@@ -43,6 +44,7 @@ export interface ReleasePartOptions {
   readonly bridge: Bridge;
   readonly openTasks: OpenTasks;
   readonly updates: ResourceUpdates;
+  readonly listChanges: ListChanges;
 }
 
 export interface ReleasePart {
@@ -163,6 +165,7 @@ function createBindings(
       bindings: self,
       bridge: options.bridge,
       updates: options.updates,
+      listChanges: options.listChanges,
       openTasks: options.openTasks,
       snapshot: holder.current,
       onNotification: (method, relayed) => metrics.notification(method, relayed),

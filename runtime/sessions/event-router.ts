@@ -13,6 +13,8 @@ import { answerServerRequest, governNotification, isOfSession } from "../pipelin
 import type { Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 import type { UpstreamBindings } from "../snapshot/bindings.ts";
 import { passesLogLevel } from "../streams/log-level.ts";
+import { changedList } from "../streams/list-changes.ts";
+import type { ListChanges } from "../streams/list-changes.ts";
 import { mayRead } from "../streams/resource-access.ts";
 import type { ResourceUpdates } from "../streams/resource-updates.ts";
 import { TASK_STATUS, governTaskStatus } from "../tasks/index.ts";
@@ -26,6 +28,7 @@ export interface EventRouterOptions {
   readonly asks: AskDesk;
   readonly sessions: SessionTable;
   readonly updates: Pick<ResourceUpdates, "onNotification" | "onClosed">;
+  readonly listChanges: Pick<ListChanges, "heard">;
   readonly bindings: () => UpstreamBindings;
   /** Takes what comes on channels of its own. */
   readonly bridge: Pick<Bridge, "onNotification" | "onClosed">;
@@ -40,8 +43,12 @@ export function createEventRouter(options: EventRouterOptions): UpstreamEvents {
   return {
     onNotification: (server, channel, notification) => {
       const method = typeof notification["method"] === "string" ? notification["method"] : "";
-      if (method.endsWith("/list_changed")) {
+      const changed = changedList(method);
+      if (changed !== undefined) {
+        // The pins come first: whoever is told asks for the list, or calls, at once.
         for (const verifier of options.bindings().verifiers()) verifier.invalidate(server);
+        options.listChanges.heard(server, changed);
+        return;
       }
       if (options.bridge.onNotification(channel, notification)) return;
       options.onNotification(method, relay(options, server, channel, notification));

@@ -7,6 +7,7 @@ import type { Principal } from "#authn";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import { ListChanges, holdLists, viewerOf } from "./list-changes.ts";
 import { Listens } from "./listens.ts";
 import { answerListen } from "./open-listen.ts";
 import type { OpenListenOptions } from "./open-listen.ts";
@@ -31,6 +32,7 @@ export interface Streams {
   readonly slots: StreamSlots;
   readonly updates: ResourceUpdates;
   readonly listens: Listens;
+  readonly listChanges: ListChanges;
   /** Answers `subscriptions/listen`. @throws {AegisError} as `answerListen` */
   readonly answerListen: (
     exchange: Recorded,
@@ -75,8 +77,12 @@ export function createStreams(options: StreamsOptions): Streams {
       if (resource === undefined) return false;
       return (await decideSubscription(active, route, listener, resource, judging())).isAllowed;
     },
+    holdLists: (active, route, { listener, kinds }) =>
+      holdLists(updates, active, route, viewerOf("modern", listener), kinds),
     onNotification,
   });
+  const { onFault } = options;
+  const listChanges = new ListChanges({ listens, sessions, snapshot, onNotification, onFault });
   let isSweeping = false;
   const endStreams = (): void => {
     listens.endAll();
@@ -86,6 +92,7 @@ export function createStreams(options: StreamsOptions): Streams {
     slots,
     updates,
     listens,
+    listChanges,
     answerListen: (exchange, signal, watchTasks) =>
       answerListen(exchange, signal, { listens, updates, slots, audit, snapshot, watchTasks }),
     answerSubscription: (exchange) => answerSubscription(exchange, { updates, snapshot, onNotification }),
@@ -102,6 +109,7 @@ export function createStreams(options: StreamsOptions): Streams {
     endStreams,
     close: () => {
       endStreams();
+      listChanges.close();
       updates.close();
     },
   };

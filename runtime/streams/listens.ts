@@ -5,6 +5,7 @@ import type { JsonObject } from "#std";
 import type { Principal } from "#authn";
 import type { SseStream } from "../listener/inbound.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { HeldLists } from "./list-changes.ts";
 import type { Listener } from "./resource-access.ts";
 import { changedKinds, viewsOf } from "./visible-views.ts";
 import type { ListKind, SeenViews } from "./visible-views.ts";
@@ -24,6 +25,8 @@ export interface Listen {
   readonly kinds: ReadonlySet<ListKind>;
   /** How each resource is left, by its URI as the caller sent it. */
   readonly resources: Map<string, WatchedResource>;
+  /** What has servers tell of their lists. */
+  lists: HeldLists;
   seen: SeenViews;
   /** Called once when the stream has ended. */
   readonly onEnd: () => void;
@@ -43,6 +46,8 @@ export interface ListensOptions {
     listen: Listen,
     clientUri: string,
   ) => Promise<boolean>;
+  /** As when the listen was opened. */
+  readonly holdLists: (snapshot: Snapshot, route: Route, listen: Listen) => HeldLists;
   readonly onNotification: (method: string, relayed: boolean) => void;
 }
 
@@ -119,7 +124,7 @@ export class Listens {
   }
 
   async #stays(listen: Listen): Promise<boolean> {
-    const { snapshot: current, nowMs, verify, mayListen } = this.#options;
+    const { snapshot: current, nowMs, verify, mayListen, holdLists } = this.#options;
     const snapshot = current();
     const route = snapshot?.routes.get(listen.routePath);
     if (snapshot === undefined || route === undefined || route.entry.tenant !== listen.tenant) return false;
@@ -137,6 +142,11 @@ export class Listens {
       listen.resources.delete(uri);
       watched.unwatch();
     }
+    // What has ended meanwhile must hold nothing.
+    if (!this.#open.has(listen)) return true;
+    const former = listen.lists;
+    listen.lists = holdLists(snapshot, route, listen);
+    former.release();
     this.#tellChanges(listen, snapshot, route);
     return true;
   }
@@ -155,6 +165,7 @@ export class Listens {
     if (!this.#open.delete(listen)) return;
     for (const { unwatch } of listen.resources.values()) unwatch();
     listen.resources.clear();
+    listen.lists.release();
     listen.onEnd();
   }
 }

@@ -13,6 +13,8 @@ import type { Answer, Recorded } from "../pipeline/exchange.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { ownerKeyOf } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
+import { holdLists, viewerOf } from "./list-changes.ts";
+import type { HeldLists } from "./list-changes.ts";
 import { acknowledgementJson } from "./listens.ts";
 import type { Listen, Listens } from "./listens.ts";
 import { decideSubscription, mayRead, resourceOf } from "./resource-access.ts";
@@ -20,7 +22,7 @@ import type { Listener, ResourceRef, SubscriptionVerdict } from "./resource-acce
 import type { ResourceUpdates } from "./resource-updates.ts";
 import type { TaskWatch } from "../tasks/index.ts";
 import type { StreamSlots } from "./stream-slots.ts";
-import { LIST_KINDS, viewsOf } from "./visible-views.ts";
+import { FLAG_OF_KIND, LIST_KINDS, viewsOf } from "./visible-views.ts";
 import type { ListKind } from "./visible-views.ts";
 
 export interface OpenListenOptions {
@@ -37,11 +39,8 @@ export interface OpenListenOptions {
 /** URIs of one filter. */
 export const MAX_LISTEN_URIS = 256;
 
-const FLAG_OF_KIND: Readonly<Record<ListKind, string>> = {
-  tools: "toolsListChanged",
-  prompts: "promptsListChanged",
-  resources: "resourcesListChanged",
-};
+/** How long an acknowledgement waits for the servers whose lists are asked for. */
+const MAX_SERVERS_WAIT_MS = 1_000;
 
 interface Filter {
   readonly kinds: ReadonlySet<ListKind>;
@@ -77,10 +76,13 @@ export async function answerListen(
   const tasks = await options.watchTasks?.(exchange, signal);
   const release = options.slots.take(ownerKeyOf(principal.issuer, principal.facts));
   let stream: SseStream | undefined;
+  let lists: HeldLists | undefined;
   try {
+    const viewer = viewerOf("modern", listener);
+    lists = holdLists(options.updates, snapshot, route, viewer, kinds);
+    await servers(lists, signal);
     stream = exchange.reply.takeOver();
     if (stream === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
-    const caller = { facts: principal.facts, missingAttributes: principal.missingAttributes };
     const listen: Listen = {
       id: message.id,
       stream,
@@ -92,7 +94,8 @@ export async function answerListen(
       expiresAtMs: principal.expiresAtMs,
       kinds,
       resources: new Map(),
-      seen: viewsOf(snapshot, route, { era: "modern", caller, request: listener.request }),
+      lists,
+      seen: viewsOf(snapshot, route, viewer),
       onEnd: release,
     };
     const watched = granted.filter((one) => watch(listen, one, options));
@@ -103,10 +106,23 @@ export async function answerListen(
     endWithCaller(exchange, stream);
   } catch (fault) {
     release();
+    lists?.release();
     stream?.end();
     throw fault;
   }
   return { kind: "accepted" };
+}
+
+/** A server that is slow or away holds nothing up: what it tells once it is back is passed on all the same. */
+async function servers(lists: HeldLists, signal: AbortSignal): Promise<void> {
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(MAX_SERVERS_WAIT_MS)]);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const onBound = (): void => resolve(undefined);
+  bound.addEventListener("abort", onBound, { once: true });
+  if (bound.aborted) onBound();
+  await Promise.race([lists.ready, promise]);
+  bound.removeEventListener("abort", onBound);
+  if (signal.aborted) throw new AegisError("EXCHANGE_ABORTED", "the caller has gone");
 }
 
 /** On a shared connection the caller ends a listen by cancelling its request; the exchange is over, its control is not. */

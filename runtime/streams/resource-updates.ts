@@ -6,6 +6,7 @@ import type { JsonObject } from "#std";
 import type { ServerUpstream } from "#upstream";
 import { createLegacyFeed, createModernFeed } from "./update-feeds.ts";
 import type { UpdateFeed } from "./update-feeds.ts";
+import type { ListKind } from "./visible-views.ts";
 
 export type OnUpdated = (uri: string) => void;
 
@@ -19,6 +20,16 @@ interface Watched {
   readonly feed: UpdateFeed;
   /** By URI as the server spells it. */
   readonly uris: Map<string, Set<OnUpdated>>;
+  /** How many wait for changes of a list (modern servers). */
+  readonly lists: Map<ListKind, number>;
+}
+
+/** A list whose changes a server was asked to tell of. */
+export interface WatchedList {
+  /** Settles once the server has said yes, or cannot be asked now. Never rejects. */
+  readonly ready: Promise<void>;
+  /** A second call is harmless. */
+  readonly release: () => void;
 }
 
 /** Most URIs of one server that are watched at once, for all callers together. */
@@ -56,10 +67,35 @@ export class ResourceUpdates {
     return () => {
       if (!told.delete(onUpdated) || told.size > 0) return;
       watched.uris.delete(uri);
-      if (watched.uris.size > 0) return watched.feed.changed();
-      watched.feed.close();
-      this.#watched.delete(key);
+      this.#lessened(key, watched);
     };
+  }
+
+  /** Has a modern server tell of changes of a list, until that is released. What it tells comes as an upstream event. */
+  watchList(server: ServerId, kind: ListKind): WatchedList {
+    const key = `modern ${server}`;
+    const watched = this.#watched.get(key) ?? this.#start(key, server, "modern");
+    const count = watched.lists.get(kind) ?? 0;
+    watched.lists.set(kind, count + 1);
+    if (count === 0) watched.feed.changed();
+    let isReleased = false;
+    return {
+      ready: watched.feed.settled(),
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        const left = (watched.lists.get(kind) ?? 1) - 1;
+        if (left > 0) return void watched.lists.set(kind, left);
+        watched.lists.delete(kind);
+        this.#lessened(key, watched);
+      },
+    };
+  }
+
+  #lessened(key: string, { feed, uris, lists }: Watched): void {
+    if (uris.size > 0 || lists.size > 0) return feed.changed();
+    feed.close();
+    this.#watched.delete(key);
   }
 
   /** A notification on a legacy channel. True where the channel is the gateway's own. */
@@ -84,14 +120,16 @@ export class ResourceUpdates {
 
   #start(key: string, server: ServerId, era: Era): Watched {
     const uris = new Map<string, Set<OnUpdated>>();
+    const lists = new Map<ListKind, number>();
     const options = {
       upstream: () => this.#options.upstreamOf(server),
       uris: () => [...uris.keys()],
+      lists: () => [...lists.keys()],
       onNotification: (notification: JsonObject) => this.#tell(watched, notification),
       onFault: (detail: string) => this.#options.onFault(server, detail),
     };
     const feed = era === "modern" ? createModernFeed(options) : createLegacyFeed(options);
-    const watched: Watched = { feed, uris };
+    const watched: Watched = { feed, uris, lists };
     this.#watched.set(key, watched);
     return watched;
   }

@@ -5,10 +5,14 @@ import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { LATEST_LEGACY_PROTOCOL_VERSION, gatewayEnvelope } from "#upstream";
 import type { ChannelKey, ExchangeObserver, ServerUpstream } from "#upstream";
+import { FLAG_OF_KIND } from "./visible-views.ts";
+import type { ListKind } from "./visible-views.ts";
 
 export interface UpdateFeedOptions {
   readonly upstream: () => ServerUpstream | undefined;
   readonly uris: () => readonly string[];
+  /** Lists whose changes are wanted; of modern servers alone. */
+  readonly lists: () => readonly ListKind[];
   readonly onNotification: (notification: JsonObject) => void;
   readonly onFault: (detail: string) => void;
 }
@@ -18,6 +22,8 @@ export interface UpdateFeed {
   readonly session: string | undefined;
   /** The set of URIs is another. */
   readonly changed: () => void;
+  /** Settles once the server has taken the set of now, has refused it or cannot be reached. Never rejects. */
+  readonly settled: () => Promise<void>;
   /** The server or its channel is gone. */
   readonly lost: () => void;
   readonly close: () => void;
@@ -56,6 +62,10 @@ class Pacer {
     this.#failures = 0;
   }
 
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -78,13 +88,28 @@ class Pacer {
 /** One `subscriptions/listen`. A changed set is listened to on another before the former ends. */
 export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
   let current: AbortController | undefined;
+  let isChanged = false;
+  /** Who waits for the next listen, and for the one that is not acknowledged yet. */
+  const next: (() => void)[] = [];
+  let asked: (() => void)[] | undefined;
   const pacer = new Pacer(() => void listen());
   const listen = async (): Promise<void> => {
     const upstream = options.upstream();
     const uris = options.uris();
-    if (uris.length === 0) return;
-    if (upstream === undefined) return pacer.failed();
+    const lists = options.lists();
+    if (uris.length === 0 && lists.length === 0) return;
+    const waiting = next.splice(0);
+    isChanged = false;
+    if (upstream === undefined) {
+      settleAll(waiting);
+      return pacer.failed();
+    }
     const former = current;
+    asked = waiting;
+    const settle = (): void => {
+      settleAll(waiting);
+      if (asked === waiting) asked = undefined;
+    };
     const own = new AbortController();
     current = own;
     const observer: ExchangeObserver = {
@@ -92,11 +117,12 @@ export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
         if (notification["method"] === "notifications/subscriptions/acknowledged") {
           pacer.succeeded();
           former?.abort();
+          settle();
         } else options.onNotification(notification);
       },
       onServerRequest: () => Promise.resolve(REFUSED),
     };
-    const params = { notifications: { resourceSubscriptions: [...uris] }, _meta: gatewayEnvelope() };
+    const params = { notifications: filterOf(uris, lists), _meta: gatewayEnvelope() };
     const request = { method: "subscriptions/listen", params, paramHeaders: {} };
     try {
       const limits = { maxResponseBytes: MAX_NOTIFICATION_BYTES };
@@ -108,16 +134,37 @@ export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
     }
     former?.abort();
     if (current === own && !own.signal.aborted) pacer.failed();
+    settle();
   };
   return {
     session: undefined,
-    changed: () => pacer.soon(),
+    changed: () => {
+      isChanged = true;
+      pacer.soon();
+    },
+    settled: () => {
+      const waiting = isChanged ? next : asked;
+      if (waiting === undefined || pacer.isFailing) return Promise.resolve();
+      return new Promise((resolve) => waiting.push(resolve));
+    },
     lost: () => pacer.soon(),
     close: () => {
       pacer.close();
+      settleAll(next.splice(0));
       current?.abort();
       current = undefined;
     },
+  };
+}
+
+function settleAll(waiting: (() => void)[]): void {
+  for (const resolve of waiting.splice(0)) resolve();
+}
+
+function filterOf(uris: readonly string[], lists: readonly ListKind[]): JsonObject {
+  return {
+    ...(Object.fromEntries(lists.map((kind) => [FLAG_OF_KIND[kind], true])) as JsonObject),
+    ...(uris.length === 0 ? {} : { resourceSubscriptions: [...uris] }),
   };
 }
 
@@ -177,6 +224,7 @@ export function createLegacyFeed(options: UpdateFeedOptions): UpdateFeed {
   return {
     session,
     changed: () => pacer.soon(),
+    settled: () => Promise.resolve(),
     lost: () => {
       subscribed.clear();
       pacer.soon();

@@ -4,12 +4,19 @@ import { createHash } from "node:crypto";
 import type { Era, RequestFacts } from "#bundle";
 import { isListed } from "#pdp";
 import type { ListCaller } from "#pdp";
-import type { ListName, Route, Snapshot } from "../snapshot/snapshot.ts";
+import type { ListName, Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 
 /** What a change notification is about. Templates are announced as resources (MCP server features, resources). */
 export type ListKind = "tools" | "prompts" | "resources";
 
 export const LIST_KINDS: readonly ListKind[] = ["tools", "prompts", "resources"];
+
+/** The members of a listen's filter (MCP 2026-07-28, subscriptions). */
+export const FLAG_OF_KIND: Readonly<Record<ListKind, string>> = {
+  tools: "toolsListChanged",
+  prompts: "promptsListChanged",
+  resources: "resourcesListChanged",
+};
 
 const LISTS_OF_KIND: Readonly<Record<ListKind, readonly ListName[]>> = {
   tools: ["tools"],
@@ -40,6 +47,19 @@ export function viewsOf(snapshot: Snapshot, route: Route, viewer: Viewer): SeenV
 /** The kinds of which the caller sees something else than before. */
 export function changedKinds(before: SeenViews, after: SeenViews): readonly ListKind[] {
   return LIST_KINDS.filter((kind) => before.digests[kind] !== after.digests[kind]);
+}
+
+/** Whether the caller sees anything of a list of one server. */
+export function seesAny(
+  { evaluator }: Snapshot,
+  { entry }: Route,
+  { lists }: RoutedServer,
+  { era, caller, request }: Viewer,
+  kind: ListKind,
+): boolean {
+  return LISTS_OF_KIND[kind].some((list) =>
+    lists[era][list].some(({ leaf }) => isListed(evaluator, entry.tenant, caller, request, leaf.action)),
+  );
 }
 
 function viewDigest(
