@@ -5,6 +5,7 @@ import { META_PROTOCOL_VERSION, parseStrict, readableId } from "#mcp";
 import { isJsonObject } from "#std";
 import type { HttpReply, InboundHttp, SharedMessage, SseStream } from "./inbound.ts";
 import { textOf } from "./connection/message-stream.ts";
+import { isNotification } from "./connection/shared-message.ts";
 
 /** The only revision that has batches. */
 export const BATCH_VERSION = "2025-03-26";
@@ -141,6 +142,7 @@ function elementOf(outer: InboundHttp, bytes: Uint8Array, join: BatchJoin): Inbo
     admitted: () => undefined,
     cancelRequest: () => undefined,
     readId: () => readableId(parseStrict(bytes)),
+    isNotification: () => isNotification(bytes),
   };
   return {
     ...headOf(outer),

@@ -80,7 +80,8 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
     server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
       if (connections.isTurnedAway(socket)) return;
       connections.onUpgrade(socket);
-      if (closing || !isWebSocketUpgrade(request)) return refuse(socket, 400, "Bad Request");
+      if (closing) return refuse(socket, 503, "Service Unavailable");
+      if (!isWebSocketUpgrade(request)) return refuse(socket, 400, "Bad Request");
       void serveUpgrade(request, socket, limits, { ...options, upgrade }, () =>
         complete(request, socket, head),
       );

@@ -41,6 +41,8 @@ export interface SharedMessage {
   readonly cancelRequest: (id: RequestId) => void;
   /** The id of a request that was refused before it was read: its answer must carry it. */
   readonly readId: () => RequestId | undefined;
+  /** True for a notification that was refused before it was read: nothing may be sent for it. */
+  readonly isNotification: () => boolean;
 }
 
 export type ResponseHeaders = Readonly<Record<string, string>>;

@@ -72,8 +72,10 @@ export async function refuse(
 /** On a connection with others a refusal must say which message it is for, even where that was not read. */
 export function addressRefusal(reply: ReplyChannel, inbound: InboundHttp): void {
   if (!reply.messagesOnly || reply.address.id !== null || !reply.address.expectsAnswer) return;
-  const id = inbound.shared?.readId();
+  const { shared } = inbound;
+  const id = shared?.readId();
   if (id !== undefined) reply.addressTo({ ...reply.address, id });
+  else if (shared?.isNotification() === true) reply.addressTo({ ...reply.address, expectsAnswer: false });
 }
 
 async function recordDenial(

@@ -181,6 +181,48 @@ describe("a local server", () => {
     expect(await local.ended).toBe(0);
   }, 30_000);
 
+  it("answers no notification, not even one that it refuses", async () => {
+    await setToken(DEVELOPER);
+    const { args, auditDir } = await configured({ token: `file:${tokenFile}` });
+    const local = launch(args);
+    local.send(INITIALIZE);
+    await until(() => local.messages.length === 1);
+    await writeFile(tokenFile, "");
+    local.send({ jsonrpc: "2.0", method: "notifications/roots/list_changed" });
+    local.send({ jsonrpc: "2.0", id: 1, method: "ping" });
+    local.child.stdin?.end();
+    expect(await local.ended).toBe(0);
+    expect(local.messages.slice(1)).toMatchObject([
+      { id: 1, error: { data: { code: "AUTHN_TOKEN_MISSING" } } },
+    ]);
+    const refused = (await readAuditRecords(auditDir)).filter((record) =>
+      JSON.stringify(record).includes("AUTHN_TOKEN_MISSING"),
+    );
+    expect(refused).toHaveLength(2);
+  }, 30_000);
+
+  it("is the same when the command line starts it", async () => {
+    await setToken(DEVELOPER);
+    const { args } = await configured({ token: `file:${tokenFile}` });
+    const command = [join(ROOT, "cli/main.ts"), "gateway", ...args.slice(1)];
+    const local = launch(command);
+    local.send(INITIALIZE);
+    await until(() => local.messages.length === 1);
+    expect(local.messages[0]).toMatchObject({ id: 0, result: { protocolVersion: "2025-03-26" } });
+    local.child.stdin?.end(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list" })}\n`);
+    expect(await local.ended, local.stderr()).toBe(0);
+    expect(local.messages[1]).toMatchObject({ id: 1, result: { tools: [{}, {}, {}] } });
+    const signalled = launch(command);
+    signalled.send(INITIALIZE);
+    await until(() => signalled.messages.length === 1);
+    signalled.child.kill("SIGTERM");
+    expect(await signalled.ended).toBe(0);
+    const withoutRoute = launch(command.slice(0, -2));
+    expect(await withoutRoute.ended).toBe(1);
+    expect(withoutRoute.stderr()).toContain("--stdio needs --route");
+    expect(withoutRoute.messages).toEqual([]);
+  }, 60_000);
+
   it.each([
     ["no stdio in the configuration", undefined, {}, 'no token: set "stdio"'],
     [

@@ -2,7 +2,7 @@
 import { AegisError } from "#errors";
 import { headerView, parseStrict, readableId } from "#mcp";
 import type { ClientMessage, HeaderView, RequestId } from "#mcp";
-import { assert } from "#std";
+import { assert, isJsonObject } from "#std";
 import type {
   HttpReply,
   InboundHttp,
@@ -53,6 +53,16 @@ export function receivedMessage(bytes: Uint8Array, headers: readonly string[]): 
       ? Promise.reject(new AegisError("MESSAGE_TOO_LARGE", `${bytes.length} bytes, limit ${maxBytes}`))
       : Promise.resolve(bytes);
   return { headers, readBody, bytes };
+}
+
+/** Whether the bytes are a message of a method without an id. Never throws. */
+export function isNotification(bytes: Uint8Array): boolean {
+  try {
+    const value = parseStrict(bytes);
+    return isJsonObject(value) && typeof value["method"] === "string" && !Object.hasOwn(value, "id");
+  } catch {
+    return false;
+  }
 }
 
 export class ConnectionMessage implements InboundHttp, SharedMessage, HttpReply {
@@ -143,6 +153,11 @@ export class ConnectionMessage implements InboundHttp, SharedMessage, HttpReply 
     } catch {
       return undefined;
     }
+  }
+
+  isNotification(): boolean {
+    const { bytes } = this.#source;
+    return bytes !== undefined && isNotification(bytes);
   }
 
   /** From here on nothing is sent for the request: its client has cancelled it. */
