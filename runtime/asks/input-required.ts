@@ -131,7 +131,6 @@ interface InputEntries {
 }
 
 function readEntries({ inputRequests, requestState }: JsonObject): InputEntries {
-  if (inputRequests === undefined && requestState === undefined) throw broken("neither requests nor state");
   if (requestState !== undefined && typeof requestState !== "string")
     throw broken("requestState is no string");
   if (requestState !== undefined && requestState.length > MAX_UPSTREAM_STATE_CHARS)
@@ -142,6 +141,8 @@ function readEntries({ inputRequests, requestState }: JsonObject): InputEntries 
   const requests = inputRequests ?? {};
   if (!isJsonObject(requests)) throw broken("inputRequests is not an object");
   const entries = Object.entries(requests);
+  // Nothing to answer and nothing to bring back: a retry would be the same request for ever.
+  if (entries.length === 0 && requestState === undefined) throw broken("neither requests nor state");
   if (entries.length > MAX_INPUT_REQUESTS) throw broken("more inputRequests than a client is asked at once");
   const read = entries.map(([key, request]): readonly [string, JsonObject] => {
     if (!isJsonObject(request) || key.length > MAX_KEY_CHARS || key === "__proto__")

@@ -120,12 +120,12 @@ describe.each(SERVERS)("%s", (server) => {
     await client.close();
   });
 
-  it("the 2.x client falls back to the legacy era and works", async () => {
+  it("the 2.x client speaks its own era to the server of the other", async () => {
     const token = await world.token(DEVELOPER, server);
     const discover = await rawRequest(world.endpoint(server), { method: "server/discover", token });
-    expect(discover).toMatchObject({ status: 404, error: { code: -32601 } });
+    expect(discover).toMatchObject({ status: 200, result: { supportedVersions: ["2026-07-28"] } });
     const client = await openModern(world.endpoint(server), token);
-    expect(client.getNegotiatedProtocolVersion()).toBe("2025-11-25");
+    expect(client.getNegotiatedProtocolVersion()).toBe("2026-07-28");
     const result = await client.callTool({ name: "echo", arguments: { message: "again" } });
     expect(JSON.stringify(result)).toContain("Echo: again");
     await client.close();
