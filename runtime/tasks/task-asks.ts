@@ -4,14 +4,16 @@ import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import { AegisError } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
-import { rewriteAsk } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { callerOf } from "../asks/ask-context.ts";
 import type { AskContext } from "../asks/ask-context.ts";
+import { createAskDesk } from "../asks/ask-desk.ts";
 import { governAskAnswer } from "../asks/govern-answer.ts";
 import { governAsk, methodText } from "../asks/govern-ask.ts";
 import type { AskRefusal } from "../asks/govern-ask.ts";
+import { presentedParams } from "../asks/relay-ask.ts";
+import { bounded, principalRecord } from "../pipeline/audit-records.ts";
 import type { Recorded } from "../pipeline/exchange.ts";
 
 /** One entry of `inputRequests`. */
@@ -40,28 +42,25 @@ export const MAX_ASK_KEY_CHARS = 256;
 
 export function createAskGovernor(audit: AuditLog): AskGovernor {
   const options = { fingerprint: audit.fingerprint };
-  const decide: AskGovernor["ask"] = async (exchange, { method, params }, signal) => {
-    const context = contextOf(exchange, signal);
-    if (context === undefined) return undefined;
-    const verdict = await governAsk(context, method, params, options);
-    await record(audit, exchange, "server-to-client", method, verdict.ok ? undefined : verdict.refusal, {
-      policies: verdict.ok ? verdict.policies : verdict.refusal.policies,
-    });
-    if (!verdict.ok) return undefined;
-    const { method: asked, params: judged } = verdict.ask;
-    return { method: asked, params: rewriteAsk(context.route, context.server, asked, judged) };
-  };
+  // A task's request is decided by the release that it came under, and so is what is asked in its answer.
+  const desk = createAskDesk({ audit });
   return {
-    ask: decide,
+    ask: async (exchange, { method, params }, signal) => {
+      const context = contextOf(exchange, signal);
+      if (context === undefined) return undefined;
+      const open = await desk.ask(context, method, params);
+      if (!open.ok) return undefined;
+      await desk.deliver(open);
+      return { method: open.ask.method, params: presentedParams(open) };
+    },
     answer: async (exchange, { method, params }, answer, signal) => {
       const context = contextOf(exchange, signal);
       if (context === undefined) throw new AegisError("STAGE_FAULT", "a task without its tool");
       const asked = await governAsk(context, method, params, options);
       const verdict = asked.ok ? await governAskAnswer(context, asked.ask, answer, options) : asked;
       const why = verdict.ok ? undefined : verdict.refusal;
-      await record(audit, exchange, "client-to-server", method, why, {
-        policies: asked.ok ? asked.policies : asked.refusal.policies,
-      });
+      const policies = asked.ok ? asked.policies : asked.refusal.policies;
+      await recordAnswer(audit, context, method, why, policies);
       if (verdict.ok && "result" in verdict) return verdict.result;
       throw new AegisError(why?.code ?? "STAGE_FAULT", why?.detail ?? "an answer without a verdict");
     },
@@ -85,29 +84,25 @@ function contextOf(exchange: Recorded, signal: AbortSignal): AskContext | undefi
   };
 }
 
-async function record(
+/** The decision on an answer and, as it goes with the message that brought it, its outcome. */
+async function recordAnswer(
   audit: AuditLog,
-  { id, route, target }: Recorded,
-  direction: "server-to-client" | "client-to-server",
+  { snapshot, route, server, caller, during, action }: AskContext,
   method: JsonValue | undefined,
   refusal: AskRefusal | undefined,
-  { policies }: { readonly policies: readonly string[] },
+  policies: readonly string[],
 ): Promise<void> {
-  await audit.append({
-    tenant: route.entry.tenant,
-    event: "decision",
-    body: {
-      id: randomUUID(),
-      during: id,
-      effect: refusal === undefined ? "allow" : "deny",
-      ...(refusal === undefined ? {} : { code: refusal.code, detail: refusal.detail.slice(0, 512) }),
-      policies: [...policies],
-      direction,
-      method: methodText(method),
-      server: target.kind === "leaf" ? target.server.entry.id : null,
-      ...(target.kind === "leaf" && target.task !== undefined
-        ? { target: target.action, task: target.task.digest }
-        : {}),
-    },
-  });
+  const { tenant, path } = route.entry;
+  const { digest, sequence, channel } = snapshot;
+  const id = randomUUID();
+  const body: JsonObject = {
+    ...{ id, during, direction: "client-to-server", effect: refusal === undefined ? "allow" : "deny" },
+    ...{ policies: [...policies], method: methodText(method), target: action ?? null },
+    ...{ server: server.entry.id, route: path, principal: principalRecord(caller.principal) },
+    bundle: { digest, sequence, channel },
+    ...(refusal === undefined ? {} : { code: refusal.code, detail: bounded(refusal.detail) }),
+  };
+  await audit.append({ tenant, event: "decision", body });
+  if (refusal !== undefined) return;
+  await audit.append({ tenant, event: "result", body: { id, outcome: "accepted", code: null } });
 }

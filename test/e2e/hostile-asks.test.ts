@@ -1,6 +1,7 @@
 // What a legacy client posts that is no answer, and what a legacy server does in the middle of a call: by hand, since no
 // SDK does it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyAuditLog } from "#audit";
 import { ELICIT_ALONE, VISIT, startAskingLegacyServer } from "../servers/asking-legacy.ts";
 import type { AskingLegacyServer } from "../servers/asking-legacy.ts";
 import { readAuditRecords } from "./audit-records.ts";
@@ -242,4 +243,10 @@ describe("a legacy server", () => {
     const told = await call.stream.until(({ method }) => method === "notifications/cancelled");
     expect(told.params?.["requestId"]).toBe(asked.id);
   });
+});
+
+it("leaves a log that is whole, with an outcome for everything that was allowed", async () => {
+  const { auditDir } = world.gateway;
+  await world.gateway.stop();
+  expect(await verifyAuditLog({ dir: auditDir })).toMatchObject({ outcome: "clean", openDecisions: 0 });
 });

@@ -8,6 +8,7 @@ import {
   ListRootsRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyAuditLog } from "#audit";
 import { SERVER, startAskingWorld } from "./asking-world.ts";
 import type { AskingWorld } from "./asking-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
@@ -125,4 +126,10 @@ describe("a legacy server asks its client", () => {
     expect(asked).toEqual([]);
     await client.close();
   });
+});
+
+it("leaves a log that is whole, with an outcome for everything that was allowed", async () => {
+  const { auditDir } = world.gateway;
+  await world.gateway.stop();
+  expect(await verifyAuditLog({ dir: auditDir })).toMatchObject({ outcome: "clean", openDecisions: 0 });
 });

@@ -1,5 +1,6 @@
 // Tasks of revision 2025-11-25 through a running gateway, between a client and a server of the SDK 1.x.
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { verifyAuditLog } from "#audit";
 import {
   CallToolResultSchema,
   CreateTaskResultSchema,
@@ -143,3 +144,9 @@ deny: { tools: [customer_report] }
   expect((await client.experimental.tasks.listTasks()).tasks).toEqual([]);
   expect(upstream.messages().slice(before)).toEqual([]);
 }, 60_000);
+
+it("leaves a log that is whole, with an outcome for everything that was allowed", async () => {
+  const { auditDir } = world.gateway;
+  await world.gateway.stop();
+  expect(await verifyAuditLog({ dir: auditDir })).toMatchObject({ outcome: "clean", openDecisions: 0 });
+});

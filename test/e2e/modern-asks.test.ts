@@ -1,6 +1,7 @@
 // What a modern server asks of its client: entries of `input_required`, the state a client carries, and its retry.
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { verifyAuditLog } from "#audit";
 import { SERVER, startAskingWorld } from "./asking-world.ts";
 import type { AskingWorld } from "./asking-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
@@ -203,4 +204,10 @@ describe("what may be asked", () => {
     const tooMuch = await post("test_input_required_result_sampling");
     expect(tooMuch.error).toMatchObject({ code: 4030, data: { code: "SERVER_REQUEST_DENIED" } });
   });
+});
+
+it("leaves a log that is whole, with an outcome for everything that was allowed", async () => {
+  const { auditDir } = world.gateway;
+  await world.gateway.stop();
+  expect(await verifyAuditLog({ dir: auditDir })).toMatchObject({ outcome: "clean", openDecisions: 0 });
 });

@@ -2,6 +2,7 @@
 // governed under the tool that made it, for the caller that made it, by the release of that moment.
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { verifyAuditLog } from "#audit";
 import { startModernTasks } from "../servers/modern-tasks.ts";
 import type { ModernTasksServer } from "../servers/modern-tasks.ts";
 import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
@@ -188,7 +189,12 @@ describe("a task", () => {
     const { result } = await send("tasks/get", { taskId });
     expect(result).toMatchObject({
       status: "input_required",
-      inputRequests: { confirm: { method: "elicitation/create", params: { message: "Delete a.txt?" } } },
+      inputRequests: {
+        confirm: {
+          method: "elicitation/create",
+          params: { message: "Delete a.txt?", _meta: { "dev.aegis/server": "jobs" } },
+        },
+      },
     });
     const inputResponses = { confirm: { action: "accept", content: { confirm: true } }, other: {} };
     const ack = await send("tasks/update", { taskId, inputResponses });
@@ -347,3 +353,9 @@ deny: { tasks: [jobs] }
   const call = { name: "slow_compute", arguments: { seconds: 0 } };
   expect((await send("tools/call", call)).result).toMatchObject({ resultType: "complete" });
 }, 60_000);
+
+it("leaves a log that is whole, with an outcome for everything that was allowed", async () => {
+  const { auditDir } = world.gateway;
+  await world.gateway.stop();
+  expect(await verifyAuditLog({ dir: auditDir })).toMatchObject({ outcome: "clean", openDecisions: 0 });
+});
