@@ -13,6 +13,7 @@ import { answerListen } from "./open-listen.ts";
 import type { OpenListenOptions } from "./open-listen.ts";
 import { decideSubscription, resourceOf } from "./resource-access.ts";
 import { ResourceUpdates } from "./resource-updates.ts";
+import { SessionLists } from "./session-lists.ts";
 import { answerSubscription } from "./session-subscriptions.ts";
 import { StreamSlots } from "./stream-slots.ts";
 import type { StreamLimits } from "./stream-slots.ts";
@@ -83,6 +84,7 @@ export function createStreams(options: StreamsOptions): Streams {
   });
   const { onFault } = options;
   const listChanges = new ListChanges({ listens, sessions, snapshot, onNotification, onFault });
+  const sessionLists = new SessionLists();
   let isSweeping = false;
   const endStreams = (): void => {
     listens.endAll();
@@ -100,6 +102,7 @@ export function createStreams(options: StreamsOptions): Streams {
       if (isSweeping) return;
       isSweeping = true;
       try {
+        sessionLists.sweep(sessions, snapshot(), updates);
         await Promise.all([listens.sweep(), tellSessions({ sessions, snapshot, onNotification, verify })]);
       } finally {
         isSweeping = false;
@@ -110,6 +113,7 @@ export function createStreams(options: StreamsOptions): Streams {
     close: () => {
       endStreams();
       listChanges.close();
+      sessionLists.close();
       updates.close();
     },
   };

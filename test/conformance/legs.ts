@@ -41,19 +41,12 @@ const LISTS_AS_JSON: Unreachable = {
   why: "the gateway answers lists itself, as JSON, where the fixture opens a stream; a server may do either",
 };
 
-/** Of every leg at 2026-07-28. */
-const LISTS_OF_PINS: readonly Unreachable[] = ["prompts", "tools"].map((kind) => ({
-  scenario: "server-stateless",
-  check: `server-sends-${kind}-list-changed-on-subscription`,
-  why: "lists are those of the release: they do not change because a server says so, and nobody is told that they did",
-}));
-
 const noPolling = (why: string): Unreachable => ({ scenario: "server-sse-polling", why });
 
 const COMMON: Readonly<Record<Revision, readonly Unreachable[]>> = {
   "2025-06-18": [],
   "2025-11-25": [LISTS_AS_JSON],
-  "2026-07-28": LISTS_OF_PINS,
+  "2026-07-28": [],
 };
 
 const NO_STREAM = "a server on stdio has no stream that it could end before its answer";
@@ -84,7 +77,6 @@ export const LEGS: readonly Leg[] = [
     form: "legacy",
     baseline: "direct 2026-07-28",
     unreachable: [
-      ...LISTS_OF_PINS,
       ...["sep-2322-elicitation-incomplete", "sep-2322-elicitation-complete"].map((check) => ({
         scenario: "input-required-result-basic-elicitation",
         check,

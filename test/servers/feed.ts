@@ -13,6 +13,12 @@ export interface FeedServer {
   readonly url: string;
   /** Tells whoever is subscribed to the resource. */
   readonly touch: (uri: string) => void;
+  /** Says that the tools have changed, to whom listens for that and on every general stream. */
+  readonly change: () => void;
+  /** Listens that ask for changes of the tools. */
+  readonly listeners: () => number;
+  /** While true, listens are not acknowledged. */
+  readonly stall: (isStalled: boolean) => void;
   /** Sends a log message on every general stream. */
   readonly log: (level: string, data: string) => void;
   /** URIs that somebody is subscribed to, one entry for each subscription. */
@@ -36,7 +42,10 @@ interface Message {
     readonly uri?: string;
     readonly level?: string;
     readonly arguments?: { count?: number; ms?: number; level?: string; bytes?: number };
-    readonly notifications?: { readonly resourceSubscriptions?: readonly string[] };
+    readonly notifications?: {
+      readonly resourceSubscriptions?: readonly string[];
+      readonly toolsListChanged?: boolean;
+    };
     readonly _meta?: Readonly<Record<string, unknown>>;
   };
 }
@@ -44,13 +53,14 @@ interface Message {
 interface Subscriber {
   readonly uris: Set<string>;
   readonly id: string | number | undefined;
+  readonly hearsTools: boolean;
   stream: ServerResponse | undefined;
 }
 
 const PREFIX = "io.modelcontextprotocol/";
 const MODERN = "2026-07-28";
 const INFO = { name: "feed", version: "1.0.0" };
-const CAPABILITIES = { tools: {}, resources: { subscribe: true }, logging: {} };
+const CAPABILITIES = { tools: { listChanged: true }, resources: { subscribe: true }, logging: {} };
 const NUMBER = { type: "integer" };
 const TOOLS = [
   {
@@ -73,6 +83,7 @@ class Feed {
   readonly levels: string[] = [];
   readonly noisy = { started: 0, answered: 0, abandoned: 0 };
   written = 0;
+  isStalled = false;
   #lastSession = 0;
 
   constructor(eras: readonly FeedEra[]) {
@@ -117,7 +128,7 @@ class Feed {
     switch (message.method) {
       case "initialize": {
         const id = `s${String(++this.#lastSession)}`;
-        const subscriber = { uris: new Set<string>(), id: undefined, stream: undefined };
+        const subscriber = { uris: new Set<string>(), id: undefined, hearsTools: false, stream: undefined };
         this.sessions.set(id, subscriber);
         this.subscribers.add(subscriber);
         response.setHeader("mcp-session-id", id);
@@ -163,18 +174,22 @@ class Feed {
   }
 
   #listen(message: Message, response: ServerResponse): void {
-    const uris = message.params?.notifications?.resourceSubscriptions ?? [];
-    const subscriber: Subscriber = { uris: new Set(uris), id: message.id, stream: response };
+    const { resourceSubscriptions: uris = [], toolsListChanged: hearsTools = false } =
+      message.params?.notifications ?? {};
+    const subscriber: Subscriber = { uris: new Set(uris), id: message.id, hearsTools, stream: response };
     openStream(response);
-    send(response, {
-      method: "notifications/subscriptions/acknowledged",
-      params: {
-        notifications: { resourceSubscriptions: uris },
-        _meta: { [`${PREFIX}subscriptionId`]: message.id },
-      },
-    });
+    if (!this.isStalled) acknowledge(response, uris, message.id);
     this.subscribers.add(subscriber);
     response.on("close", () => this.subscribers.delete(subscriber));
+  }
+
+  change(): void {
+    const method = "notifications/tools/list_changed";
+    for (const { id, hearsTools, stream } of this.subscribers) {
+      if (stream === undefined) continue;
+      if (id === undefined) send(stream, { method });
+      else if (hearsTools) send(stream, { method, params: { _meta: { [`${PREFIX}subscriptionId`]: id } } });
+    }
   }
 
   async #noisy(message: Message, response: ServerResponse): Promise<void> {
@@ -217,6 +232,20 @@ class Feed {
       send(stream, { method: "notifications/resources/updated", params: { uri, ...meta } });
     }
   }
+}
+
+function acknowledge(
+  response: ServerResponse,
+  uris: readonly string[],
+  id: string | number | undefined,
+): void {
+  send(response, {
+    method: "notifications/subscriptions/acknowledged",
+    params: {
+      notifications: { resourceSubscriptions: uris },
+      _meta: { [`${PREFIX}subscriptionId`]: id },
+    },
+  });
 }
 
 /** Resolves when the connection has taken what was written, or is gone. */
@@ -265,6 +294,9 @@ export async function startFeedServer(eras: readonly FeedEra[] = ["legacy", "mod
   return {
     url: `http://127.0.0.1:${String(port)}/mcp`,
     touch: (uri) => feed.touch(uri),
+    change: () => feed.change(),
+    listeners: () => [...feed.subscribers].filter(({ hearsTools }) => hearsTools).length,
+    stall: (isStalled) => void (feed.isStalled = isStalled),
     log: (level, data) => {
       for (const { stream } of feed.sessions.values())
         if (stream !== undefined) send(stream, { method: "notifications/message", params: { level, data } });

@@ -12,6 +12,7 @@ const META = "_meta";
 interface Asked {
   readonly method: string;
   readonly uris: readonly string[];
+  readonly filter: JsonObject | undefined;
   readonly channel: ChannelKey;
   readonly observer: ExchangeObserver;
   readonly signal: AbortSignal;
@@ -37,7 +38,7 @@ function fakeServer(): {
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamReply>();
     const filter = params?.["notifications"] as JsonObject | undefined;
     const uris = (filter?.["resourceSubscriptions"] ?? [params?.["uri"]]) as string[];
-    asked.push({ method, uris, channel, observer, signal, settle: resolve });
+    asked.push({ method, uris, filter, channel, observer, signal, settle: resolve });
     signal.addEventListener("abort", () => reject(new Error("aborted")), { once: true });
     if (channel.era === "legacy") resolve({ kind: "result", result: {} });
     return promise;
@@ -109,6 +110,54 @@ describe("resources watched at a modern server", () => {
     await sleep(300);
     expect(server.asked).toHaveLength(2);
     expect(updates.size).toBe(0);
+  });
+});
+
+describe("lists watched at a modern server", () => {
+  it("share the listen of the resources, are counted, and leave nothing behind", async () => {
+    const { server, updates } = world();
+    const lists = [updates.watchList(SERVER, "tools"), updates.watchList(SERVER, "tools")];
+    const unwatch = updates.watch(SERVER, "modern", "file:///a", () => undefined);
+    await expect.poll(() => server.asked.length).toBe(1);
+    const [first] = server.asked;
+    if (first === undefined) throw new Error("unreachable");
+    expect(first.filter).toEqual({ toolsListChanged: true, resourceSubscriptions: ["file:///a"] });
+    let isReady = false;
+    const ready = Promise.all(lists.map((list) => list.ready)).then(() => (isReady = true));
+    await sleep(0);
+    expect(isReady).toBe(false);
+    acknowledge(first);
+    await ready;
+    // What the server has said yes to already needs no waiting.
+    const third = updates.watchList(SERVER, "tools");
+    await third.ready;
+    third.release();
+    lists[0]?.release();
+    lists[0]?.release();
+    unwatch?.();
+    await expect.poll(() => server.asked.length).toBe(2);
+    expect(server.asked[1]?.filter).toEqual({ toolsListChanged: true });
+    lists[1]?.release();
+    await expect.poll(() => server.open()).toEqual([]);
+  });
+
+  it("hold nobody up at a server that refuses or is away", async () => {
+    const { server, updates } = world();
+    const refused = updates.watchList(SERVER, "tools");
+    await expect.poll(() => server.asked.length).toBe(1);
+    server.asked[0]?.settle({ kind: "error", error: { code: -32601, message: "no" } });
+    await refused.ready;
+    await updates.watchList(SERVER, "prompts").ready;
+    updates.close();
+    const away = new ResourceUpdates({ upstreamOf: () => undefined, onFault: () => undefined });
+    await away.watchList(SERVER, "tools").ready;
+    away.close();
+    const closed = world();
+    const { ready } = closed.updates.watchList(SERVER, "tools");
+    closed.updates.close();
+    await ready;
+    await sleep(50);
+    expect(closed.server.asked).toEqual([]);
   });
 });
 
