@@ -144,7 +144,13 @@ async function serveUpgrade(
   response.shouldKeepAlive = false;
   response.on("error", ignoreError);
   socket.on("error", ignoreError);
-  response.assignSocket(socket);
+  try {
+    response.assignSocket(socket);
+  } catch {
+    // An upgrade pipelined behind a request that is not answered yet: there is no connection left to upgrade in order.
+    socket.destroy();
+    return;
+  }
   response.on("finish", () => socket.end(() => socket.destroy()));
   const inbound = toInbound(request, response, limits, options.clientAddress ?? ((peer) => peer));
   let isAccepted = false;

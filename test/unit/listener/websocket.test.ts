@@ -1,5 +1,7 @@
 // WebSocket connections on real sockets, with the times of a test: a client that is gone is noticed, one that lives is kept.
 import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { DEFAULT_CONNECTION_LIMITS } from "../../../runtime/listener/connection/limits.ts";
@@ -20,7 +22,10 @@ beforeEach(async () => {
   listener = await startHttpListener({
     host: "127.0.0.1",
     port: 0,
-    handle: (inbound) => Promise.resolve(inbound.reply.empty(404)),
+    handle: async (inbound) => {
+      if (inbound.path === "/slow") await sleep(50);
+      inbound.reply.empty(404);
+    },
     upgrade: {
       maxMessageBytes: 10_000,
       handle: async (inbound, accept) => {
@@ -73,4 +78,22 @@ it("keeps a client that answers its pings", async () => {
     await once(client, "ping", { signal: AbortSignal.timeout(5_000) });
   expect(client.readyState).toBe(WebSocket.OPEN);
   expect(made[0]?.connection.closed.aborted).toBe(false);
+});
+
+it("cuts an upgrade that comes before the answer to an earlier request, and goes on", async () => {
+  const { port } = listener;
+  const text = await new Promise<string>((resolve, reject) => {
+    let seen = "";
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.write(
+        "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" +
+          "GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+      ),
+    );
+    socket.on("data", (chunk: Buffer) => (seen += chunk.toString("latin1")));
+    socket.once("error", reject).once("close", () => resolve(seen));
+  });
+  expect(text).not.toContain("101");
+  expect((await open(true)).readyState).toBe(WebSocket.OPEN);
 });
