@@ -42,6 +42,8 @@ export interface AskDesk {
     method: JsonValue | undefined,
     params: JsonValue | undefined,
   ) => Promise<AskOutcome>;
+  /** Records a refusal that needed no decision. Rejects as `ask` does. */
+  readonly refuse: (context: AskContext, method: JsonValue | undefined, refusal: AskRefusal) => Promise<void>;
   /** Governs what the client answered, under the release of this moment, and records. Rejects as `ask` does. */
   readonly answer: (open: OpenAsk, answer: ClientAnswer) => Promise<GovernedAnswer>;
   /** Records that it went to the client within an answer: what comes back is a message of its own. */
@@ -87,6 +89,11 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
       await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
       if (!verdict.ok) return verdict;
       return { ok: true, id, ask: verdict.ask, context, startedMs: performance.now() };
+    },
+    refuse: async (context, method, why) => {
+      const verdict = { ok: false, refusal: why } as const;
+      const body = decisionBody(randomUUID(), context, methodText(method), verdict, audit);
+      await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
     },
     answer: async (open, answer) => {
       const context = now(open.context);

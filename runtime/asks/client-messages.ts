@@ -5,13 +5,15 @@ import { legacyChannel } from "./legacy-channel.ts";
 import { asksOf } from "./session-asks.ts";
 
 const ACCEPTED: Answer = { kind: "accepted" };
+/** The exchange that brought it is over at once, and its deadline with it. */
+const NOTIFY_TIMEOUT_MS = 5_000;
 const ROOTS_CHANGED = "notifications/roots/list_changed";
 
 /**
  * The gateway's own answer, or undefined where the message is about something else.
  * @throws {AegisError} ASK_UNKNOWN for an answer that nothing in this session waits for
  */
-export function answerAskMessage(exchange: Recorded, signal: AbortSignal): Answer | undefined {
+export function answerAskMessage(exchange: Recorded): Answer | undefined {
   const { message, session } = exchange;
   if (message.kind === "response") {
     if (session === undefined || !asksOf(session).settle(message))
@@ -25,17 +27,17 @@ export function answerAskMessage(exchange: Recorded, signal: AbortSignal): Answe
     return ACCEPTED;
   }
   if (message.method !== ROOTS_CHANGED) return undefined;
-  tellServers(exchange, signal);
+  tellServers(exchange);
   return ACCEPTED;
 }
 
 /** Only servers that may ask for roots are told that they changed. Nobody waits for it. */
-function tellServers(exchange: Recorded, signal: AbortSignal): void {
+function tellServers(exchange: Recorded): void {
   for (const server of exchange.route.servers) {
     const channel = legacyChannel(exchange, server);
     if (channel.client?.capabilities["roots"] === undefined) continue;
     server.binding.upstream
-      .notify(channel, { jsonrpc: "2.0", method: ROOTS_CHANGED }, signal)
+      .notify(channel, { jsonrpc: "2.0", method: ROOTS_CHANGED }, AbortSignal.timeout(NOTIFY_TIMEOUT_MS))
       // A server that cannot be told asks for the roots when it needs them.
       .catch(() => undefined);
   }

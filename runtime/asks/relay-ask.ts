@@ -41,6 +41,12 @@ export async function relayAsk(
   const method = request["method"];
   try {
     if (signal.aborted) throw abortOf(signal);
+    const share = client.asks.share.take(performance.now());
+    if (share !== "within") {
+      const over = refusal("RATE_LIMITED", "the server asks too much of this session");
+      if (share === "spent") await desk.refuse(context, method, over);
+      return refusedReply(method, over);
+    }
     const asked = await desk.ask(context, method, request["params"]);
     if (!asked.ok) return refusedReply(method, asked.refusal);
     return await relayOpen(desk, asked, request, client, signal);

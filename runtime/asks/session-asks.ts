@@ -8,6 +8,7 @@ import type { RequestId, ResponseMessage } from "#mcp";
 import type { LegacySession } from "../sessions/session-table.ts";
 import type { AskedCaller } from "./ask-context.ts";
 import type { ClientAnswer } from "./ask-desk.ts";
+import { AskShare } from "./ask-share.ts";
 
 /** Requests of servers that wait for one client at a time. */
 export const MAX_PENDING_ASKS = 16;
@@ -30,6 +31,8 @@ interface Waiting {
 export class SessionAsks {
   readonly #waiting = new Map<RequestId, Waiting>();
   readonly #elicitations = new Set<string>();
+  /** Of requests that are looked at. */
+  readonly share = new AskShare();
   /** The session's caller as of its latest call: for whom a server may ask outside any call. */
   caller: AskedCaller | undefined;
 

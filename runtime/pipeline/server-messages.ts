@@ -12,7 +12,7 @@ import type { CompiledTransform, TransformOptions } from "#transform";
 import type { ExchangeObserver, UpstreamReply } from "#upstream";
 import { logThreshold, passesLogLevel } from "../streams/log-level.ts";
 import { TASK_STATUS } from "../tasks/index.ts";
-import { askInCall, asksOf, isAskMethod, refusedReply } from "../asks/index.ts";
+import { AskShare, askInCall, asksOf, isAskMethod, refusedReply } from "../asks/index.ts";
 import type { AskDesk, AskRefusal } from "../asks/index.ts";
 import type { LegacySession } from "../sessions/session-table.ts";
 import { SYSTEM_TENANT, serverOf } from "./audit-records.ts";
@@ -109,6 +109,9 @@ export async function answerServerRequest(
 ): Promise<UpstreamReply> {
   const method = typeof request["method"] === "string" ? request["method"] : "";
   if (method === "ping") return { kind: "result", result: {} };
+  const reply = refusedReply(method, { ...UNASKED, isUndeclared: !isAskMethod(method) });
+  const share = shareOf(audit, server).take(performance.now());
+  if (share === "over") return reply;
   await audit.append({
     tenant: exchange?.route.entry.tenant ?? SYSTEM_TENANT,
     event: "decision",
@@ -116,13 +119,24 @@ export async function answerServerRequest(
       id: randomUUID(),
       during: exchange?.id ?? null,
       effect: "deny",
-      code: "SERVER_REQUEST_DENIED",
+      code: share === "spent" ? "RATE_LIMITED" : "SERVER_REQUEST_DENIED",
       direction: "server-to-client",
       method: method.slice(0, 128),
       server,
     },
   });
-  return refusedReply(method, { ...UNASKED, isUndeclared: !isAskMethod(method) });
+  return reply;
+}
+
+/** By server, of which there are as many as the registry has. */
+const sharesByLog = new WeakMap<AuditLog, Map<ServerId, AskShare>>();
+
+function shareOf(audit: AuditLog, server: ServerId): AskShare {
+  const shares = sharesByLog.get(audit) ?? new Map<ServerId, AskShare>();
+  sharesByLog.set(audit, shares);
+  const share = shares.get(server) ?? new AskShare();
+  shares.set(server, share);
+  return share;
 }
 
 /** The notification as it may go downstream, or undefined where it may not. */

@@ -46,7 +46,7 @@ async function answerHere(
   options: DispatchOptions,
   signal: AbortSignal,
 ): Promise<Verdict<Answered>> {
-  const ofAsk = answerAskMessage(exchange, signal);
+  const ofAsk = answerAskMessage(exchange);
   return answered(exchange, ofAsk ?? (await options.answerLocally(exchange, signal)));
 }
 

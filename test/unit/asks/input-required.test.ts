@@ -29,6 +29,7 @@ function deskOf(outcomes: string[]): AskDesk {
       outcomes.push(`${id} ${code}`);
       return Promise.resolve({ code, isUndeclared: false, detail, policies: [] });
     },
+    refuse: () => Promise.reject(new Error("no refusals here")),
     answer: () => Promise.reject(new Error("no answers here")),
     returned: (_context, _ask, answer) =>
       Promise.resolve({ ok: true, result: answer as JsonObject, stripped: 0 }),
