@@ -100,7 +100,8 @@ export function governAskError(context: AskContext, error: JsonObject): { code: 
   return { code: number, message: message.toWellFormed().slice(0, MAX_ERROR_TEXT).toWellFormed() };
 }
 
-function passesUntransformed(context: AskContext): boolean {
+/** Whether what the client says beside its answer may go to the server as it is. */
+export function passesUntransformed(context: AskContext): boolean {
   try {
     return transformFor(context)?.request.isIdle !== false;
   } catch {

@@ -8,6 +8,7 @@ import type { UpstreamReply } from "#upstream";
 import type { AskContext } from "./ask-context.ts";
 import type { AskDesk, ClientAnswer, OpenAsk } from "./ask-desk.ts";
 import type { AskMethod } from "./ask.ts";
+import { passesUntransformed } from "./govern-answer.ts";
 import { paramsOf, refusal } from "./govern-ask.ts";
 import type { AskRefusal } from "./govern-ask.ts";
 import type { PendingAsk, SessionAsks } from "./session-asks.ts";
@@ -65,7 +66,8 @@ async function relayOpen(
 ): Promise<UpstreamReply> {
   const { method } = open.ask;
   const token = progressTokenOf(request);
-  const onProgress = token === undefined ? undefined : progressRelay(token, client);
+  const onProgress =
+    token === undefined ? undefined : progressRelay(token, client, passesUntransformed(open.context));
   const pending = client.asks.open(onProgress);
   const abandon = async (code: AskRefusal["code"], detail: string): Promise<UpstreamReply> =>
     refusedReply(method, await desk.abandon(open, code, detail), true);
@@ -141,14 +143,20 @@ function progressTokenOf(request: JsonObject): string | number | undefined {
   return typeof token === "string" || typeof token === "number" ? token : undefined;
 }
 
-function progressRelay(token: string | number, client: AskedClient): (params: JsonObject) => void {
+function progressRelay(
+  token: string | number,
+  client: AskedClient,
+  withText: boolean,
+): (params: JsonObject) => void {
   return ({ progress, total, message }) => {
     if (typeof progress !== "number") return;
     const params: JsonObject = {
       progressToken: token,
       progress,
       ...(typeof total === "number" ? { total } : {}),
-      ...(typeof message === "string" ? { message: message.slice(0, MAX_PROGRESS_TEXT).toWellFormed() } : {}),
+      ...(withText && typeof message === "string"
+        ? { message: message.slice(0, MAX_PROGRESS_TEXT).toWellFormed() }
+        : {}),
     };
     client.notifyServer({ jsonrpc: "2.0", method: "notifications/progress", params });
   };
