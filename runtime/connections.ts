@@ -1,6 +1,7 @@
 // Connections that carry many messages: how they are opened, who may open them, and what ends them. Opening one passes
 // the listener, endpoint and authenticate stages and is recorded; so is its end.
 import type { AuditLog } from "#audit";
+import type { TenantId } from "#bundle";
 import { AegisError } from "#errors";
 import type { WebSocket } from "ws";
 import { headerView } from "#mcp";
@@ -189,9 +190,10 @@ async function openConnection(
   return run(inbound, async (exchange) => {
     const outcome = await pipelineTo(last).run(exchange, exchange.control.signal, runner.onStage);
     if (outcome.kind === "proceed") {
+      const ending = endingOf(outcome.exchange);
       const conclude = (): void => {
         slot?.release();
-        void concludeConnection(options, outcome.exchange);
+        void concludeConnection(options, ending);
       };
       return { exchange: outcome.exchange, owner: ownerOf(outcome.exchange), conclude };
     }
@@ -211,15 +213,27 @@ function ownerOf({ route, principal }: Authenticated): ConnectionOwner {
   };
 }
 
+/** What the record of the end needs; the exchange itself would keep its release for as long as the connection is open. */
+interface Ending {
+  readonly id: string;
+  readonly tenant: TenantId;
+  readonly startedMonotonicMs: number;
+}
+
+function endingOf({ id, route, startedMonotonicMs }: Authenticated): Ending {
+  return { id, tenant: route.entry.tenant, startedMonotonicMs };
+}
+
 /** An opening without an end would stay open in the log for good. */
 async function concludeConnection(
   { audit, clock, onFault }: ConnectionsOptions,
-  exchange: Authenticated,
+  { id, tenant, startedMonotonicMs }: Ending,
 ): Promise<void> {
-  const durationMs = clock.monotonicMs() - exchange.startedMonotonicMs;
-  const body = resultRecord(exchange, { outcome: "accepted", code: null, durationMs, transformed: 0 });
+  const durationMs = clock.monotonicMs() - startedMonotonicMs;
+  const facts = { outcome: "accepted", code: null, durationMs, transformed: 0 } as const;
+  const body = resultRecord({ id }, facts);
   try {
-    await audit.append({ tenant: exchange.route.entry.tenant, event: "result", body });
+    await audit.append({ tenant, event: "result", body });
   } catch (fault) {
     onFault(fault);
   }

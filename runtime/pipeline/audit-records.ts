@@ -109,7 +109,7 @@ export interface ResultFacts {
   readonly transformed: number;
 }
 
-export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject {
+export function resultRecord(exchange: Pick<Reached, "id" | "answer">, facts: ResultFacts): JsonObject {
   const body: Record<string, JsonValue> = {
     id: exchange.id,
     outcome: facts.outcome,
@@ -124,7 +124,7 @@ export function resultRecord(exchange: Reached, facts: ResultFacts): JsonObject 
 }
 
 /** The task that a call has made, by its digest. */
-function taskOf({ answer }: Reached): string | undefined {
+function taskOf({ answer }: Pick<Reached, "answer">): string | undefined {
   return answer?.kind === "result" ? answer.task?.digest : undefined;
 }
 

@@ -20,7 +20,7 @@ export interface ControlOptions {
 class Control implements OwnedControl {
   readonly #controller = new AbortController();
   readonly #startedMs = performance.now();
-  readonly #onDeadline: ((deadlineMs: number) => void) | undefined;
+  #onDeadline: ((deadlineMs: number) => void) | undefined;
   #dueMs: number;
   #timerDueMs: number;
   #timer: NodeJS.Timeout;
@@ -61,6 +61,8 @@ class Control implements OwnedControl {
 
   release(): void {
     this.#endsWithClient = false;
+    // A stream that outlives its exchange has its control, and with it would keep a release that nobody uses any more.
+    this.#onDeadline = undefined;
     clearTimeout(this.#timer);
   }
 

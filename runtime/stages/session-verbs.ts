@@ -4,7 +4,9 @@ import type { AuditLog } from "#audit";
 import { AegisError, isAegisError } from "#errors";
 import type { ErrorCode } from "#errors";
 import type { Clock } from "#std";
+import type { TenantId } from "#bundle";
 import { decisionRecord, resultRecord } from "../pipeline/audit-records.ts";
+import type { ResultFacts } from "../pipeline/audit-records.ts";
 import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -48,7 +50,7 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
         return proceed(exchange);
       }
       options.sessions.end(session);
-      await conclude(exchange, null, options);
+      await conclude(endingOf(exchange), null, options);
       exchange.reply.finish(204, undefined);
       return proceed(exchange);
     },
@@ -77,6 +79,7 @@ function openStream(
   options: SessionVerbOptions,
 ): void {
   let release: (() => void) | undefined;
+  const ending = endingOf(exchange);
   try {
     // While this was recorded the session may have ended: a stream of it would have nobody to end it.
     if (options.sessions.get(session.id) !== session)
@@ -90,13 +93,13 @@ function openStream(
     const close = (): void => {
       if (session.stream?.closed === connection.closed) session.stream = undefined;
       release?.();
-      void conclude(exchange, null, options);
+      void conclude(ending, null, options);
     };
     if (connection.closed.aborted) close();
     else connection.closed.addEventListener("abort", close, { once: true });
   } catch (fault) {
     release?.();
-    void conclude(exchange, isAegisError(fault) ? fault.code : "STAGE_FAULT", options);
+    void conclude(ending, isAegisError(fault) ? fault.code : "STAGE_FAULT", options);
     throw fault;
   }
 }
@@ -118,20 +121,31 @@ function attach(
   session.authorization = inbound.headers.get("authorization");
 }
 
+/** What the record of the end needs; the exchange itself would keep its release for as long as the stream is open. */
+interface Ending {
+  readonly id: string;
+  readonly tenant: TenantId;
+  readonly startedMonotonicMs: number;
+}
+
+function endingOf({ id, route, startedMonotonicMs }: Authenticated): Ending {
+  return { id, tenant: route.entry.tenant, startedMonotonicMs };
+}
+
 /** An allowed verb without a result would stay open in the log for good. */
 async function conclude(
-  exchange: Authenticated,
+  { id, tenant, startedMonotonicMs }: Ending,
   code: ErrorCode | null,
   { audit, clock, onFault }: SessionVerbOptions,
 ): Promise<void> {
-  const body = resultRecord(exchange, {
+  const facts: ResultFacts = {
     outcome: code === null ? "accepted" : "denied",
     code,
-    durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
+    durationMs: clock.monotonicMs() - startedMonotonicMs,
     transformed: 0,
-  });
+  };
   try {
-    await audit.append({ tenant: exchange.route.entry.tenant, event: "result", body });
+    await audit.append({ tenant, event: "result", body: resultRecord({ id }, facts) });
   } catch (fault) {
     onFault(fault);
   }

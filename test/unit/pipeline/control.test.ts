@@ -1,4 +1,6 @@
 // The deadline of an exchange: one timer that is looked at again where the route allows longer than the admission.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isAegisError } from "#errors";
 import { createControl } from "../../../runtime/pipeline/control.ts";
@@ -74,4 +76,21 @@ describe("the control of an exchange", () => {
     expect(endOf(ended)).toBe("EXCHANGE_ABORTED");
     expect(kept.signal.aborted).toBe(false);
   });
+});
+
+it("lets go of its release with the exchange, although a stream keeps the control", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const hold = (): { control: OwnedControl; release: WeakRef<object> } => {
+    const release = { large: true };
+    const control = createControl(client(), { onDeadline: () => void release });
+    control.release();
+    return { control, release: new WeakRef(release) };
+  };
+  const { control, release } = hold();
+  // A WeakRef keeps what it names for the rest of its own turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(release.deref()).toBeUndefined();
+  expect(control.signal.aborted).toBe(false);
 });
