@@ -6,7 +6,6 @@ import type { ErrorCode } from "#errors";
 import type { Decision, DecisionQuery, ShadowDecision } from "#pdp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { scrubMessage } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import { NO_PERMIT, explainDenial, isAllowed } from "../pipeline/explain-denial.ts";
 import type { Denial } from "../pipeline/verdict.ts";
@@ -14,6 +13,7 @@ import type { AskContext } from "./ask-context.ts";
 import { askArguments, isAskMethod, readAsk } from "./ask.ts";
 import type { Ask, AskMethod } from "./ask.ts";
 import { isDeclared } from "./client-capabilities.ts";
+import { scrubAsk } from "./transform-ask.ts";
 
 /** Why an ask, or its answer, does not pass. */
 export interface AskRefusal {
@@ -133,9 +133,7 @@ export function transformFor(context: AskContext): CompiledTransform | undefined
 
 function transformAsk(context: AskContext, ask: Ask, options: TransformOptions): Ask {
   const compiled = transformFor(context);
-  if (compiled === undefined) return ask;
-  const { params } = scrubMessage(compiled, { method: ask.method, params: ask.params }, [], options);
-  return readAsk(ask.method, params);
+  return compiled === undefined ? ask : scrubAsk(compiled, ask, options);
 }
 
 function policiesOf(denial: Denial): readonly string[] {
