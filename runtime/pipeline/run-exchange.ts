@@ -78,7 +78,8 @@ export function addressRefusal(reply: ReplyChannel, inbound: InboundHttp): void 
   else if (shared?.isNotification() === true) reply.addressTo({ ...reply.address, expectsAnswer: false });
 }
 
-async function recordDenial(
+/** The record of a refusal: a decision, or the result of what was allowed before. @throws {AegisError} AUDIT_UNAVAILABLE */
+export async function recordDenial(
   runner: Pick<ExchangeRunner, "audit" | "clock">,
   exchange: Reached,
   denial: Denial,

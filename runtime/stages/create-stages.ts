@@ -28,6 +28,7 @@ import { createRecordStage } from "./record.ts";
 import { createEndpointStage } from "./resolve-endpoint.ts";
 import { createTargetStage } from "./resolve-target.ts";
 import type { Stages } from "./stages.ts";
+import { tellingLevels } from "./tell-levels.ts";
 import { createThrottleStage } from "./throttle.ts";
 import { createTransformRequestStage } from "./transform-request.ts";
 import { createTransformResponseStage } from "./transform-response.ts";
@@ -63,7 +64,7 @@ export function createStages(dependencies: StageDependencies): Stages {
   const { currentSnapshot = () => undefined } = dependencies;
   const listenToTasks = (exchange: Recorded, signal: AbortSignal): Promise<TaskWatch | undefined> =>
     watchTasks(exchange, signal, { sealer, audit, snapshot: currentSnapshot });
-  return {
+  const stages: Stages = {
     listener: createListenerStage(transport, clock),
     endpoint: createEndpointStage(),
     authenticate: createAuthenticateStage(clock),
@@ -93,4 +94,5 @@ export function createStages(dependencies: StageDependencies): Stages {
     transformResponse: createTransformResponseStage(audit, dependencies.largeAnswers),
     recordResult: createRecordResultStage(audit, clock),
   };
+  return { ...stages, dispatch: tellingLevels(stages, { audit, clock }) };
 }

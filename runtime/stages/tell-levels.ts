@@ -1,0 +1,106 @@
+// A log level at an endpoint over several servers (MCP 2025-11-25, logging): the server that the request was resolved to is
+// told by its own exchange, every other one that the caller may tell by an exchange of the same request, judged and recorded
+// under an id of its own.
+import { randomUUID } from "node:crypto";
+import { loggingArguments } from "#methods";
+import { isListed } from "#pdp";
+import { learn } from "../pipeline/exchange.ts";
+import type { Answer, Answered, Concluded, Recorded, Targeted } from "../pipeline/exchange.ts";
+import { pipeline } from "../pipeline/pipeline.ts";
+import type { Pipeline, Stage } from "../pipeline/pipeline.ts";
+import { requestFactsOf } from "../pipeline/request-facts.ts";
+import { recordDenial } from "../pipeline/run-exchange.ts";
+import type { ExchangeRunner } from "../pipeline/run-exchange.ts";
+import { proceed, readVerdict } from "../pipeline/verdict.ts";
+import type { Verdict } from "../pipeline/verdict.ts";
+import type { RoutedServer } from "../snapshot/snapshot.ts";
+import type { Stages } from "./stages.ts";
+
+const SET_LEVEL = "logging/setLevel";
+/** No server makes the client wait longer for what another one has taken already. */
+const OTHERS_TIMEOUT_MS = 2_000;
+
+/** Every stage between the target and the reply. */
+export type LevelStages = Omit<Stages, "listener" | "endpoint" | "authenticate" | "admit" | "target">;
+
+/** The dispatch stage, but for a log level: that is answered with success where any of the servers took it. */
+export function tellingLevels(
+  stages: LevelStages,
+  runner: Pick<ExchangeRunner, "audit" | "clock">,
+): Stage<Recorded, Answered> {
+  const { dispatch } = stages;
+  const telling = levelPipeline(stages);
+  return {
+    name: dispatch.name,
+    run: (exchange, signal) => {
+      const others = exchange.method.method === SET_LEVEL ? otherServers(exchange) : [];
+      if (others.length === 0) return dispatch.run(exchange, signal);
+      const tells = others.map((server) => tell(exchange, server, telling, runner, signal));
+      return withOthers(exchange, dispatch, tells, signal);
+    },
+  };
+}
+
+function levelPipeline(stages: LevelStages): Pipeline<Targeted, Concluded> {
+  return pipeline<Targeted>()
+    .stage(stages.pinAndProject)
+    .stage(stages.authorize)
+    .stage(stages.throttle)
+    .stage(stages.transformRequest)
+    .stage(stages.record)
+    .stage(stages.dispatch)
+    .stage(stages.checkResult)
+    .stage(stages.transformResponse)
+    .stage(stages.recordResult)
+    .build();
+}
+
+/** Those with logging that the caller may use and that are not known to be away. */
+function otherServers(exchange: Recorded): readonly RoutedServer[] {
+  const { route, target, snapshot, principal } = exchange;
+  if (target.kind !== "leaf" || route.servers.length < 2) return [];
+  const request = requestFactsOf(exchange);
+  return route.servers.filter((server) => {
+    const action = server.methods.get(SET_LEVEL)?.action;
+    if (server === target.server || action === undefined || !server.binding.isReachable()) return false;
+    return isListed(snapshot.evaluator, route.entry.tenant, principal, request, action);
+  });
+}
+
+async function withOthers(
+  exchange: Recorded,
+  dispatch: Stage<Recorded, Answered>,
+  tells: readonly Promise<boolean>[],
+  signal: AbortSignal,
+): Promise<Verdict<Answered>> {
+  const own = async (): Promise<Verdict<Answered>> => dispatch.run(exchange, signal);
+  const [outcome, ...others] = await Promise.allSettled([own(), ...tells]);
+  const isTold = others.some((other) => other.status === "fulfilled" && other.value);
+  if (outcome.status === "fulfilled") {
+    const read = readVerdict<Answered>(dispatch.name, outcome.value);
+    if (!isTold || (read.kind === "proceed" && read.exchange.answer.kind === "result")) return outcome.value;
+  } else if (!isTold || signal.aborted) throw outcome.reason;
+  const answer: Answer = { kind: "result", result: {} };
+  return proceed(learn(exchange, { answer, transformed: 0 }));
+}
+
+/** Whether the server took it. */
+async function tell(
+  exchange: Recorded,
+  server: RoutedServer,
+  telling: Pipeline<Targeted, Concluded>,
+  runner: Pick<ExchangeRunner, "audit" | "clock">,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const leaf = server.methods.get(SET_LEVEL);
+  if (leaf === undefined || exchange.message.kind === "response") return false;
+  const args = loggingArguments(exchange.message.params);
+  const target = { kind: "leaf", server, leaf, action: leaf.action, mode: "call", arguments: args } as const;
+  const unlearned = { query: undefined, gateQuery: undefined, decision: undefined, receipt: undefined };
+  const own = { ...exchange, ...unlearned, id: randomUUID(), target };
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(OTHERS_TIMEOUT_MS)]);
+  const outcome = await telling.run(own, bound, () => undefined);
+  if (outcome.kind === "proceed") return outcome.exchange.answer.kind === "result";
+  await recordDenial(runner, own, outcome.denial, outcome.stage);
+  return false;
+}
