@@ -117,8 +117,8 @@ export function redact(
   options: TransformOptions,
 ): Ruled<{ readonly answer: ReadAnswer; readonly applied: number }> {
   if (answer.kind === "result") {
-    const apply = answer.task?.holds === "state" ? applyTask : applyResponse;
-    const outcome = apply(compiled, answer.result, options);
+    if (answer.task?.holds === "state") return redactState(answer, compiled, options);
+    const outcome = applyResponse(compiled, answer.result, options);
     if (!outcome.ok) return failed(outcome.message);
     const { task } = answer;
     const result = task?.holds === "result" ? relatedTo(task.id, outcome.value) : outcome.value;
@@ -131,6 +131,19 @@ export function redact(
   const cleaned = applyError(compiled, error, options);
   if (!cleaned.ok) return failed(cleaned.message);
   return { ok: true, answer: errorAnswer(answer.code, cleaned.value), applied: cleaned.applied };
+}
+
+/** How a task goes. What it asks was transformed before it was decided: changed again, it were not what was decided. */
+function redactState(
+  answer: Extract<ReadAnswer, { readonly kind: "result" }>,
+  compiled: CompiledTransform,
+  options: TransformOptions,
+): Ruled<{ readonly answer: ReadAnswer; readonly applied: number }> {
+  const { inputRequests, ...state } = answer.result;
+  const outcome = applyTask(compiled, state, options);
+  if (!outcome.ok) return failed(outcome.message);
+  const result = inputRequests === undefined ? outcome.value : { ...outcome.value, inputRequests };
+  return { ok: true, answer: { ...answer, result }, applied: outcome.applied };
 }
 
 function failed(detail: string): { readonly ok: false; readonly denial: Denial } {

@@ -150,6 +150,16 @@ describe("redaction", () => {
     expect(JSON.stringify([statusMessage, result])).not.toContain(ssn);
   });
 
+  it("leaves what is asked as it was decided", () => {
+    const inputRequests = { a: { method: "elicitation/create", params: { mode: "form", message: "Sure?" } } };
+    const result = { ...STATE, status: "input_required", statusMessage: "of 078-05-1120", inputRequests };
+    const answer = { kind: "result", result, task: { digest: "d", id: "MINE", holds: "state" } } as const;
+    const redacted = redact(answer, TRANSFORM, {});
+    const after = redacted.ok && redacted.answer.kind === "result" ? redacted.answer.result : {};
+    expect(after["inputRequests"]).toEqual(inputRequests);
+    expect(JSON.stringify(after)).not.toContain("078-05-1120");
+  });
+
   it("leaves the relation of a legacy result to its task", () => {
     const { answer } = ruleTaskAnswer(
       { kind: "result", result: { content, _meta: { [RELATED_TASK]: { taskId: "theirs" }, copy: ssn } } },
