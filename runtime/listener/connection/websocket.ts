@@ -59,7 +59,12 @@ export function createUpgrader(limits: Pick<ConnectionLimits, "maxMessageBytes">
     new Promise((resolve) => {
       if (socket.destroyed) return resolve(undefined);
       socket.once("close", () => resolve(undefined));
-      server.handleUpgrade(request, socket, head, resolve);
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        // Frames that came with the handshake wait for `openWebSocket`: nobody listens yet, to errors neither.
+        webSocket.on("error", () => undefined);
+        webSocket.pause();
+        resolve(webSocket);
+      });
     });
 }
 
@@ -116,6 +121,7 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
     onClose();
     connection.close();
   });
+  socket.resume();
   return { connection, end };
 }
 

@@ -15,10 +15,12 @@ const KEEP_ALIVE_MS = 50;
 let listener: HttpListener;
 let made: WebSocketConnection[];
 let clients: WebSocket[];
+let received: string[];
 
 beforeEach(async () => {
   made = [];
   clients = [];
+  received = [];
   listener = await startHttpListener({
     host: "127.0.0.1",
     port: 0,
@@ -41,7 +43,11 @@ beforeEach(async () => {
             end: () => undefined,
             isOpen: () => false,
           },
-          handle: (message) => Promise.resolve(message.reply.empty(202)),
+          handle: async (message) => {
+            const body = await message.readBody(10_000, message.closed);
+            received.push(Buffer.from(body).toString("utf8"));
+            message.reply.empty(202);
+          },
           headers: () => [],
           onFault: (fault) => {
             throw fault as Error;
@@ -96,4 +102,22 @@ it("cuts an upgrade that comes before the answer to an earlier request, and goes
   });
   expect(text).not.toContain("101");
   expect((await open(true)).readyState).toBe(WebSocket.OPEN);
+});
+
+it("reads frames that come with the handshake, and survives malformed ones", async () => {
+  const upgrade =
+    "GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+    "Sec-WebSocket-Protocol: mcp\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+  const send = (frame: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(listener.port, "127.0.0.1", () => {
+        socket.write(Buffer.from(upgrade + frame, "latin1"));
+      });
+      socket.on("data", () => undefined);
+      socket.once("error", reject).once("close", () => resolve());
+      setTimeout(() => socket.end(), 500).unref();
+    });
+  await send("\xff\xff\xff");
+  await send("\x81\x82\0\0\0\0{}");
+  expect(received).toEqual(["{}"]);
 });
