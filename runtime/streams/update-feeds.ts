@@ -22,7 +22,7 @@ export interface UpdateFeed {
   readonly session: string | undefined;
   /** The set of URIs is another. */
   readonly changed: () => void;
-  /** Settles once the server has taken the set of now, has refused it or cannot be reached. Never rejects. */
+  /** Settles once the server has taken the set of now, has refused it, is away or has let a second pass. Never rejects. */
   readonly settled: () => Promise<void>;
   /** The server or its channel is gone. */
   readonly lost: () => void;
@@ -31,9 +31,11 @@ export interface UpdateFeed {
 
 /** URIs that come together make one subscription. */
 const SETTLE_MS = 20;
+/** A listen that is not acknowledged by then is waited for no more, by nobody. */
+const MAX_SETTLE_WAIT_MS = 1_000;
 const FIRST_BACK_OFF_MS = 200;
 const MAX_BACK_OFF_MS = 30_000;
-const MAX_NOTIFICATION_BYTES = 262_144;
+const LIMITS = { maxResponseBytes: 262_144 };
 const REQUEST_TIMEOUT_MS = 10_000;
 
 const REFUSED = { kind: "error", error: { code: -32601, message: "Method not found" } } as const;
@@ -107,9 +109,12 @@ export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
     const former = current;
     asked = waiting;
     const settle = (): void => {
+      clearTimeout(overdue);
       settleAll(waiting);
       if (asked === waiting) asked = undefined;
     };
+    const overdue = setTimeout(settle, MAX_SETTLE_WAIT_MS);
+    overdue.unref();
     const own = new AbortController();
     current = own;
     const observer: ExchangeObserver = {
@@ -125,10 +130,8 @@ export function createModernFeed(options: UpdateFeedOptions): UpdateFeed {
     const params = { notifications: filterOf(uris, lists), _meta: gatewayEnvelope() };
     const request = { method: "subscriptions/listen", params, paramHeaders: {} };
     try {
-      const limits = { maxResponseBytes: MAX_NOTIFICATION_BYTES };
-      const reply = await upstream.request({ era: "modern" }, request, observer, limits, own.signal);
-      if (reply.kind === "error")
-        options.onFault(`subscriptions/listen was refused with ${String(reply.error.code)}`);
+      const reply = await upstream.request({ era: "modern" }, request, observer, LIMITS, own.signal);
+      if (reply.kind === "error") options.onFault(`a listen was refused with ${String(reply.error.code)}`);
     } catch (fault) {
       if (!own.signal.aborted) options.onFault(`the subscription broke off: ${String(fault)}`);
     }
@@ -182,13 +185,7 @@ export function createLegacyFeed(options: UpdateFeedOptions): UpdateFeed {
   const ask = async (upstream: ServerUpstream, method: string, uri: string): Promise<boolean> => {
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
     const request = { method, params: { uri }, paramHeaders: {} };
-    const reply = await upstream.request(
-      channel,
-      request,
-      observer,
-      { maxResponseBytes: MAX_NOTIFICATION_BYTES },
-      signal,
-    );
+    const reply = await upstream.request(channel, request, observer, LIMITS, signal);
     return reply.kind === "result" && isJsonObject(reply.result);
   };
   const pacer = new Pacer(() => void sync());

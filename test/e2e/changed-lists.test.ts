@@ -150,6 +150,10 @@ describe("a server that does not answer a listen", () => {
     const elapsedMs = performance.now() - startedMs;
     expect(elapsedMs).toBeGreaterThan(500);
     expect(elapsedMs).toBeLessThan(3_000);
+    // It has been waited for: the next one is not made to.
+    const againMs = performance.now();
+    await listen("new", TOOLS, { ...DEVELOPER, subject: "dora" });
+    expect(performance.now() - againMs).toBeLessThan(500);
     feedOf("new").change();
     await reply.stream.until(isChange);
     feedOf("new").stall(false);
