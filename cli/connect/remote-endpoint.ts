@@ -44,6 +44,16 @@ function codeOf(fault: unknown): string | undefined {
   return undefined;
 }
 
+/** Fetch hides its reason in the cause. */
+function reasonOf(fault: unknown): string {
+  const { message, cause } = fault as Error;
+  return cause instanceof Error ? cause.message : message;
+}
+
+/** A port on the blocklist of the Fetch Standard ("port blocking"): refused before any connection, for good. */
+const isBlockedPort = (fault: unknown): boolean =>
+  fault instanceof TypeError && reasonOf(fault) === "bad port";
+
 /** Reads a body that nobody needs, so that its connection can serve again. */
 export async function discard(response: Response): Promise<void> {
   try {
@@ -85,7 +95,9 @@ export function createRemoteEndpoint(
       } catch (fault) {
         signal.throwIfAborted();
         const code = codeOf(fault);
-        const what = `${url.host} (${code ?? (fault as Error).message})`;
+        const what = `${url.host} (${code ?? reasonOf(fault)})`;
+        if (isBlockedPort(fault))
+          throw new BridgeError("GATEWAY_UNREACHABLE", `cannot reach ${what}`, BLOCKED, { cause: fault });
         if (code === undefined || !UNSENT_CODES.has(code))
           throw new BridgeError("CONNECTION_LOST", `lost the connection to ${what}`, REPEAT, {
             cause: fault,
@@ -125,6 +137,7 @@ export function createRemoteEndpoint(
 
 const REPEAT = "the gateway may have seen the request; send it again if that does no harm";
 const REACH = "check the URL, the network, and that the gateway runs";
+const BLOCKED = "HTTP clients never connect to this port; serve the gateway on another";
 const REFUSED =
   "ask the operator whether this identity may use the endpoint, or log in as somebody else (--logout first)";
 
