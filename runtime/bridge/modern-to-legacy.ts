@@ -114,7 +114,7 @@ async function startCall(
   return call;
 }
 
-/** A session with what the request's envelope declares. @throws {UpstreamFault} UPSTREAM_UNAVAILABLE */
+/** A session with what the request's envelope declares. @throws {AegisError} BRIDGE_SESSION_LIMIT */
 export function leaseFor(
   pool: SessionPool,
   { entry, upstream, bindingKey }: BridgedServer,

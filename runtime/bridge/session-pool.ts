@@ -2,14 +2,14 @@
 // when they are idle, when their server's connections are closed, and where a caller has too many.
 import { createHash, randomUUID } from "node:crypto";
 import { canonicalJson } from "#bundle";
-import { UpstreamFault } from "#upstream";
+import { AegisError } from "#errors";
 import type { DeclaredClient, LegacyChannelKey, ServerUpstream } from "#upstream";
 
 export interface PoolLimits {
   readonly maxSessions: number;
-  /** With one server. */
+  /** With one server. As many again are kept for sharing, one for each set of capabilities. */
   readonly maxSessionsPerCaller: number;
-  /** With all servers together. */
+  /** With all servers together; as many again for sharing. */
   readonly maxSessionsPerPrincipal: number;
   readonly idleMs: number;
 }
@@ -51,10 +51,17 @@ export interface SessionLease {
   readonly release: () => void;
 }
 
-interface Entry extends PooledSession {
+interface Place {
   readonly key: string;
   readonly callerKey: string;
+  readonly canBeAsked: boolean;
+  /** Kept for calls that have none to themselves: it counts apart, so that calls which wait for answers leave it room. */
+  readonly isShared: boolean;
+}
+
+interface Entry extends PooledSession, Place {
   readonly bindingKey: string;
+  readonly protocolVersion: string;
   leases: number;
   idle: NodeJS.Timeout | undefined;
   lastUsed: number;
@@ -79,8 +86,9 @@ export class SessionPool {
 
   /**
    * A session with what this client declares. Not every server says for which call it asks something, so a call of a
-   * client that can be asked has a session to itself as long as the caller may have one more.
-   * @throws {UpstreamFault} UPSTREAM_UNAVAILABLE, unsent, where all sessions are in use
+   * client that can be asked has a session to itself as long as the caller may have one more; after that, and where the
+   * client cannot be asked, calls share.
+   * @throws {AegisError} BRIDGE_SESSION_LIMIT where every session is in use and none may be shared
    */
   take(owner: SessionOwner): SessionLease {
     const { upstream, bindingKey, client, protocolVersion } = owner;
@@ -88,17 +96,19 @@ export class SessionPool {
     const declared = canonicalJson({ capabilities: client.capabilities, info: client.info ?? null });
     const digest = createHash("sha256").update(declared).digest("base64url");
     const key = `${callerKey}\0${protocolVersion}\0${digest}`;
-    const known = this.#ownedBy(bindingKey)
-      .filter((entry) => entry.key === key)
-      .sort((a, b) => a.leases - b.leases)[0];
+    const known = this.#leastUsed(bindingKey, (entry) => entry.key === key);
     const canBeAsked = Object.keys(client.capabilities).length > 0;
     if (known !== undefined && (known.leases === 0 || !canBeAsked)) return this.#lease(known);
-    const opened = this.#makeRoom(bindingKey, callerKey) ? this.#open(key, callerKey, owner) : known;
-    if (opened === undefined)
-      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many sessions with the server are in use", {
-        unsent: true,
-      });
-    return this.#lease(opened);
+    const place = { key, callerKey, canBeAsked };
+    const own = canBeAsked ? this.#open(owner, { ...place, isShared: false }) : undefined;
+    const found = own ?? known ?? this.#open(owner, { ...place, isShared: true });
+    // What a client calls itself gives a server no ground to ask, so without capabilities it need not be the same.
+    const silent = (entry: Entry): boolean =>
+      entry.callerKey === callerKey && entry.protocolVersion === protocolVersion && !entry.canBeAsked;
+    const session = found ?? (canBeAsked ? undefined : this.#leastUsed(bindingKey, silent));
+    if (session === undefined)
+      throw new AegisError("BRIDGE_SESSION_LIMIT", "every session of the caller with the server is in use");
+    return this.#lease(session);
   }
 
   find(channel: LegacyChannelKey): PooledSession | undefined {
@@ -137,12 +147,20 @@ export class SessionPool {
     return [...(this.#byPrincipal.get(bindingKey) ?? [])];
   }
 
-  #open(key: string, callerKey: string, owner: SessionOwner): Entry {
+  #leastUsed(bindingKey: string, fits: (entry: Entry) => boolean): Entry | undefined {
+    return this.#ownedBy(bindingKey)
+      .filter(fits)
+      .sort((a, b) => a.leases - b.leases)[0];
+  }
+
+  /** Undefined where there is no room. */
+  #open(owner: SessionOwner, place: Place): Entry | undefined {
     const { upstream, bindingKey, client, protocolVersion } = owner;
+    if (!this.#makeRoom(bindingKey, place)) return undefined;
     const entry: Entry = {
-      key,
-      callerKey,
+      ...place,
       bindingKey,
+      protocolVersion,
       channel: { era: "legacy", session: `bridge-${randomUUID()}`, protocolVersion, client },
       upstream,
       logLevel: undefined,
@@ -158,8 +176,8 @@ export class SessionPool {
   }
 
   /** False where neither the caller nor the gateway may have a further session, and none of theirs is idle. */
-  #makeRoom(bindingKey: string, callerKey: string): boolean {
-    const own = this.#ownedBy(bindingKey);
+  #makeRoom(bindingKey: string, { callerKey, isShared }: Place): boolean {
+    const own = this.#ownedBy(bindingKey).filter((entry) => entry.isShared === isShared);
     const here = own.filter((entry) => entry.callerKey === callerKey);
     if (here.length >= this.#limits.maxSessionsPerCaller) return this.#endOldest(here);
     if (own.length >= this.#limits.maxSessionsPerPrincipal) return this.#endOldest(own);

@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   AUTHN_TOKEN_EXPIRED: { ...unauthenticated, message: "Token expired" },
   AUTHN_TOKEN_INVALID: { ...unauthenticated, message: "Token invalid" },
   AUTHN_TOKEN_MISSING: { ...unauthenticated, message: "Bearer token required" },
+  BRIDGE_SESSION_LIMIT: { jsonrpc: 4290, http: 200, message: "Too many sessions with the server" },
   CAPABILITY_REQUIRED: { jsonrpc: -32021, http: 400, message: "Required client capability missing" },
   COMPLETION_TARGET_UNKNOWN: { jsonrpc: -32602, http: 200, message: "Unknown completion reference" },
   CONNECTION_LIMIT: { jsonrpc: 5030, http: 503, message: "Too many connections" },

@@ -196,7 +196,7 @@ test("sessions are a caller's own, end when idle and on a swap", async () => {
   await callModern(peers, call);
   expect(peers.bridge.describe().sessions).toBe(1);
   await callModern(peers, { ...call, caller: "erin" });
-  await callModern(peers, { ...call, meta: { [CAPABILITIES]: {} } });
+  await callModern(peers, { ...call, meta: { [CAPABILITIES]: { sampling: {} } } });
   await callModern(peers, { ...call, meta: { [CAPABILITIES]: { roots: {} } } });
   // Dana has two at most: the one longest unused had to go.
   expect(peers.bridge.describe().sessions).toBe(3);
