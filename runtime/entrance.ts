@@ -1,4 +1,5 @@
 // Where requests of the HTTP port and messages of connections come in: says which of the ways of MCP one is.
+import { aboutRequest } from "#errors";
 import { requireLegacyAccept } from "./listener/check-transport.ts";
 import { BATCH_VERSION, joinBatch, splitBatch, withBody } from "./listener/batch.ts";
 import { SSE_SUFFIX } from "./listener/connection/http-sse.ts";
@@ -64,7 +65,7 @@ async function answerBatch(inbound: InboundHttp, options: MessageEntranceOptions
     run: async (exchange, signal) => {
       const { route, principal } = exchange;
       const body = await inbound.readBody(maxRequestBytes, signal);
-      const elements = splitBatch(body);
+      const elements = aboutRequest(() => splitBatch(body));
       if (elements === undefined) {
         messages = [withBody(inbound, body)];
         return proceed(exchange);

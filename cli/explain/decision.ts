@@ -10,6 +10,8 @@ import type { CliIo } from "../output/io.ts";
 import { compileProject, showDiagnostics } from "../output/project.ts";
 import { openBase } from "../plan/open-base.ts";
 import { auditFault } from "../plan/replay.ts";
+import { readRefusal, refusalJson, refusalText } from "./refusal.ts";
+import type { RecordedRefusal } from "./refusal.ts";
 
 const EXPLAIN_TIMEOUT_MS = 60_000;
 
@@ -22,12 +24,21 @@ export interface DecisionRequest {
   readonly isJson: boolean;
 }
 
+type Found =
+  | { readonly kind: "decision"; readonly record: RecordedDecision }
+  | { readonly kind: "refused"; readonly refusal: RecordedRefusal };
+
 /** Throws CliError: exit 1 for an id that the log does not have, 6 for a log that was tampered with. */
 export async function explainDecision(request: DecisionRequest, io: CliIo): Promise<ExitCode> {
   const { id, audit, isJson } = request;
   if (audit === undefined)
     throw new CliError("--decision needs --audit", { help: "name the audit directory" });
-  const record = await findRecord(id, audit, io);
+  const found = await findRecord(id, audit, io);
+  if (found.kind === "refused") {
+    io.out(isJson ? refusalJson(found.refusal) : refusalText(found.refusal, showHidden));
+    return EXIT.ok;
+  }
+  const { record } = found;
   const input = await openBundle(request, io);
   if (input === undefined) return EXIT.checkFailed;
   if (input.digest !== record.digest) {
@@ -45,16 +56,16 @@ export async function explainDecision(request: DecisionRequest, io: CliIo): Prom
   return EXIT.ok;
 }
 
-async function findRecord(id: string, audit: string, io: CliIo): Promise<RecordedDecision> {
-  let found: RecordedDecision | undefined;
-  let isRefused = false;
+async function findRecord(id: string, audit: string, io: CliIo): Promise<Found> {
+  let found: Found | undefined;
   try {
     const warnings = await openAuditLog(resolve(io.cwd, audit), (records) => {
       for (const record of records) {
         if (record.body["id"] !== id) continue;
         const decision = readDecision(record);
-        if (typeof decision === "object") found = decision;
-        else if (record.event === "decision" || record.event === "auth") isRefused = true;
+        if (typeof decision === "object") found = { kind: "decision", record: decision };
+        else if (record.event === "decision" || record.event === "auth")
+          found ??= { kind: "refused", refusal: readRefusal(record) };
       }
     });
     for (const warning of warnings) io.err(`warning: ${showHidden(warning)}\n`);
@@ -62,13 +73,6 @@ async function findRecord(id: string, audit: string, io: CliIo): Promise<Recorde
     throw auditFault(fault);
   }
   if (found !== undefined) return found;
-  if (isRefused)
-    throw new CliError(
-      `the policies were not asked about ${id}: it was refused before, or calls no definition`,
-      {
-        help: "its record says why: members code, stage and detail",
-      },
-    );
   throw new CliError(`the log has no decision ${JSON.stringify(id)}`, {
     help: "a denied caller sees it as decisionId; a record has it as body.id",
   });

@@ -1,6 +1,6 @@
 // `input_required` (MCP 2026-07-28): an answer that carries requests of the server, and the retry that carries what the
 // client says to them. Every entry is governed as a request of its own, in both directions.
-import { AegisError, ERROR_CODES, isAegisError } from "#errors";
+import { AegisError, ERROR_CODES, isAegisError, requestFault } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
@@ -182,7 +182,7 @@ async function readRetry(
 ): Promise<RetriedInput> {
   const { inputResponses, requestState } = params;
   if (exchange.era !== "modern" || !ASKING_METHODS.has(exchange.method.method))
-    throw new AegisError("MESSAGE_INVALID", "inputResponses and requestState mean nothing here");
+    throw requestFault("MESSAGE_INVALID", "inputResponses and requestState mean nothing here");
   const responses = readResponses(inputResponses);
   const context = contextOf(exchange, signal);
   if (requestState === undefined) return unstated(desk, context, responses);

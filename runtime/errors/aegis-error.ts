@@ -3,20 +3,29 @@ import type { JsonObject } from "#std";
 import type { ErrorCode } from "./codes.ts";
 import type { TrustCode } from "./trust-codes.ts";
 
+export interface AegisErrorOptions {
+  readonly cause?: unknown;
+  readonly data?: JsonObject;
+  readonly reason?: string;
+}
+
 /**
  * A fault on the message path. `detail` is for operators and audit; it is never sent downstream.
  * `data` holds the members of `error.data` that the protocol itself demands, such as `supported` of -32022.
+ * `reason` is told to the caller: set where `requestFault` or `aboutRequest` say that it is about its own request.
  */
 export class AegisError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly data: JsonObject | undefined;
-  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown; data?: JsonObject }) {
+  readonly reason: string | undefined;
+  constructor(code: ErrorCode, detail: string, options?: AegisErrorOptions) {
     super(`${code}: ${detail}`, options);
     this.name = "AegisError";
     this.code = code;
     this.detail = detail;
     this.data = options?.data;
+    this.reason = options?.reason;
   }
 }
 

@@ -1,5 +1,6 @@
 // Request headers as the gateway reads them: one value for each single-valued name, or a refusal.
-import { AegisError } from "#errors";
+import { requestFault } from "#errors";
+import type { AegisError } from "#errors";
 
 /** Read-only view of received headers. Names are compared without case. */
 export interface HeaderView {
@@ -92,7 +93,7 @@ class ReceivedHeaders implements HeaderView {
 /** The refusal of a header that was sent twice: HeaderMismatch where MCP mirrors the body in it. */
 export function duplicateHeader(name: string): AegisError {
   const isProtocol = /^mcp-(?:protocol-version|method|name|param-.*)$/i.test(name);
-  return new AegisError(
+  return requestFault(
     isProtocol ? "HEADER_MISMATCH" : "HTTP_HEADER_INVALID",
     `${name.toLowerCase().slice(0, 64)} was sent more than once`,
   );

@@ -85,7 +85,7 @@ function invalid(detail: string): AegisError {
 }
 
 function requireMessage(value: JsonValue): JsonObject {
-  if (Array.isArray(value)) throw invalid("batch");
+  if (Array.isArray(value)) throw invalid("a batch, which only sessions of 2025-03-26 have");
   if (!isJsonObject(value)) throw invalid("not an object");
   if (!Object.hasOwn(value, "jsonrpc") || value["jsonrpc"] !== "2.0") throw invalid("jsonrpc is not 2.0");
   return value;

@@ -1,6 +1,6 @@
 // Cursors of lists: sealed, and bound to the caller, the list and the release. One from elsewhere is refused, not
 // reinterpreted: what it counts is an order that only its own release has.
-import { AegisError } from "#errors";
+import { requestFault } from "#errors";
 import type { Sealer } from "#sealing";
 import type { JsonValue } from "#std";
 import type { Recorded } from "../pipeline/exchange.ts";
@@ -20,10 +20,7 @@ export function readCursor(sealer: Sealer, cursor: JsonValue, exchange: Recorded
     typeof cursor === "string" ? sealer.open("cursor", bindingOf(exchange, name), cursor) : undefined;
   const next = payload?.["next"];
   if (typeof next !== "number" || !Number.isSafeInteger(next) || next < 0)
-    throw new AegisError(
-      "CURSOR_INVALID",
-      "cursor of another list, caller or release, or one that is too old",
-    );
+    throw requestFault("CURSOR_INVALID", "cursor of another list, caller or release, or one that is too old");
   return next;
 }
 

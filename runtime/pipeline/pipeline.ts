@@ -163,8 +163,12 @@ export function settleBefore<T>(work: Promise<T>, signal: AbortSignal): Promise<
 /** The denial a thrown value stands for. Anything that is not an AegisError is a fault of the stage itself. */
 export function faultToDenial(stage: string, fault: unknown): Denial {
   if (isAegisError(fault)) {
-    const { code, detail, data } = fault;
-    return { code, detail: `${stage}: ${detail}`, ...(data === undefined ? {} : { data }) };
+    const { code, detail, data, reason } = fault;
+    return {
+      ...{ code, detail: `${stage}: ${detail}` },
+      ...(reason === undefined ? {} : { reason }),
+      ...(data === undefined ? {} : { data }),
+    };
   }
   const text = fault instanceof Error ? `${fault.name}: ${fault.message}` : String(fault);
   return { code: "STAGE_FAULT", detail: `${stage}: ${text}` };

@@ -49,8 +49,14 @@ export function sendDenial(reply: ReplyChannel, denial: Denial, options: DenialR
   reply.finish(status, denialMessage(reply, denial, options), headers);
 }
 
+/** Of a resource that is not there, in the legacy era (MCP 2025-11-25, resources, error handling). */
+const LEGACY_RESOURCE_NOT_FOUND = -32002;
+
 function denialMessage({ address }: ReplyChannel, denial: Denial, options: DenialReplyOptions): string {
-  return JSON.stringify({ jsonrpc: "2.0", id: address.id, error: denialError(denial, options) });
+  const told = denialError(denial, options);
+  const isResource = denial.code === "TARGET_UNKNOWN" && denial.data?.["uri"] !== undefined;
+  const error = isResource && address.era === "legacy" ? { ...told, code: LEGACY_RESOURCE_NOT_FOUND } : told;
+  return JSON.stringify({ jsonrpc: "2.0", id: address.id, error });
 }
 
 /** The JSON-RPC error a caller sees: number, message with the reason, stable code and decision id. */

@@ -1,6 +1,6 @@
 // Stage 4, admit: one strict parse, era, header and body agreement, method row, session, deadline.
 import type { Era } from "#bundle";
-import { AegisError } from "#errors";
+import { AegisError, aboutRequest } from "#errors";
 import { classifyMessage, methodRow, parseClientMessage, parseStrict } from "#mcp";
 import type { ClientMessage, MethodRow } from "#mcp";
 import { requireLegacyAccept } from "../listener/check-transport.ts";
@@ -25,7 +25,7 @@ export function createAdmitStage(options: AdmitOptions): Stage<Authenticated, Ad
       exchange.control.setDeadline(exchange.route.entry.deadlineMs);
       return exchange.inbound
         .readBody(options.maxRequestBytes, signal)
-        .then((bytes) => proceed(admitMessage(exchange, bytes, options)));
+        .then((bytes) => proceed(aboutRequest(() => admitMessage(exchange, bytes, options))));
     },
   };
 }

@@ -1,5 +1,7 @@
 // Stage 6, pin + project: the live definition is the approved one, and the arguments have the approved shape.
+import { aboutRequest } from "#errors";
 import { checkParamHeaders } from "#mcp";
+import { isListed } from "#pdp";
 import type { DecisionQuery, PreparedCall } from "#pdp";
 import type { PinCheck } from "#upstream";
 import { upstreamEra } from "../bridge/index.ts";
@@ -10,6 +12,8 @@ import { requestFactsOf } from "../pipeline/request-facts.ts";
 import { deny, proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
 
+type LeafTarget = Extract<Target, { kind: "leaf" }>;
+
 export function createPinAndProjectStage(): Stage<Targeted, Projected> {
   return {
     name: "pin+project",
@@ -17,8 +21,7 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
       const { target, era } = exchange;
       if (target.kind === "endpoint")
         return proceed(learn(exchange, { query: undefined, gateQuery: undefined }));
-      if (era === "modern" && exchange.inbound.transport === "http")
-        checkParamHeaders(exchange.inbound.headers, target.leaf.paramHeaders, target.arguments);
+      if (era === "modern" && exchange.inbound.transport === "http") requireParamHeaders(exchange, target);
       // Methods and resource rules have no definition that could change.
       if (target.leaf.definitions.length === 0) return projectPinned(exchange, target, { ok: true }, signal);
       const server = target.server.entry.id;
@@ -26,18 +29,34 @@ export function createPinAndProjectStage(): Stage<Targeted, Projected> {
       const pinnedEra = upstreamEra(target.server.entry, era);
       const pin = verifier.check(server, pinnedEra, target.leaf);
       if (pin.ok || pin.code !== "PIN_UNVERIFIED") return projectPinned(exchange, target, pin, signal);
+      const stopWaiting = exchange.control.waitForServer();
       return verifier
         .verify(server, pinnedEra, signal)
-        .then(() => verifier.check(server, pinnedEra, target.leaf))
-        .then((again) => projectPinned(exchange, target, again, signal));
+        .finally(stopWaiting)
+        .then((read) => {
+          const again = verifier.check(server, pinnedEra, target.leaf);
+          const isRead = again.ok || again.code !== "PIN_UNVERIFIED" || read.ok;
+          return projectPinned(exchange, target, isRead ? again : read, signal);
+        });
     },
   };
+}
+
+/** Which headers a tool has is told to whoever may see the tool. @throws {AegisError} HEADER_MISMATCH */
+function requireParamHeaders(exchange: Targeted, { leaf, action, arguments: args }: LeafTarget): void {
+  const { inbound, snapshot, route, principal } = exchange;
+  const check = (): void => checkParamHeaders(inbound.headers, leaf.paramHeaders, args);
+  if (leaf.paramHeaders.length === 0) return;
+  const { tenant } = route.entry;
+  const request = requestFactsOf(exchange);
+  if (isListed(snapshot.evaluator, tenant, principal, request, action)) aboutRequest(check);
+  else check();
 }
 
 /** Asynchronous only where deriving a fact is. */
 function projectPinned(
   exchange: Targeted,
-  target: Extract<Target, { kind: "leaf" }>,
+  target: LeafTarget,
   pin: PinCheck,
   signal: AbortSignal,
 ): Verdict<Projected> | Promise<Verdict<Projected>> {

@@ -1,6 +1,6 @@
 // Stage 5, target: from the method row and the body to the pinned leaf the message is about. Headers are never asked.
 import type { LeafEntry } from "#bundle";
-import { AegisError } from "#errors";
+import { AegisError, aboutRequest, requestFault } from "#errors";
 import { completionArguments, loggingArguments } from "#methods";
 import { locate } from "#naming";
 import type { Located } from "#naming";
@@ -45,7 +45,8 @@ function resolveTarget(exchange: Admitted, sealer: Sealer): Target {
     }
     case "completion": {
       const leaf = completionLeaf(exchange, server, params);
-      const gate = gateOf(server, method, completionArguments(params));
+      const args = aboutRequest(() => completionArguments(params));
+      const gate = gateOf(server, method, args);
       return { ...leafTarget(server, leaf, {}), mode: "visibility", gate };
     }
     case "method":
@@ -150,7 +151,7 @@ function completionLeaf(exchange: Admitted, server: RoutedServer, params: JsonOb
 function argumentsOf(params: JsonObject | undefined): JsonObject {
   const value = params?.["arguments"];
   if (value === undefined) return {};
-  if (!isJsonObject(value)) throw new AegisError("ARGUMENTS_INVALID", "params.arguments is not an object");
+  if (!isJsonObject(value)) throw requestFault("ARGUMENTS_INVALID", "params.arguments is not an object");
   return value;
 }
 

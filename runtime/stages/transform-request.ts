@@ -1,6 +1,6 @@
 // Stage 9, transform request: what will be sent is built afresh from the judged values, member by member.
 import type { AuditLog } from "#audit";
-import { AegisError } from "#errors";
+import { AegisError, requestFault } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { RequestMessage } from "#mcp";
 import { locate } from "#naming";
@@ -94,8 +94,10 @@ function forwardedParams(method: string, params: JsonObject, exchange: Throttled
     if (key === "_meta") continue;
     // Judged, unsealed and put in their place by themselves.
     if (OF_RETRIES.has(key) && ASKING_METHODS.has(method)) continue;
+    // Clients of the SDK 1.x repeat the wish of the call in what they ask about its task; it means nothing there.
+    if (key === "task" && exchange.method.target === "task") continue;
     if (!known.includes(key))
-      throw new AegisError("MESSAGE_INVALID", `params.${key} is not governed for ${method}`);
+      throw requestFault("MESSAGE_INVALID", `params.${key.slice(0, 64)} is not governed for ${method}`);
     if (key !== "task") forwarded[key] = params[key] as JsonValue;
   }
   Object.assign(forwarded, taskParams(exchange));

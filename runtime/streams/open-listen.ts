@@ -2,7 +2,7 @@
 // and a stream that goes on after the exchange has ended.
 import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
-import { AegisError } from "#errors";
+import { AegisError, requestFault } from "#errors";
 import { toClientUri } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
@@ -102,7 +102,9 @@ export async function answerListen(
     const taskIds = tasks === undefined ? {} : { taskIds: tasks.taskIds };
     stream.send(acknowledgementJson(message.id, { ...honoured(kinds, watched), ...taskIds }));
     options.listens.add(listen);
-    tasks?.start((method, params) => void options.listens.notify(listen, method, params), stream.closed);
+    const tell = (method: string, params: JsonObject): void =>
+      void options.listens.notify(listen, method, params);
+    tasks?.start(tell, stream.closed, () => listen.listener);
     endWithCaller(exchange, stream);
   } catch (fault) {
     release();
@@ -150,7 +152,7 @@ function readFilter(params: JsonObject | undefined): Filter {
 }
 
 function invalid(name: string): AegisError {
-  return new AegisError("ARGUMENTS_INVALID", `params.notifications: ${name}`);
+  return requestFault("ARGUMENTS_INVALID", `params.notifications: ${name}`);
 }
 
 function isAnnounced(route: Route, kind: ListKind): boolean {

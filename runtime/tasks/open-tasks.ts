@@ -112,6 +112,14 @@ export class OpenTasks {
     if (!isTerminal(held.state.status)) held.state = state;
   }
 
+  /** Forgets a task that its server no longer has. */
+  drop(owner: string, binding: string, task: TaskReference): void {
+    const owned = this.#owners.get(owner);
+    if (owned?.tasks.delete(keyOf(binding, task)) !== true) return;
+    this.#held -= 1;
+    this.#dropIfEmpty(owner, owned);
+  }
+
   /** The caller's tasks at one endpoint, oldest first. */
   list(owner: string, binding: string): readonly HeldTask[] {
     const owned = this.#owners.get(owner);

@@ -11,6 +11,7 @@ import type { TaskState } from "./task-state.ts";
 
 /** Means URLs that the user has to visit first (MCP 2025-11-25); no task of the modern era ends so. */
 const URL_ELICITATION_REQUIRED = -32042;
+const INVALID_PARAMS = -32602;
 /** Identifier of the extension of MCP 2026-07-28. */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 export const RELATED_TASK = "io.modelcontextprotocol/related-task";
@@ -35,9 +36,12 @@ export interface RuledTask {
   readonly asks: JsonObject | undefined;
 }
 
-/** @throws {AegisError} RESULT_BLOCKED, UPSTREAM_PROTOCOL */
+/** @throws {AegisError} RESULT_BLOCKED, UPSTREAM_PROTOCOL, TASK_UNKNOWN where the server does not have the task */
 export function ruleTaskAnswer(answer: ReadAnswer, plan: TaskPlan): RuledTask {
-  if (answer.kind === "error") return { answer: underOwnId(answer, plan), state: undefined, asks: undefined };
+  if (answer.kind === "error") {
+    if (saysUnknown(answer, plan)) throw new AegisError("TASK_UNKNOWN", "the server no longer has the task");
+    return { answer: underOwnId(answer, plan), state: undefined, asks: undefined };
+  }
   const { result } = answer;
   requireComplete(result);
   if (plan.method === "tasks/result") return ruled(relatedTo(plan.id, toolResult(result)), plan, undefined);
@@ -166,6 +170,17 @@ function requireComplete(result: JsonObject): void {
   const type = result["resultType"];
   if (type !== undefined && type !== "complete")
     throw new AegisError("RESULT_BLOCKED", `resultType ${JSON.stringify(type).slice(0, 128)} of a task`);
+}
+
+/**
+ * -32602 of `tasks/get` can mean nothing else. Of a cancellation it may say that the task has ended, and of a legacy
+ * `tasks/result` it may be what the task came to: there the words decide (MCP 2025-11-25, tasks, error handling).
+ */
+function saysUnknown({ code, message }: Extract<ReadAnswer, { kind: "error" }>, plan: TaskPlan): boolean {
+  if (code !== INVALID_PARAMS) return false;
+  if (plan.method === "tasks/get") return true;
+  const isAboutTask = message.includes(plan.upstreamId) || /\btask\b/iu.test(message);
+  return isAboutTask && /not found|not exist|no such|unknown|expired/iu.test(message);
 }
 
 /** Servers quote the id in their errors; the client knows the task by another. */

@@ -1,7 +1,7 @@
 // Who may use tasks: a server that announced them when it was pinned, a client that declared them, a caller whom no policy
 // forbids them, in the same era on both sides. Tasks are not translated between eras.
 import type { Era, LeafEntry } from "#bundle";
-import { AegisError } from "#errors";
+import { AegisError, requestFault } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
@@ -75,7 +75,7 @@ export function wantedTask(
     return undefined;
   const ttl = isJsonObject(wanted) ? wanted["ttl"] : null;
   const isTtl = ttl === undefined || (typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 0);
-  if (!isTtl) throw new AegisError("MESSAGE_INVALID", "params.task is not what the protocol defines");
+  if (!isTtl) throw requestFault("MESSAGE_INVALID", "params.task is not what the protocol defines");
   const execution = member(definitionFor(leaf, "legacy")?.definition, "execution");
   const support = execution?.["taskSupport"];
   if (support !== "optional" && support !== "required")

@@ -2,7 +2,7 @@
 // server's, what the server asks meanwhile, and the answers about it. Everything that comes of a task is governed under
 // the tool that made it.
 import type { AuditLog } from "#audit";
-import { AegisError } from "#errors";
+import { AegisError, isAegisError, requestFault } from "#errors";
 import type { LimitEntry } from "#bundle";
 import type { Sealer } from "#sealing";
 import { isJsonObject } from "#std";
@@ -166,6 +166,22 @@ export class TaskGovernor {
     signal: AbortSignal,
   ): Promise<Verdict<Answered>> {
     await this.#charge(exchange);
+    try {
+      return await this.#dispatch(exchange, dispatch, signal);
+    } catch (fault) {
+      if (isAegisError(fault) && fault.code === "TASK_UNKNOWN") {
+        const { binding, reference } = placeOf(exchange);
+        this.open.drop(ownerOf(exchange), binding, reference);
+      }
+      throw fault;
+    }
+  }
+
+  async #dispatch(
+    exchange: TaskExchange,
+    dispatch: Stage<Recorded, Answered>,
+    signal: AbortSignal,
+  ): Promise<Verdict<Answered>> {
     if (exchange.method.method === "tasks/update") await this.#governUpdate(exchange, signal);
     const verdict = await dispatch.run(exchange, signal);
     const answer = answerOf(exchange);
@@ -224,7 +240,7 @@ export class TaskGovernor {
     const { outbound } = exchange;
     const given = outbound?.params?.["inputResponses"];
     if (outbound === undefined || !isJsonObject(given) || Object.keys(given).length > MAX_ASKS)
-      throw new AegisError("ARGUMENTS_INVALID", "params.inputResponses is not what the protocol defines");
+      throw requestFault("ARGUMENTS_INVALID", "params.inputResponses is not what the protocol defines");
     const { taskId, _meta } = outbound.params ?? {};
     const get: OutboundRequest = {
       method: "tasks/get",

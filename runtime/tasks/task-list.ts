@@ -1,6 +1,6 @@
 // `tasks/list` (MCP 2025-11-25): the caller's own tasks at this endpoint, of the tools that the caller may still use.
 // What a server itself would list may be everybody's, so it is not asked.
-import { AegisError } from "#errors";
+import { requestFault } from "#errors";
 import type { Sealer } from "#sealing";
 import type { JsonObject } from "#std";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
@@ -44,6 +44,6 @@ export async function answerTaskList(
 
 function readCursor(cursor: unknown, sealer: Sealer, binding: string): number {
   const at = typeof cursor === "string" ? sealer.open("cursor", binding, cursor)?.["at"] : undefined;
-  if (typeof at !== "number") throw new AegisError("CURSOR_INVALID", "cursor of another list or caller");
+  if (typeof at !== "number") throw requestFault("CURSOR_INVALID", "cursor of another list or caller");
   return at;
 }

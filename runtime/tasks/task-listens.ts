@@ -3,13 +3,14 @@
 import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
-import { AegisError } from "#errors";
+import { requestFault } from "#errors";
 import { META_CLIENT_CAPABILITIES } from "#mcp";
 import type { Sealer } from "#sealing";
 import type { JsonObject } from "#std";
 import { gatewayEnvelope } from "#upstream";
 import type { ExchangeObserver, OutboundRequest } from "#upstream";
 import type { Recorded } from "../pipeline/exchange.ts";
+import type { Listener } from "../streams/resource-access.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import { mayAsk, taskCallerOf } from "./task-access.ts";
 import { TASKS_EXTENSION } from "./task-answers.ts";
@@ -26,8 +27,12 @@ const REFUSED = { kind: "error", error: { code: -32601, message: "Method not fou
 /** The tasks of a filter that are honoured. */
 export interface TaskWatch {
   readonly taskIds: readonly string[];
-  /** Tells of changes until the signal aborts. */
-  readonly start: (notify: (method: string, params: JsonObject) => void, closed: AbortSignal) => void;
+  /** Tells of changes until the signal aborts. `caller`: who listens, as its token reads at the moment. */
+  readonly start: (
+    notify: (method: string, params: JsonObject) => void,
+    closed: AbortSignal,
+    caller: () => Listener,
+  ) => void;
 }
 
 export interface TaskListenOptions {
@@ -53,7 +58,7 @@ export async function watchTasks(
   if (ids === undefined) return undefined;
   requireTasks(exchange);
   if (!Array.isArray(ids) || ids.length > MAX_LISTEN_TASKS)
-    throw new AegisError("ARGUMENTS_INVALID", "params.notifications: taskIds");
+    throw requestFault("ARGUMENTS_INVALID", "params.notifications: taskIds");
   const caller = taskCallerOf(exchange);
   const heard: Heard[] = [];
   for (const id of new Set<unknown>(ids)) {
@@ -94,18 +99,21 @@ function starter(
   heard: readonly Heard[],
   options: TaskListenOptions,
 ): TaskWatch["start"] {
-  const { principal, request } = taskCallerOf(exchange);
+  const opened = taskCallerOf(exchange).principal;
   const { path } = exchange.route.entry;
   const byServer = new Map<ServerId, Heard[]>();
   for (const task of heard) {
     const { server } = task.reference;
     byServer.set(server, [...(byServer.get(server) ?? []), task]);
   }
-  return (notify, closed) => {
+  return (notify, closed, caller) => {
     const tell = (task: Heard, notification: JsonObject): void => {
       const snapshot = options.snapshot();
       const route: Route | undefined = snapshot?.routes.get(path);
       if (snapshot === undefined || route === undefined) return;
+      const { principal: facts, missingAttributes, request } = caller();
+      // Whose tasks they are does not change: a listen whose token names another caller is ended.
+      const principal = { ...opened, facts, missingAttributes };
       const listener = { snapshot, route, principal, request };
       // What is asked is decided where the client can answer: in `tasks/get`.
       const keys = { fingerprint: options.audit.fingerprint };

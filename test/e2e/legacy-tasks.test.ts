@@ -113,11 +113,47 @@ it("passes on what the server says of a task, under the caller's id and redacted
   client.removeNotificationHandler("notifications/tasks/status");
 });
 
+it("runs a task for the stream of the SDK, which repeats its wish in what it asks of the task", async () => {
+  await client.listTools();
+  const seen: string[] = [];
+  const call = { name: "customer_report", arguments: { customer: "C-9" } };
+  const from = upstream.messages().length;
+  for await (const message of client.experimental.tasks.callToolStream(call, CallToolResultSchema, {
+    task: { ttl: 60_000 },
+  })) {
+    seen.push(message.type);
+    if (message.type === "taskStatus") await upstream.finish();
+    if (message.type === "error") throw message.error;
+    if (message.type === "result") expect(JSON.stringify(message.result)).toContain("[redacted]");
+  }
+  expect(seen).toEqual(["taskCreated", "taskStatus", "taskStatus", "result"]);
+  const about = upstream
+    .messages()
+    .slice(from)
+    .filter(({ method }) => method?.startsWith("tasks/") === true);
+  expect(about.map(({ method }) => method)).toContain("tasks/get");
+  for (const { params } of about) expect(Object.keys(params ?? {})).not.toContain("task");
+});
+
 it("cancels a task", async () => {
   const { taskId } = await create();
   expect(await client.experimental.tasks.cancelTask(taskId)).toMatchObject({ taskId, status: "cancelled" });
   const listed = (await client.experimental.tasks.listTasks()).tasks.find((task) => task.taskId === taskId);
   expect(listed?.status).toBe("cancelled");
+});
+
+it("says in its own words that a task has expired at its server, and lists it no more", async () => {
+  const { taskId } = await create();
+  const other = await create();
+  upstream.expire();
+  const unknown = { code: -32602, data: { code: "TASK_UNKNOWN" } };
+  const { tasks } = client.experimental;
+  await expect(tasks.getTask(taskId)).rejects.toMatchObject(unknown);
+  await expect(tasks.getTask(taskId)).rejects.toThrow("Unknown task");
+  await expect(tasks.getTaskResult(other.taskId, CallToolResultSchema)).rejects.toMatchObject(unknown);
+  const listed = (await tasks.listTasks()).tasks.map((task) => task.taskId);
+  expect(listed).not.toContain(taskId);
+  expect(listed).not.toContain(other.taskId);
 });
 
 it("refuses a task of a tool whose approved definition has none", async () => {

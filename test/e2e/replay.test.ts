@@ -169,6 +169,27 @@ it("explains one by its id, and says how far it can", async () => {
   expect(none.out).toContain("retention.yaml: facts: { default: without-text }");
 });
 
+it("shows what the record has of a decision that no policy was asked about", async () => {
+  const token = await world.token(DEVELOPER, "echo");
+  const { error } = await rawCall(world.endpoint("echo"), token, "nothing", {});
+  const id = error?.data?.decisionId ?? "";
+  const asked = ["explain", "--decision", id, "--audit", world.gateway.auditDir];
+  const { code, out } = await aegis(...asked);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^DENY {2}tools\/call {2}.*\(recorded\)\n/u);
+  expect(out).toMatch(/ decision +\S+, \d{4}-\d\d-\d\dT\S+, tenant default\n/u);
+  expect(out).toMatch(/ caller +\S.*roles Developer.*from 127\.0\.0\.1\n/u);
+  expect(out).toContain(
+    "  code       TARGET_UNKNOWN\n  stage      target\n  detail     target: no pinned tool",
+  );
+  const json = await aegis(...asked, "--format", "json");
+  expect(JSON.parse(json.out)).toMatchObject({
+    formatVersion: 1,
+    policiesAsked: false,
+    record: { id, code: "TARGET_UNKNOWN", stage: "target", method: "tools/call", effect: "deny" },
+  });
+});
+
 it("refuses an unknown id with 1 and a log that was tampered with by 6", async () => {
   expect(
     (await aegis("explain", "same", "--decision", "nobody", "--audit", world.gateway.auditDir)).code,

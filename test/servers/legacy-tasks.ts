@@ -17,6 +17,8 @@ export interface LegacyTasksServer {
   readonly messages: () => readonly { readonly method?: string; readonly params?: Record<string, unknown> }[];
   /** Ends every working report. */
   readonly finish: () => Promise<void>;
+  /** Forgets every task, as when their time is over. */
+  readonly expire: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -108,6 +110,7 @@ export async function startLegacyTasks(): Promise<LegacyTasksServer> {
     finish: async () => {
       await Promise.all(endpoint.reports.waiting.splice(0).map((done) => done()));
     },
+    expire: () => endpoint.reports.store.cleanup(),
     close: async () => {
       endpoint.reports.store.cleanup();
       server.closeAllConnections();

@@ -113,12 +113,26 @@ describe("an answer about a task", () => {
     const error = {
       kind: "error",
       code: -32602,
-      message: "no task theirs",
+      message: "theirs has ended",
       data: { upstream: "theirs" },
     } as const;
-    expect(ruleTaskAnswer(error, MODERN).answer).toEqual({
-      ...{ kind: "error", code: -32602, message: "no task MINE" },
+    expect(ruleTaskAnswer(error, { ...MODERN, method: "tasks/cancel" }).answer).toEqual({
+      ...{ kind: "error", code: -32602, message: "MINE has ended" },
     });
+  });
+
+  it.each([
+    ["tasks/get", -32602, "?", "TASK_UNKNOWN"],
+    ["tasks/get", -32603, "Task not found", undefined],
+    ["tasks/cancel", -32602, "Task not found: theirs", "TASK_UNKNOWN"],
+    ["tasks/cancel", -32602, "Cannot cancel task theirs: it is completed", undefined],
+    ["tasks/result", -32602, "no such task", "TASK_UNKNOWN"],
+    ["tasks/result", -32602, "user not found", undefined],
+  ])("says that the task is unknown: %s, %i, %s", (method, number, message, expected) => {
+    const answer = { kind: "error", code: number, message } as const;
+    const ask = (): unknown => ruleTaskAnswer(answer, { ...MODERN, method });
+    if (expected === undefined) expect(ask).not.toThrow();
+    else expect(code(ask)).toBe(expected);
   });
 
   it("is a new task only in the form of its era", () => {
