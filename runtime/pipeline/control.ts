@@ -25,6 +25,7 @@ class Control implements OwnedControl {
   #timerDueMs: number;
   #timer: NodeJS.Timeout;
   #endsWithClient = true;
+  #waitsForServer = 0;
 
   constructor(inbound: Pick<InboundHttp, "onClosed">, options: ControlOptions) {
     const { admissionDeadlineMs = ADMISSION_DEADLINE_MS, onDeadline } = options;
@@ -59,6 +60,15 @@ class Control implements OwnedControl {
     this.#abort("EXCHANGE_ABORTED", "the caller cancelled the request");
   }
 
+  waitForServer(): () => void {
+    this.#waitsForServer += 1;
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#waitsForServer -= 1;
+      isOver = true;
+    };
+  }
+
   release(): void {
     this.#endsWithClient = false;
     // A stream that outlives its exchange has its control, and with it would keep a release that nobody uses any more.
@@ -69,6 +79,8 @@ class Control implements OwnedControl {
   readonly #onTimer = (): void => {
     // Timers may fire up to a millisecond early.
     if (performance.now() + 1 < this.#dueMs) this.#startTimer();
+    else if (this.#waitsForServer > 0)
+      this.#abort("UPSTREAM_TIMEOUT", "the server did not answer within the endpoint's deadline");
     else this.#abort("EXCHANGE_DEADLINE", "the exchange's deadline passed");
   };
 
@@ -78,7 +90,7 @@ class Control implements OwnedControl {
     this.#timer = setTimeout(this.#onTimer, Math.max(0, this.#dueMs - performance.now()));
   }
 
-  #abort(code: "EXCHANGE_ABORTED" | "EXCHANGE_DEADLINE", detail: string): void {
+  #abort(code: "EXCHANGE_ABORTED" | "EXCHANGE_DEADLINE" | "UPSTREAM_TIMEOUT", detail: string): void {
     this.#controller.abort(new AegisError(code, detail));
   }
 }

@@ -88,6 +88,8 @@ export interface ExchangeControl {
   /** In the legacy era a dropped connection does not cancel (MCP 2025-11-25, transports). */
   readonly keepAfterDisconnect: () => void;
   readonly cancel: () => void;
+  /** From now until the returned function is called, a deadline that passes is UPSTREAM_TIMEOUT: the server's time. */
+  readonly waitForServer: () => () => void;
 }
 
 declare const checked: unique symbol;

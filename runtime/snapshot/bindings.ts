@@ -5,7 +5,7 @@ import type { ServerEntry, TransportEntry } from "#bundle";
 import { systemClock } from "#std";
 import type { PinVerifier, ServerUpstream } from "#upstream";
 import { guardUpstream } from "./guarded-upstream.ts";
-import type { GuardedUpstream } from "./guarded-upstream.ts";
+import type { ContactCheck, GuardedUpstream } from "./guarded-upstream.ts";
 
 export interface UpstreamBinding {
   readonly upstream: ServerUpstream;
@@ -39,7 +39,11 @@ export class UpstreamBindings {
   acquire(server: ServerEntry, transport: TransportEntry): UpstreamBinding {
     const upstreamKey = canonicalJson({ id: server.id, transport, eras: Object.keys(server.eras).sort() });
     const { upstream, isReachable } = hold(this.#upstreams, upstreamKey, () =>
-      guardUpstream(this.#factories.createUpstream(server, transport), systemClock.monotonicMs),
+      guardUpstream(
+        this.#factories.createUpstream(server, transport),
+        systemClock.monotonicMs,
+        contactCheck(server, transport),
+      ),
     );
     const digests = server.leaves.flatMap((leaf) =>
       leaf.definitions.map((definition) => [leaf.action, definition.digest, ...definition.eras]),
@@ -80,6 +84,19 @@ export class UpstreamBindings {
     this.#upstreams.clear();
     this.#verifiers.clear();
   }
+}
+
+/** How long a server may leave the gateway's own question unanswered. A process of a program starts first. */
+const CHECK_TIMEOUT_MS = 5_000;
+const PROCESS_CHECK_TIMEOUT_MS = 10_000;
+
+function contactCheck({ eras }: ServerEntry, { type }: TransportEntry): ContactCheck {
+  const timeoutMs = type === "stdio" ? PROCESS_CHECK_TIMEOUT_MS : CHECK_TIMEOUT_MS;
+  if (eras.legacy === undefined) return { channel: { era: "modern" }, timeoutMs };
+  // A process of each session's own hangs alone, so it is a new one that is asked.
+  if (eras.modern !== undefined && type !== "stdio") return { channel: { era: "modern" }, timeoutMs };
+  const { protocolVersion } = eras.legacy;
+  return { channel: { era: "legacy", session: "contact", protocolVersion }, timeoutMs };
 }
 
 function hold<T>(pool: Map<string, Shared<T>>, key: string, create: () => T): T {

@@ -8,7 +8,7 @@ import { answerOf } from "../pipeline/answer-rules.ts";
 import type { Bridge } from "../bridge/index.ts";
 import { isBridged } from "../bridge/index.ts";
 import { learn } from "../pipeline/exchange.ts";
-import type { Answer, Answered, Recorded } from "../pipeline/exchange.ts";
+import type { Answer, Answered, ExchangeControl, Recorded } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { Verdict } from "../pipeline/verdict.ts";
@@ -81,9 +81,10 @@ async function send(
     ? options.bridge.over({ entry, upstream, bindingKey, logLevel: exchange.session?.logLevel })
     : upstream;
   const startedMs = clock.monotonicMs();
+  const waiting = waitingForServer(exchange.control, observe(exchange));
   let outcome = "STAGE_FAULT";
   try {
-    const reply = await sender.request(channel, outbound, observe(exchange), limits, signal);
+    const reply = await sender.request(channel, outbound, waiting.observer, limits, signal);
     outcome = reply.kind;
     requireCapabilities(exchange, reply);
     const answer = answerOf(reply);
@@ -92,8 +93,34 @@ async function send(
     if (isAegisError(fault)) outcome = fault.code;
     throw fault;
   } finally {
+    waiting.end();
     onUpstream(upstream.server, outcome, clock.monotonicMs() - startedMs);
   }
+}
+
+/** While the server waits for the client's answer, or its own is being read, the time is not the server's. */
+function waitingForServer(
+  control: ExchangeControl,
+  observer: ExchangeObserver,
+): { readonly observer: ExchangeObserver; readonly end: () => void } {
+  let asks = 0;
+  let isOver = false;
+  let stop = control.waitForServer();
+  const asking: ExchangeObserver["onServerRequest"] = async (asked, withdrawn) => {
+    asks += 1;
+    stop();
+    try {
+      return await observer.onServerRequest(asked, withdrawn);
+    } finally {
+      asks -= 1;
+      if (asks === 0 && !isOver) stop = control.waitForServer();
+    }
+  };
+  const end = (): void => {
+    isOver = true;
+    stop();
+  };
+  return { observer: { ...observer, onServerRequest: asking, onReceived: end }, end };
 }
 
 /** A server that needs what the client does not declare (MCP 2026-07-28). */

@@ -38,6 +38,7 @@ export interface PendingExchange {
   /** As its observer's. */
   readonly pressure: ExchangeObserver["pressure"];
   readonly onPolled: ExchangeObserver["onPolled"];
+  readonly onReceived: ExchangeObserver["onReceived"];
   /** Rejects the reply; false where it was settled already. A late answer to it is then no violation. */
   readonly fail: (error: AegisError) => boolean;
 }
@@ -189,6 +190,7 @@ class ChannelCorrelator implements Correlator {
       takesLarge: onLarge !== undefined,
       pressure: observer.pressure,
       onPolled: observer.onPolled,
+      onReceived: observer.onReceived,
       fail,
     };
   };

@@ -243,6 +243,7 @@ class RequestRun {
       this.#accept(readServerMessage(message, this.#options.maxResponseBytes), typeof message !== "string");
       return;
     }
+    if (isLarge) this.#pending.onReceived?.();
     const before = this.#reading ?? Promise.resolve();
     this.#reading = before
       .then(() => this.#read(message, isLarge ? largeMessages : undefined))

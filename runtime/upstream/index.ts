@@ -19,9 +19,16 @@ export type { ProcessBudget } from "./process-wire.ts";
 export { createProcessBudget } from "./process-wire.ts";
 export { isHeaderSafe } from "./credential.ts";
 export { UPSTREAM_CAPS } from "./upstream-caps.ts";
-export { UpstreamFault, isUnsent } from "./upstream-fault.ts";
+export { UpstreamFault, isUnsent, untilAborted } from "./upstream-fault.ts";
 export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION, gatewayEnvelope } from "./envelope.ts";
 export type { LiveDefinition, LiveListing } from "./definitions.ts";
 export { LIST_CAPS, listDefinitions } from "./definitions.ts";
-export type { PinAlarm, PinCheck, PinVerifier, PinVerifierOptions, RefreshBudget } from "./pin-verifier.ts";
+export type {
+  PinAlarm,
+  PinCheck,
+  PinFault,
+  PinVerifier,
+  PinVerifierOptions,
+  RefreshBudget,
+} from "./pin-verifier.ts";
 export { createPinVerifier, createRefreshBudget } from "./pin-verifier.ts";

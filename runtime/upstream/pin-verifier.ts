@@ -11,8 +11,10 @@ import { UpstreamFault, untilAborted } from "./upstream-fault.ts";
 import type { ChannelKey } from "./upstream.ts";
 
 export type PinCheck =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly code: "PIN_MISMATCH" | "PIN_UNVERIFIED"; readonly detail: string };
+  { readonly ok: true } | { readonly ok: false; readonly code: PinFault; readonly detail: string };
+
+/** UPSTREAM_*: of a reading alone; the server could not be reached, or did not answer. */
+export type PinFault = "PIN_MISMATCH" | "PIN_UNVERIFIED" | "UPSTREAM_TIMEOUT" | "UPSTREAM_UNAVAILABLE";
 
 /** A definition that is not the approved one. Raised once for each server, leaf and live digest. */
 export interface PinAlarm {
@@ -73,7 +75,8 @@ export interface PinVerifier {
   readonly check: (server: ServerId, era: Era, leaf: LeafEntry) => PinCheck;
   /**
    * Reads the live definitions, together with everybody else who waits for the same server and era. Never throws for
-   * an upstream fault: the answer is PIN_UNVERIFIED.
+   * an upstream fault: the answer is UPSTREAM_UNAVAILABLE or UPSTREAM_TIMEOUT where the server is away, which is not
+   * remembered, and otherwise PIN_UNVERIFIED.
    * @throws {AegisError} only what `signal` was aborted with.
    */
   readonly verify: (server: ServerId, era: Era, signal: AbortSignal) => Promise<PinCheck>;
@@ -99,6 +102,8 @@ interface EraState {
   readAtMs: number;
   failedAtMs: number | undefined;
   failure: string;
+  /** The failure was that of the server to answer. Whether it is still away is for its upstream to know. */
+  isAway: boolean;
   /** The last failure that was told; a success forgets it. */
   toldFailure: string;
   generation: number;
@@ -106,6 +111,14 @@ interface EraState {
 }
 
 const unverified = (detail: string): PinCheck => ({ ok: false, code: "PIN_UNVERIFIED", detail });
+/** An HTTP status is an answer, if no useful one. */
+function faultCode(error: unknown): PinFault {
+  if (!isAegisError(error)) return "PIN_UNVERIFIED";
+  if (error.code === "UPSTREAM_TIMEOUT") return error.code;
+  const isAnswered = error instanceof UpstreamFault && error.httpStatus !== undefined;
+  return error.code === "UPSTREAM_UNAVAILABLE" && !isAnswered ? error.code : "PIN_UNVERIFIED";
+}
+
 const leafKey = (kind: LeafKind, name: string): string => `${kind}\0${name}`;
 
 /** The channel that pins are read through: never one that carries a caller's messages. */
@@ -159,6 +172,7 @@ class ServerPins {
     const retryAfterMs = this.#options.retryAfterMs ?? RETRY_AFTER_MS;
     if (
       state.running === undefined &&
+      !state.isAway &&
       state.failedAtMs !== undefined &&
       this.#now() - state.failedAtMs < retryAfterMs
     ) {
@@ -195,6 +209,7 @@ class ServerPins {
       readAtMs: 0,
       failedAtMs: undefined,
       failure: "",
+      isAway: false,
       toldFailure: "",
       generation: 0,
       running: undefined,
@@ -255,10 +270,12 @@ class ServerPins {
       }
       throw new UpstreamFault("UPSTREAM_PROTOCOL", "the definitions kept changing while they were read");
     } catch (error) {
+      const code = faultCode(error);
+      state.isAway = code !== "PIN_UNVERIFIED";
       state.failedAtMs = this.#now();
       state.failure = `the live definitions could not be read (${isAegisError(error) ? `${error.code}: ${error.detail}` : String(error)})`;
       this.#tell(state);
-      return unverified(state.failure);
+      return { ok: false, code, detail: state.failure };
     }
   }
 

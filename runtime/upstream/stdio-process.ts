@@ -153,7 +153,7 @@ class ChildStdioProcess implements StdioProcess {
   readonly write = (line: string): void => {
     const { stdin } = this.#child;
     if (this.#gone || this.#stopping !== undefined || stdin.destroyed) {
-      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the process is gone", { unsent: true });
+      throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the process is gone", { unsent: true, gone: true });
     }
     if (stdin.writableLength + line.length > UPSTREAM_CAPS.maxStdinQueueBytes) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the process does not read its input", {

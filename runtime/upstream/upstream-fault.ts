@@ -8,14 +8,22 @@ export class UpstreamFault extends AegisError {
   readonly unsent: boolean;
   /** HTTP status of the answer, where there was one. */
   readonly httpStatus: number | undefined;
+  /** The process or connection that all messages go through ended, could not be started, or keeps ending. */
+  readonly gone: boolean;
   constructor(
     code: ErrorCode,
     detail: string,
-    facts: { readonly unsent?: boolean; readonly httpStatus?: number; readonly cause?: unknown } = {},
+    facts: {
+      readonly unsent?: boolean;
+      readonly httpStatus?: number;
+      readonly gone?: boolean;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(code, detail, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.unsent = facts.unsent ?? false;
     this.httpStatus = facts.httpStatus;
+    this.gone = facts.gone ?? false;
   }
 }
 

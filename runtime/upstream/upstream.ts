@@ -63,6 +63,8 @@ export interface ExchangeObserver {
    * HTTP: sending messages to the server).
    */
   readonly onPolled?: ((delayMs: number) => void) | undefined;
+  /** A large message is in and is being read, on a stream of the request's own: from now on it is not the server that is slow. */
+  readonly onReceived?: (() => void) | undefined;
 }
 
 /** Events of a channel that belong to no request. Must not throw. */

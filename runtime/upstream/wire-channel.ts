@@ -156,7 +156,7 @@ class SingleWireChannel implements WireChannel {
       throw new UpstreamFault(
         "UPSTREAM_UNAVAILABLE",
         "the connection keeps ending; it is not opened again yet",
-        { unsent: true },
+        { unsent: true, gone: true },
       );
     }
     const correlator = createCorrelator({
@@ -204,7 +204,7 @@ class SingleWireChannel implements WireChannel {
           this.#failures++;
           this.#notBeforeMs = monotonicMs() + backOffMs(this.#failures - 1);
         }
-        correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason));
+        correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason, { gone: true }));
         // What the gateway releases itself is no event.
         if (!this.#released) events.onClosed(server, channel, reason);
       },

@@ -43,6 +43,15 @@ describe("the control of an exchange", () => {
     expect(endOf(control)).toBe("EXCHANGE_DEADLINE");
   });
 
+  it("says whose time it was that ran out", () => {
+    const control = createControl(client(), { admissionDeadlineMs: 1_000 });
+    const stop = [control.waitForServer(), control.waitForServer()];
+    for (const end of [...stop, ...stop]) end();
+    control.waitForServer();
+    vi.advanceTimersByTime(1_002);
+    expect(endOf(control)).toBe("UPSTREAM_TIMEOUT");
+  });
+
   it("ends at once where the deadline is over before it is set", () => {
     const control = createControl(client(), { admissionDeadlineMs: 1_000 });
     vi.advanceTimersByTime(500);

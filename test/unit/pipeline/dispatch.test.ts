@@ -33,6 +33,7 @@ async function refusalOf(reply: UpstreamReply, capabilities: JsonObject): Promis
   };
   const exchange = {
     era: "modern",
+    control: { waitForServer: () => () => undefined },
     message,
     session: undefined,
     principal: { bindingKey: "ada" },

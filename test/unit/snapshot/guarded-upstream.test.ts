@@ -88,3 +88,96 @@ test.each([
   expect(state.attempts).toBe(10);
   expect(isReachable()).toBe(true);
 });
+
+describe("a server that does not answer", () => {
+  const timeout = (): Error => new AegisError("UPSTREAM_TIMEOUT", "silent");
+  const settled = async (): Promise<void> => {
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  };
+
+  function hanging(announce: () => Promise<unknown>) {
+    const clock = { ms: 0 };
+    const state = { attempts: 0, checks: 0, fault: timeout as (() => Error) | undefined, takesMs: 30_000 };
+    const inner = {
+      server: "s",
+      request: (...[, , observer]: Parameters<ServerUpstream["request"]>) => {
+        state.attempts += 1;
+        clock.ms += state.takesMs;
+        if (state.fault === undefined) return Promise.resolve({ kind: "result", result: {} });
+        if (state.takesMs === 1) observer.onNotification({ method: "notifications/progress" });
+        return Promise.reject(state.fault());
+      },
+      announce: () => {
+        state.checks += 1;
+        return announce();
+      },
+    } as unknown as ServerUpstream;
+    const channel = { era: "modern" } as const;
+    const guarded = guardUpstream(inner, () => clock.ms, { channel, timeoutMs: 5_000 });
+    const call = async (): Promise<string> => {
+      const request = { method: "x", params: undefined, paramHeaders: {} };
+      const observer = { onNotification: () => undefined } as never;
+      const never = new AbortController().signal;
+      return guarded.upstream.request(channel, request, observer, { maxResponseBytes: 1 }, never).then(
+        () => "result",
+        (fault: unknown) => (fault as AegisError).code,
+      );
+    };
+    return { clock, state, call, isReachable: guarded.isReachable };
+  }
+
+  test("is marked after a call that ran out of time, and away once it leaves the gateway's own question unanswered", async () => {
+    let isHung = true;
+    const own = Promise.withResolvers<unknown>();
+    const { clock, state, call, isReachable } = hanging(() => (isHung ? own.promise : Promise.resolve({})));
+    expect(await call()).toBe("UPSTREAM_TIMEOUT");
+    expect(isReachable()).toBe(false);
+    // Calls that come meanwhile wait for what the question comes to, not for their own deadline.
+    const waiting = [call(), call()];
+    own.reject(new UpstreamFault("UPSTREAM_TIMEOUT", "silent"));
+    expect(await Promise.all(waiting)).toEqual(["UPSTREAM_UNAVAILABLE", "UPSTREAM_UNAVAILABLE"]);
+    expect(await call()).toBe("UPSTREAM_UNAVAILABLE");
+    expect(state).toMatchObject({ attempts: 1, checks: 1 });
+    isHung = false;
+    state.fault = undefined;
+    clock.ms += 2_000;
+    expect(await call()).toBe("result");
+    expect(isReachable()).toBe(true);
+    expect(state.checks).toBe(2);
+  });
+
+  test.each([
+    ["answers", () => Promise.resolve({})],
+    ["refuses", () => Promise.reject(new UpstreamFault("UPSTREAM_UNAVAILABLE", "x", { httpStatus: 401 }))],
+  ])(
+    "a slow tool of a server that %s the gateway's own question closes it to nobody",
+    async (_what, says) => {
+      const { state, call, isReachable } = hanging(says);
+      for (let attempt = 1; attempt <= 5; attempt++) {
+        expect(await call()).toBe("UPSTREAM_TIMEOUT");
+        await settled();
+        expect(isReachable()).toBe(true);
+      }
+      expect(state.attempts).toBe(5);
+    },
+  );
+
+  test("one that sent progress meanwhile is not even asked", async () => {
+    const { state, call, isReachable } = hanging(() => Promise.reject(timeout()));
+    state.takesMs = 1;
+    expect(await call()).toBe("UPSTREAM_TIMEOUT");
+    await settled();
+    expect([state.checks, isReachable()]).toEqual([0, true]);
+  });
+
+  test("one whose process keeps ending is away at once", async () => {
+    const ended = (): Error => new UpstreamFault("UPSTREAM_UNAVAILABLE", "ENOENT", { gone: true });
+    const { state, call, isReachable } = hanging(() => Promise.reject(ended()));
+    state.fault = ended;
+    expect(await call()).toBe("UPSTREAM_UNAVAILABLE");
+    await settled();
+    expect(isReachable()).toBe(false);
+    await call();
+    expect(state.attempts).toBe(1);
+  });
+});

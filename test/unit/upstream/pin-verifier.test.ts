@@ -268,7 +268,7 @@ describe("reading", () => {
 
   test("after a failure the server is left alone for a second", async () => {
     const { verifier, server, clock } = setUp();
-    server.failure = new AegisError("UPSTREAM_UNAVAILABLE", "down");
+    server.failure = new AegisError("UPSTREAM_PROTOCOL", "nonsense");
     for (let call = 0; call < 5; call++)
       expect(await verifier.verify("s", "modern", never())).toMatchObject({ code: "PIN_UNVERIFIED" });
     expect(server.listings).toBe(1);
@@ -276,6 +276,17 @@ describe("reading", () => {
     server.failure = undefined;
     expect(await verifier.verify("s", "modern", never())).toEqual({ ok: true });
   });
+
+  test.each([new AegisError("UPSTREAM_UNAVAILABLE", "down"), new AegisError("UPSTREAM_TIMEOUT", "silent")])(
+    "that a server is away is said ($code), and not remembered",
+    async (failure) => {
+      const { verifier, server } = setUp();
+      server.failure = failure;
+      expect(await verifier.verify("s", "modern", never())).toMatchObject({ ok: false, code: failure.code });
+      server.failure = undefined;
+      expect(await verifier.verify("s", "modern", never())).toEqual({ ok: true });
+    },
+  );
 
   test("list_changed forgets at once, also while a listing is under way", async () => {
     const { verifier, server } = setUp();
