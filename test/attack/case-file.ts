@@ -38,6 +38,8 @@ export interface RequestSpec extends RequestParts {
   readonly bodyHex?: string;
   /** The whole request, byte for byte (Latin-1); nothing is added to it. */
   readonly raw?: string;
+  /** What differs towards a target that speaks 2025-11-25 alone; null where the request makes no sense there. */
+  readonly legacy?: (Omit<RequestSpec, "legacy"> & { readonly expect?: CaseExpectation }) | null;
 }
 
 export interface AttackCase extends RequestSpec {
@@ -48,8 +50,14 @@ export interface AttackCase extends RequestSpec {
   readonly expect: CaseExpectation;
 }
 
+export interface Preset extends RequestParts {
+  readonly needs?: string;
+  /** The same request of 2025-11-25, in the session `${session}`. */
+  readonly legacy?: RequestParts;
+}
+
 export interface Presets {
-  readonly presets: Readonly<Record<string, RequestParts & { readonly needs?: string }>>;
+  readonly presets: Readonly<Record<string, Preset>>;
 }
 
 export interface CaseFile extends Presets {
@@ -62,13 +70,29 @@ const ENVELOPE = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
   "io.modelcontextprotocol/clientCapabilities": {},
 };
+/** Members that begin a `_meta`. */
+const MEMBERS = `${JSON.stringify(ENVELOPE).slice(1, -1)},`;
 
 /** What templates can name besides host, port, path and token. */
 export const DEFAULT_VARIABLES: Variables = {
   tool: "sql.query",
   arguments: JSON.stringify({ sql: "SELECT 1" }),
   meta: JSON.stringify(ENVELOPE),
+  envelope: MEMBERS,
 };
+
+/** What requests of 2025-11-25 have in the place of the envelope. */
+export const LEGACY_VARIABLES: Variables = { meta: "{}", envelope: "" };
+
+/** The presets as a target that speaks 2025-11-25 alone gets them. */
+export function legacyPresets({ presets }: Presets): Presets["presets"] {
+  return Object.fromEntries(Object.entries(presets).map(([name, preset]) => [name, preset.legacy ?? preset]));
+}
+
+/** A request as such a target gets it. */
+export function legacySpec<Spec extends RequestSpec & { readonly needs?: string }>(spec: Spec): Spec {
+  return spec.legacy === null ? { ...spec, needs: "modern" } : { ...spec, ...spec.legacy };
+}
 
 export function readCaseFile(file: string): CaseFile {
   const content = parse(readFileSync(file, "utf8")) as CaseFile;
@@ -105,7 +129,10 @@ export function requestBytes(file: Presets, attack: RequestSpec, variables: Vari
   if (attack.raw !== undefined) return Buffer.from(fill(attack.raw, variables), "latin1");
   const preset = presetOf(file, attack);
   const body = bodyOf(file, attack, variables);
-  const headers = changed(attack.headers ?? preset.headers ?? [], attack);
+  // A server without sessions is told of none.
+  const headers = changed(attack.headers ?? preset.headers ?? [], attack).filter(
+    (line) => variables["session"] !== undefined || !line.includes("${session}"),
+  );
   const hasLength = headers.some((line) => /^(?:content-length|transfer-encoding):/i.test(line));
   if (!hasLength) headers.push(`Content-Length: ${body.length}`);
   const line = attack.line ?? preset.line ?? "POST ${path} HTTP/1.1";

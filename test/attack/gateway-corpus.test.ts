@@ -50,6 +50,48 @@ describe.each(["http", "json"])("%s.yaml", (name) => {
   });
 });
 
+describe.each(["http", "json"])("%s.yaml, towards a target of 2025-11-25 alone", (name) => {
+  it("is answered as stated, in a session", async () => {
+    const results = await runCorpus({
+      host: "127.0.0.1",
+      port: Number(new URL(world.gateway.url).port),
+      path: PATH,
+      token,
+      file: join(DATA, `${name}.yaml`),
+      variables: { tool: TOOL, arguments: JSON.stringify({ text: "x" }) },
+      offers: ["legacy", "goodOrigin", "routes"],
+      upstreamCalls: () => world.echo.counters().total,
+    });
+    expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
+    const waiting = results.filter(({ outcome }) => outcome === "not-applicable").map(({ id }) => id);
+    // Headers that mirror the body, and the envelope: the modern era has them alone.
+    expect(
+      waiting.filter((id) => !/^(?:T00-modern|T06|T1[1-9]|T20-session|T35|J06-token)/u.test(id)),
+    ).toEqual([]);
+  });
+});
+
+it("scripted attacks towards a target of 2025-11-25 alone end as stated", async () => {
+  const results = await runScripts({
+    host: "127.0.0.1",
+    port: Number(new URL(world.gateway.url).port),
+    path: PATH,
+    token,
+    file: join(DATA, "scripts.yaml"),
+    variables: {
+      tool: TOOL,
+      arguments: JSON.stringify({ text: "x" }),
+      slowTool: "wait",
+      otherToken: await world.token({ ...DEVELOPER, subject: "mallory" }, "echo"),
+    },
+    offers: ["legacy", "streams", "slowTool", "otherToken"],
+  });
+  expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
+  const waiting = results.filter(({ outcome }) => outcome === "not-applicable").map(({ id }) => id);
+  const patient = ["T24-head", "T24-body", "T24-silent", "T25-unread"];
+  expect(waiting).toEqual([...patient, "T31-collision", "T36-forged", "T38-task", "T38-undeclared"]);
+});
+
 it("scripted attacks end as stated", async () => {
   const results = await runScripts({
     host: "127.0.0.1",

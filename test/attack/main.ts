@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runCorpus } from "./run-corpus.ts";
+import { closestName } from "#std";
+import { openSession } from "./legacy-session.ts";
+import { runCorpus, targetOf, variablesOf } from "./run-corpus.ts";
 import type { CorpusOptions, CorpusResult } from "./run-corpus.ts";
 import { runScripts } from "./run-scripts.ts";
 
@@ -18,7 +20,7 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
   --arguments <json>         arguments that the call takes                     (default {"text":"x"})
   --offers <list>            what the target offers beyond the basics, separated by commas:
                                modern       2026-07-28; found out where absent
-                               legacy       sessions of 2025-11-25
+                               legacy       sessions of 2025-11-25; found out where absent
                                streams      a GET stream in a session
                                goodOrigin   https://good.example is an allowed Origin
                                routes       paths besides that of the URL are not found
@@ -34,12 +36,16 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
   --format text|json         (default text)
   --help
 
-A case that needs what the target does not offer is "not-applicable". Exit 1 where a case fails, 2 for wrong use or
-where nothing listens.
+A target without 2026-07-28 gets the requests of 2025-11-25. A case that needs what the target does not offer is
+"not-applicable". Exit 1 where a case fails; 2 for wrong use, where nothing listens, or where the token is refused.
 `;
 
+const OFFERS: readonly string[] =
+  "modern legacy streams goodOrigin routes paramHeaders slowTool flood patience".split(" ");
+
+/** Nothing was judged: the command or its target must change first. */
 class UsageError extends Error {}
-class UnreachableError extends Error {}
+class TargetError extends Error {}
 
 function readOptions(argv: readonly string[]) {
   try {
@@ -71,11 +77,37 @@ function readOptions(argv: readonly string[]) {
 
 type Values = ReturnType<typeof readOptions>;
 
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (fault) {
+    throw new UsageError(`cannot read the token: ${(fault as Error).message}`);
+  }
+}
+
+function offersOf(list: string): readonly string[] {
+  const offers = list.split(",").flatMap((offer) => (offer.trim() === "" ? [] : [offer.trim()]));
+  for (const offer of offers) {
+    if (OFFERS.includes(offer)) continue;
+    const near = closestName(offer, OFFERS);
+    const hint = near === undefined ? "" : ` (did you mean ${near}?)`;
+    throw new UsageError(`--offers does not know ${offer}${hint}; it knows ${OFFERS.join(", ")}`);
+  }
+  return offers;
+}
+
+function patternOf(only: string): RegExp {
+  try {
+    return new RegExp(only, "u");
+  } catch (fault) {
+    throw new UsageError(`--only: ${(fault as Error).message}`);
+  }
+}
+
 function secret(reference: string | undefined): string | undefined {
   if (reference === undefined) return undefined;
   const [, kind, name = ""] = /^(env|file):(.+)$/su.exec(reference) ?? [];
-  const value =
-    kind === "env" ? process.env[name] : kind === "file" ? readFileSync(name, "utf8").trim() : undefined;
+  const value = kind === "env" ? process.env[name] : kind === "file" ? fileText(name) : undefined;
   if (value === undefined || value === "")
     throw new UsageError("a token is env:NAME or file:path, and not empty");
   return value;
@@ -95,7 +127,7 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
     throw new UsageError("--timeout is a number of milliseconds");
   const isTls = url.protocol === "https:";
   const otherToken = secret(values["other-token"]);
-  const offers = values.offers.split(",").map((offer) => offer.trim());
+  const offers = offersOf(values.offers);
   return {
     host: url.hostname.replaceAll(/^\[|\]$/gu, ""),
     port: Number(url.port === "" ? (isTls ? 443 : 80) : url.port),
@@ -116,7 +148,7 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
     timeoutMs,
     expects: values.expect,
     ...(isTls ? { tls: { isChecked: !values.insecure } } : {}),
-    ...(values.only === undefined ? {} : { only: new RegExp(values.only, "u") }),
+    ...(values.only === undefined ? {} : { only: patternOf(values.only) }),
   };
 }
 
@@ -142,12 +174,38 @@ function table(results: readonly CorpusResult[]): string {
     .join("\n");
 }
 
-/** Whether the target speaks 2026-07-28: it takes a well-formed list. */
-async function modernOffer(options: Omit<CorpusOptions, "file">): Promise<readonly string[]> {
+/** What the target speaks: it takes a well-formed list, and gives a session. @throws {TargetError} where it does neither */
+async function eraOffers(
+  options: Omit<CorpusOptions, "file">,
+  hasToken: boolean,
+): Promise<readonly string[]> {
   const probe = { ...options, file: join(DATA, "http.yaml"), only: /^T00-list$/u, offers: ["modern"] };
-  const [result] = await runCorpus(probe);
-  if (result?.reason.startsWith("cannot connect") === true) throw new UnreachableError(result.reason);
-  return result?.outcome === "pass" ? ["modern"] : [];
+  const [list] = await runCorpus(probe);
+  if (list?.reason.startsWith("cannot connect") === true) throw new TargetError(list.reason);
+  const isModern = list?.outcome === "pass";
+  const opened = await openSession(targetOf(probe), await variablesOf(probe)).catch(() => ({ status: 0 }));
+  const refusal = [list?.status ?? 0, opened.status].find((status) => status === 401 || status === 403);
+  const isLegacy = opened.status === 200;
+  if (!isModern && !isLegacy && refusal !== undefined)
+    throw new TargetError(
+      hasToken
+        ? `the target answers ${refusal} to well-formed requests: it refuses the token; give one that may use this endpoint (--token env:NAME or file:path)`
+        : `the target answers ${refusal} to well-formed requests: it wants a token (--token env:NAME or file:path)`,
+    );
+  return [...(isModern ? ["modern"] : []), ...("session" in opened ? ["legacy"] : [])];
+}
+
+/** "178 pass, 0 fail, 18 not applicable (needs patience 4, …)" */
+function summaryLine(results: readonly CorpusResult[], offers: readonly string[]): string {
+  const count = (outcome: CorpusResult["outcome"]): number =>
+    results.filter((one) => one.outcome === outcome).length;
+  const reasons = new Map<string, number>();
+  for (const { outcome, reason } of results)
+    if (outcome === "not-applicable") reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const why = [...reasons].map(([reason, times]) => `${times} ${reason}`).join("; ");
+  const era = offers.includes("modern") ? "2026-07-28" : "2025-11-25";
+  const counts = `${count("pass")} pass, ${count("fail")} fail, ${count("not-applicable")} not applicable`;
+  return `${results.length} cases at ${era}: ${counts}${why === "" ? "" : ` (${why})`}`;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -157,7 +215,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const given = corpusOptions(values);
-  const options = { ...given, offers: [...(given.offers ?? []), ...(await modernOffer(given))] };
+  const found = await eraOffers(given, values.token !== undefined);
+  const options = { ...given, offers: [...new Set([...(given.offers ?? []), ...found])] };
   const results = [
     ...(await runCorpus({ ...options, file: join(DATA, "http.yaml") })),
     ...(await runCorpus({ ...options, file: join(DATA, "json.yaml") })),
@@ -172,9 +231,7 @@ async function main(argv: readonly string[]): Promise<number> {
     );
   else {
     process.stdout.write(`${table(results)}\n`);
-    process.stderr.write(
-      `${results.length} cases: ${summary.pass} pass, ${summary.fail} fail, ${summary["not-applicable"]} not applicable\n`,
-    );
+    process.stderr.write(`${summaryLine(results, options.offers)}\n`);
   }
   return summary.fail === 0 ? 0 : 1;
 }
@@ -182,7 +239,9 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (fault) {
-  if (!(fault instanceof UsageError) && !(fault instanceof UnreachableError)) throw fault;
-  process.stderr.write(`error: ${fault.message}\n${fault instanceof UsageError ? `\n${HELP}` : ""}`);
+  if (!(fault instanceof UsageError) && !(fault instanceof TargetError)) throw fault;
+  process.stderr.write(
+    `error: ${fault.message}${fault instanceof UsageError ? " (--help lists the options)" : ""}\n`,
+  );
   process.exitCode = 2;
 }

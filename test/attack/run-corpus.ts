@@ -1,7 +1,15 @@
 // Plays a file of attack cases against a listener, be it a bare one in a unit test or a whole gateway.
-import { DEFAULT_VARIABLES, readCaseFile, requestBytes } from "./case-file.ts";
-import type { AttackCase, CaseExpectation, Presets, RequestSpec, Variables } from "./case-file.ts";
+import {
+  DEFAULT_VARIABLES,
+  LEGACY_VARIABLES,
+  legacyPresets,
+  legacySpec,
+  readCaseFile,
+  requestBytes,
+} from "./case-file.ts";
+import type { CaseExpectation, CaseFile, Presets, RequestSpec, Variables } from "./case-file.ts";
 import { judge } from "./judge.ts";
+import { openSession } from "./legacy-session.ts";
 import { exchangeRaw } from "./raw-http.ts";
 import type { RawResponse, RawTarget } from "./raw-http.ts";
 
@@ -39,11 +47,10 @@ export interface CorpusResult {
 
 /** Every case, one after the other. */
 export async function runCorpus(options: CorpusOptions): Promise<readonly CorpusResult[]> {
-  const file = readCaseFile(options.file);
-  const variables = variablesOf(options);
+  const variables = await variablesOf(options);
+  const file = inEra(readCaseFile(options.file), options);
   const results: CorpusResult[] = [];
-  for (const written of file.cases) {
-    const attack = forEra(written, options);
+  for (const attack of file.cases) {
     const { id, title } = attack;
     if (options.only?.test(id) === false) continue;
     const missing = needsOf(file, attack).filter((need) => options.offers?.includes(need) !== true);
@@ -74,12 +81,13 @@ export async function runCorpus(options: CorpusOptions): Promise<readonly Corpus
   return results;
 }
 
-/** Cases about the transport alone: any request will do, whatever its era. */
-const TRANSPORT = /^(?:T0[1-57-9]|T10|T22|T23)/u;
+/** A target that does not offer 2026-07-28 gets the requests of 2025-11-25. */
+export const isLegacyOnly = ({ offers = [] }: Pick<CorpusOptions, "offers">): boolean =>
+  !offers.includes("modern");
 
-function forEra(attack: AttackCase, { offers = [] }: CorpusOptions): AttackCase {
-  const isTransport = TRANSPORT.test(attack.id) && attack.use === "modern" && attack.body === undefined;
-  return isTransport && !offers.includes("modern") ? { ...attack, use: "initialize" } : attack;
+function inEra(file: CaseFile, options: CorpusOptions): CaseFile {
+  if (!isLegacyOnly(options)) return file;
+  return { presets: legacyPresets(file), cases: file.cases.map(legacySpec) };
 }
 
 /** Everything that a request needs of the target: of the preset it starts from, and of its own. */
@@ -105,9 +113,13 @@ export function targetOf({ host, port, timeoutMs = 10_000, tls }: CorpusOptions)
   return { host, port, timeoutMs, ...(tls === undefined ? {} : { tls }) };
 }
 
-/** What templates can name. */
-export function variablesOf(options: CorpusOptions): Variables {
+/** What templates can name. Towards a target that speaks 2025-11-25 alone a session is opened for them. */
+export async function variablesOf(options: CorpusOptions): Promise<Variables> {
   const { host, port, path, token } = options;
   const bracketed = host.includes(":") ? `[${host}]` : host;
-  return { ...DEFAULT_VARIABLES, host: bracketed, port: String(port), path, token, ...options.variables };
+  const basic = { ...DEFAULT_VARIABLES, host: bracketed, port: String(port), path, token };
+  if (!isLegacyOnly(options)) return { ...basic, ...options.variables };
+  const own = { ...basic, ...LEGACY_VARIABLES, ...options.variables };
+  const { session } = await openSession(targetOf(options), own);
+  return { ...own, ...(session === undefined ? {} : { session }) };
 }

@@ -1,11 +1,11 @@
 // Plays scripted attacks against a target.
 import { setTimeout as delay } from "node:timers/promises";
-import { requestBytes } from "./case-file.ts";
+import { legacyPresets, legacySpec, requestBytes } from "./case-file.ts";
 import type { Variables } from "./case-file.ts";
 import { judge } from "./judge.ts";
 import { exchangeRaw, isComplete, openRaw, readResponse } from "./raw-http.ts";
 import type { RawConnection, RawTarget } from "./raw-http.ts";
-import { expectationOf, needsOf, targetOf, variablesOf } from "./run-corpus.ts";
+import { expectationOf, isLegacyOnly, needsOf, targetOf, variablesOf } from "./run-corpus.ts";
 import type { CorpusOptions, CorpusResult } from "./run-corpus.ts";
 import { readScriptFile } from "./script-file.ts";
 import type { Script, ScriptFile, Step } from "./script-file.ts";
@@ -14,9 +14,19 @@ const MAX_DRIPPED_BYTES = 100_000;
 
 /** Every script, all at once: they wait more than they work. */
 export async function runScripts(options: CorpusOptions): Promise<readonly CorpusResult[]> {
-  const file = readScriptFile(options.file);
+  const file = inEra(readScriptFile(options.file), options);
   const wanted = file.scripts.filter(({ id }) => options.only?.test(id) !== false);
   return Promise.all(wanted.map((script) => runOne(file, script, options)));
+}
+
+function inEra(file: ScriptFile, options: CorpusOptions): ScriptFile {
+  if (!isLegacyOnly(options)) return file;
+  const sent = (step: Step): Step =>
+    step.send === undefined ? step : { ...step, send: legacySpec(step.send) };
+  return {
+    presets: legacyPresets(file),
+    scripts: file.scripts.map((script) => ({ ...script, steps: script.steps.map(sent) })),
+  };
 }
 
 async function runOne(file: ScriptFile, script: Script, options: CorpusOptions): Promise<CorpusResult> {
@@ -27,8 +37,10 @@ async function runOne(file: ScriptFile, script: Script, options: CorpusOptions):
   );
   if (missing.length > 0)
     return { id, title, outcome: "not-applicable", status: 0, reason: `needs ${missing.join(", ")}` };
-  const play = new Play(file, options);
+  let play: Play | undefined;
   try {
+    // Ids of requests that run at once collide in one session: a script has its own.
+    play = new Play(file, options, await variablesOf(options));
     for (const [at, step] of steps.entries()) {
       const reasons = await play.step(step);
       if (reasons.length > 0)
@@ -42,9 +54,9 @@ async function runOne(file: ScriptFile, script: Script, options: CorpusOptions):
     }
     return { id, title, outcome: "pass", status: play.status, reason: "" };
   } catch (fault) {
-    return { id, title, outcome: "fail", status: play.status, reason: (fault as Error).message };
+    return { id, title, outcome: "fail", status: play?.status ?? 0, reason: (fault as Error).message };
   } finally {
-    play.close();
+    play?.close();
   }
 }
 
@@ -58,11 +70,11 @@ class Play {
   /** Of the last answer. */
   status = 0;
 
-  constructor(file: ScriptFile, options: CorpusOptions) {
+  constructor(file: ScriptFile, options: CorpusOptions, variables: Variables) {
     this.#file = file;
     this.#options = options;
     this.#target = targetOf(options);
-    this.#variables = variablesOf(options);
+    this.#variables = variables;
   }
 
   close(): void {

@@ -8,6 +8,7 @@ import type { CaseExpectation, Presets, RequestSpec } from "./case-file.ts";
 export interface Step {
   /** Sends a request. Without `on` its answer is read to the end and judged. */
   readonly send?: RequestSpec & {
+    readonly needs?: string;
     readonly expect?: CaseExpectation;
     /** Header of the answer to keep, by the name of the variable that later steps use. */
     readonly capture?: Readonly<Record<string, string>>;

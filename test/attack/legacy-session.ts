@@ -1,0 +1,44 @@
+// A session of 2025-11-25, opened as a client does.
+import { requestBytes } from "./case-file.ts";
+import type { RequestSpec, Variables } from "./case-file.ts";
+import { exchangeRaw } from "./raw-http.ts";
+import type { RawTarget } from "./raw-http.ts";
+
+export interface OpenedSession {
+  /** Of the answer to `initialize`. */
+  readonly status: number;
+  /** Absent where the server has no sessions, or refused. */
+  readonly session?: string;
+}
+
+const HEADERS = [
+  "Host: ${host}:${port}",
+  "Authorization: Bearer ${token}",
+  "Content-Type: application/json",
+  "Accept: application/json, text/event-stream",
+];
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: 0,
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-11-25",
+    capabilities: {},
+    clientInfo: { name: "attack", version: "1" },
+  },
+};
+
+/** @throws {Error} where nothing listens or answers */
+export async function openSession(target: RawTarget, variables: Variables): Promise<OpenedSession> {
+  const send = (request: RequestSpec): ReturnType<typeof exchangeRaw> =>
+    exchangeRaw(target, requestBytes({ presets: {} }, request, variables));
+  const { status, headers } = await send({ headers: HEADERS, body: JSON.stringify(INITIALIZE) });
+  const session = headers.get("mcp-session-id");
+  if (session === undefined || status !== 200) return { status };
+  await send({
+    headers: HEADERS,
+    add: [`Mcp-Session-Id: ${session}`, "MCP-Protocol-Version: 2025-11-25"],
+    body: '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+  });
+  return { status, session };
+}
