@@ -15,6 +15,7 @@ const ROUTES = [
   "endpoints:",
   `  - { path: /${ENDPOINT}/mcp, servers: [alpha, beta] }`,
   "  - { path: /alpha/mcp, server: alpha }",
+  "  - { path: /brief/mcp, servers: [alpha, beta], deadline: 500ms }",
   "",
 ].join("\n");
 const RULES = [
@@ -258,6 +259,31 @@ it("a slow server delays nobody but its own callers", async () => {
   resume();
   expect((await slow).result).toBeDefined();
 });
+
+it("a server that hangs is a timeout once, then marked and fails at once; it comes back", async () => {
+  const url = world.endpoint("brief");
+  const bearer = await world.token(DEVELOPER, "brief");
+  const code = async (tool: string): Promise<unknown> =>
+    (await rawCall(url, bearer, tool, {})).error?.data?.code;
+  const marks = async (): Promise<readonly unknown[]> => {
+    const { result } = await rawRequest(url, { method: "tools/list", token: bearer });
+    const tools = (result?.["tools"] ?? []) as { name: string; _meta?: Record<string, unknown> }[];
+    return tools
+      .filter(({ name }) => name.startsWith("beta__"))
+      .map((tool) => tool._meta?.["dev.aegis/availability"]);
+  };
+  await expect.poll(() => code("beta__look")).toBeUndefined();
+  beta.isHung = true;
+  expect(await code("beta__look")).toBe("UPSTREAM_TIMEOUT");
+  await expect.poll(marks, { timeout: 10_000, interval: 100 }).toEqual(["unavailable", "unavailable"]);
+  const started = performance.now();
+  expect(await code("beta__look")).toBe("UPSTREAM_UNAVAILABLE");
+  expect(performance.now() - started).toBeLessThan(250);
+  expect(await code("alpha__look")).toBeUndefined();
+  beta.isHung = false;
+  await expect.poll(() => code("beta__look"), { timeout: 10_000, interval: 100 }).toBeUndefined();
+  expect(await marks()).toEqual([undefined, undefined]);
+}, 40_000);
 
 it("a dead server stays listed, is marked, fails at once and comes back", async () => {
   const url = world.endpoint(ENDPOINT);

@@ -13,6 +13,8 @@ export interface DeskServer {
   readonly reached: readonly string[];
   /** While set, calls of `look` wait for it. */
   hold: Promise<void> | undefined;
+  /** While true, it takes connections and requests and says nothing, as a stopped process. */
+  isHung: boolean;
   /** HTTP requests so far. */
   readonly requests: () => number;
   readonly close: () => Promise<void>;
@@ -24,6 +26,7 @@ interface Desk {
   readonly name: string;
   readonly reached: string[];
   hold: Promise<void> | undefined;
+  isHung: boolean;
 }
 
 function createDesk(desk: Desk): McpServer {
@@ -70,12 +73,13 @@ function createDesk(desk: Desk): McpServer {
 
 /** Both eras on one path, the legacy one without sessions. @param port 0 = any free one */
 export async function startDeskServer(name: string, port = 0): Promise<DeskServer> {
-  const desk: Desk = { name, reached: [], hold: undefined };
+  const desk: Desk = { name, reached: [], hold: undefined, isHung: false };
   const handler = createMcpHandler(() => createDesk(desk), { legacy: "stateless" });
   const serve = toNodeHandler(handler);
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;
+    if (desk.isHung) return;
     void Promise.resolve(serve(request as NodeIncomingMessageLike, response)).catch(() => response.destroy());
   });
   server.listen(port, "127.0.0.1");
