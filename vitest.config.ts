@@ -6,7 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
-    maxWorkers: 2,
+    // One more than the smallest machine has cores: much of a test with real processes is waiting.
+    maxWorkers: 3,
     // Real processes on a shared runner can miss a deadline. The report names every test that needed its second try.
     retry: process.env["CI"] === "true" ? 1 : 0,
   },
