@@ -120,7 +120,7 @@ describe.each(ERAS)("client %s", (sdk) => {
     expect(JSON.stringify(ticket.contents)).toContain("Quarterly export");
     await expect(client.readResource({ uri: "jira://projects/FIN" })).rejects.toMatchObject({ code: 4030 });
     await expect(client.readResource({ uri: "jira://tickets/../projects/FIN" })).rejects.toMatchObject({
-      code: -32602,
+      code: sdk === "1.x" ? -32002 : -32602,
     });
     const prompt = await client.getPrompt({ name: "jira.summarise", arguments: { key: "OPS-17" } });
     expect(JSON.stringify(prompt.messages)).toContain("Summarise ticket OPS-17");

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
-import { DEVELOPER } from "./gateway-world.ts";
+import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES = "io.modelcontextprotocol/clientCapabilities";
@@ -91,6 +91,16 @@ describe("a malformed request", () => {
       data: { code: "HEADER_MISMATCH", reason: "Mcp-Name does not equal params.name" },
     });
     expect((await modern("tools/call", call)).data.reason).toBe("Mcp-Name is missing");
+  });
+
+  it("is told which headers a tool has only where its caller sees the tool", async () => {
+    const regional = { name: "regional", arguments: { region: "eu-1" } };
+    const own = await modern("tools/call", regional, { "mcp-name": "regional" });
+    expect(own.data.reason).toBe("Mcp-Param-Region is missing");
+    const authorization = `Bearer ${await world.token(EMPLOYEE, "echo")}`;
+    const other = await modern("tools/call", regional, { "mcp-name": "regional", authorization });
+    expect(other.data).toEqual({ code: "HEADER_MISMATCH", decisionId: expect.any(String) as string });
+    expect(other.message).not.toContain("Region");
   });
 
   it("is told which member of its envelope is wrong", async () => {
