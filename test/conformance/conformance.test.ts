@@ -11,6 +11,7 @@ import { CLIENT_UNREACHABLE, LEGS, stale } from "./legs.ts";
 import { COMMAND, renderReport } from "./report.ts";
 import { runServerLegs } from "./server-legs.ts";
 import type { ServerRun } from "./server-legs.ts";
+import { serverTally } from "./tally.ts";
 
 const PAGE = join(import.meta.dirname, "..", "..", "docs", "conformance.md");
 const ALL_MS = 300_000;
@@ -24,8 +25,8 @@ beforeAll(async () => {
   for (const method of ["debug", "warn"] as const)
     vi.spyOn(console, method).mockImplementation(() => undefined);
   world = await startConformanceWorld();
-  servers = await runServerLegs(world);
-  clients = await runClientLegs();
+  const started = world;
+  [servers, clients] = await Promise.all([runServerLegs(started), runClientLegs()]);
 }, ALL_MS);
 afterAll(async () => {
   vi.restoreAllMocks();
@@ -53,6 +54,13 @@ describe("a server by itself", () => {
 describe.each(LEGS)("$title, $revision", ({ id }) => {
   it("is not worse than the server by itself in any check", () => {
     expect(servers.legs.find(({ leg }) => leg.id === id)?.differences).toEqual([]);
+  });
+  it("accounts for every check of the server by itself", () => {
+    const outcome = servers.legs.find(({ leg }) => leg.id === id);
+    if (outcome === undefined) throw new Error(`no leg ${id}`);
+    const { passed, failedInBoth, excepted, worse } = serverTally(servers, outcome);
+    const direct = total(servers.baselines.get(outcome.leg.baseline) ?? new Map());
+    expect(passed + failedInBoth + excepted + worse).toBe(direct.passed + direct.failed);
   });
   it("has no exception that nothing needs", () => {
     const outcome = servers.legs.find(({ leg }) => leg.id === id);

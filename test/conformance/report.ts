@@ -1,12 +1,14 @@
 // docs/conformance.md from one run of everything.
 import type { ClientOutcome } from "./client-legs.ts";
-import { count, total } from "./compare.ts";
+import { count } from "./compare.ts";
 import type { Counts } from "./compare.ts";
 import type { Form } from "./conformance-world.ts";
 import { CLIENT_UNREACHABLE } from "./legs.ts";
 import type { Unreachable } from "./legs.ts";
 import type { ServerRun } from "./server-legs.ts";
 import type { Revision, SuiteResult } from "./suite.ts";
+import { NAMES, WORDS, clientTally, serverTally, sum } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 export const COMMAND = "node test/conformance/run.ts --write";
 
@@ -25,7 +27,12 @@ and of the same server behind the gateway, check by check. The server is
 everything; the names are the server's own, as they are on every endpoint with one server.
 
 This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the
-page no longer says what is found.
+page no longer says what is found. Without \`--write\` the same numbers go to standard output, with the names of the
+checks that failed.
+
+Every check that the direct run made is counted once: it passed through the gateway, it failed or warned in both runs,
+it passed directly and is excepted ([with the reason](#what-cannot-be-reached)), or it is worse through the gateway. A
+client scenario can make a check more through the gateway than directly.
 
 A cell holds the checks that passed, "3 of 5" where others failed or warned. Checks that
 [cannot be reached](#what-cannot-be-reached) through a gateway are left out of its cells. \`tasks-*\` scenarios are an
@@ -37,7 +44,7 @@ const REVISIONS: readonly Revision[] = ["2025-06-18", "2025-11-25", "2026-07-28"
 export function renderReport(run: ServerRun, clients: readonly ClientOutcome[]): string {
   const sections = [
     INTRO,
-    summary(run),
+    summary(run, clients),
     ...REVISIONS.map((revision) => revisionTable(run, revision)),
     clientTable(clients),
     exceptions(run),
@@ -56,23 +63,17 @@ function cell(counts: Counts): string {
   return counts.failed === 0 ? String(counts.passed) : `${String(counts.passed)} of ${String(all)}`;
 }
 
-function summary(run: ServerRun): string {
-  const rows = run.legs.map(({ leg, reachable, differences, unreachableChecks }) => [
-    leg.revision,
-    leg.title,
-    cell(total(run.baselines.get(leg.baseline) ?? new Map())),
-    cell(total(reachable)),
-    String(differences.length),
-    String(unreachableChecks),
-  ]);
-  const head = [
-    "revision",
-    "server behind the gateway",
-    "direct",
-    "through the gateway",
-    "worse",
-    "unreachable",
+function summary(run: ServerRun, clients: readonly ClientOutcome[]): string {
+  const row = (revision: string, title: string, tally: Tally): readonly string[] => [
+    revision,
+    title,
+    ...NAMES.map((name) => String(tally[name])),
   ];
+  const rows = [
+    ...run.legs.map((outcome) => row(outcome.leg.revision, outcome.leg.title, serverTally(run, outcome))),
+    row("both", "client scenarios", sum(clients.map(clientTally))),
+  ];
+  const head = ["revision", "server behind the gateway", ...NAMES.map((name) => WORDS[name])];
   return `## Summary\n\n${table(head, rows)}\n`;
 }
 
@@ -89,15 +90,14 @@ function revisionTable(run: ServerRun, revision: Revision): string {
 }
 
 function clientTable(clients: readonly ClientOutcome[]): string {
-  const rows = clients.map(({ scenario, revision, direct, governed }) => [
-    scenario,
-    revision,
-    cell(total(direct)),
-    cell(total(governed)),
-  ]);
+  const rows = clients.map((outcome) => {
+    const tally = clientTally(outcome);
+    return [outcome.scenario, outcome.revision, ...NAMES.map((name) => String(tally[name]))];
+  });
   const text = `The suite's own server, a client of the 2.x SDK, and between them a gateway that was pinned from that server. The
 scenarios of authorization are left out: behind a gateway the resource is the gateway's address.`;
-  return `## Client scenarios\n\n${text}\n\n${table(["scenario", "revision", "direct", "through the gateway"], rows)}\n`;
+  const head = ["scenario", "revision", ...NAMES.map((name) => WORDS[name])];
+  return `## Client scenarios\n\n${text}\n\n${table(head, rows)}\n`;
 }
 
 function exceptions(run: ServerRun): string {

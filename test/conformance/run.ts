@@ -1,19 +1,20 @@
 // Usage: node test/conformance/run.ts [--leg TEXT] [--client] [--verbose]
 //        node test/conformance/run.ts --write
-// Runs the legs of the server suite whose id contains TEXT, or with --client the client scenarios whose name contains
-// it, and prints what is worse than the direct run. --write runs everything and renders docs/conformance.md.
+// Runs the legs of the server suite whose id contains TEXT and the client scenarios whose name contains it (with --client
+// these alone), and prints the numbers of docs/conformance.md, what failed, what is excepted, and what is worse than the
+// direct run. --write runs everything and renders docs/conformance.md.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runClientLegs } from "./client-legs.ts";
 import type { ClientOutcome } from "./client-legs.ts";
-import { total } from "./compare.ts";
-import type { Difference } from "./compare.ts";
 import { startConformanceWorld } from "./conformance-world.ts";
+import { CLIENT_UNREACHABLE } from "./legs.ts";
 import { renderReport } from "./report.ts";
 import { runServerLegs } from "./server-legs.ts";
 import type { ServerRun } from "./server-legs.ts";
-import type { SuiteResult } from "./suite.ts";
+import { clientTally, findings, serverTally, sum, tallyLine } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,21 +25,19 @@ const { values } = parseArgs({
   },
 });
 
-function print(title: string, result: SuiteResult, differences: readonly Difference[] = []): void {
-  const { passed, failed } = total(result);
-  process.stdout.write(
-    `${title}: ${String(passed)} passed, ${String(failed)} failed, ${String(differences.length)} worse\n`,
-  );
-  for (const { scenario, check, before, after, why } of differences)
-    process.stdout.write(`  ${scenario} / ${check}: ${before} -> ${after}: ${why.slice(0, 300)}\n`);
+function print(title: string, tally: Tally, lines: readonly string[]): void {
+  process.stdout.write([`${title}: ${tallyLine(tally)}`, ...lines].join("\n  ") + "\n");
 }
 
 async function runServers(): Promise<ServerRun> {
   const world = await startConformanceWorld();
   try {
     const run = await runServerLegs(world, ({ id }) => id.includes(values.leg));
-    for (const [id, result] of run.baselines) print(id, result);
-    for (const { leg, result, differences } of run.legs) print(leg.id, result, differences);
+    for (const outcome of run.legs) {
+      const { leg, result, differences } = outcome;
+      const lines = findings(result, leg.unreachable, differences);
+      print(`${leg.revision}, ${leg.title}`, serverTally(run, outcome), lines);
+    }
     if (values.verbose) process.stdout.write(`${world.gateway.log.join("\n")}\n`);
     return run;
   } finally {
@@ -51,10 +50,13 @@ async function runClients(): Promise<readonly ClientOutcome[]> {
     ({ scenario }) => scenario.includes(values.leg),
     (line) => void (values.verbose && process.stdout.write(`${line}\n`)),
   );
-  for (const { scenario, revision, direct, governed, differences } of outcomes) {
-    print(`client direct ${scenario} ${revision}`, direct);
-    print(`client gateway ${scenario} ${revision}`, governed, differences);
+  for (const outcome of outcomes) {
+    const { scenario, revision, governed, differences } = outcome;
+    const unreachable = CLIENT_UNREACHABLE.filter((entry) => entry.scenario === scenario);
+    const lines = findings(governed, unreachable, differences);
+    print(`client ${scenario}, ${revision}`, clientTally(outcome), lines);
   }
+  print("client scenarios", sum(outcomes.map(clientTally)), []);
   return outcomes;
 }
 
@@ -62,5 +64,6 @@ if (values.write) {
   const page = renderReport(await runServers(), await runClients());
   await writeFile(join(import.meta.dirname, "..", "..", "docs", "conformance.md"), page);
 } else {
-  await (values.client ? runClients() : runServers());
+  if (!values.client) await runServers();
+  await runClients();
 }

@@ -50,7 +50,8 @@ afterAll(async () => {
   await upstream.close();
 });
 
-it.each(SCENARIOS)(
+// Each is a process of the suite, which waits for its own timers most of the time.
+it.concurrent.each(SCENARIOS)(
   "tasks-%s",
   async (name, expected) => {
     const url = `http://127.0.0.1:${String(proxy.port)}/jobs/mcp`;
