@@ -8,7 +8,14 @@ import { ensureSystemPrograms } from "./system-programs.ts";
 
 const root = join(import.meta.dirname, "..");
 const bin = join(root, "node_modules", ".bin");
-const environment = { ...process.env, PATH: `${bin}:${process.env["PATH"] ?? ""}`, FORCE_COLOR: "0" };
+/** Many tests start processes from source: what one of them compiled the next need not. */
+const compileCache = mkdtempSync(join(tmpdir(), "aegis-compile-cache-"));
+const environment = {
+  ...process.env,
+  PATH: `${bin}:${process.env["PATH"] ?? ""}`,
+  FORCE_COLOR: "0",
+  NODE_COMPILE_CACHE: compileCache,
+};
 
 interface Tally {
   passed: number;
@@ -78,5 +85,6 @@ await Promise.all([
   ),
 ]);
 runTests(tally);
+rmSync(compileCache, { recursive: true, force: true });
 process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 ? 0 : 1;
