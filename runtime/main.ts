@@ -1,8 +1,6 @@
 // Process entry of the gateway: configuration, start, signals. Everything else is in gateway.ts.
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { collectAfterSlices } from "#std";
 import { ConfigError, loadProcessConfig } from "./config/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import { LocalStartError } from "./connections.ts";
@@ -31,15 +29,6 @@ const DRAIN_MS = 10_000;
 // V8 puts objects of sites whose objects often outlive a scavenge into the old generation at once. Those of an exchange
 // are dead soon after, and there keep all younger ones they refer to alive until the next full collection.
 setFlagsFromString("--no-allocation-site-pretenuring");
-collectAfterSlices(youngCollector());
-
-/** V8's collection of the young generation, which it hands out only to a context that is made while the flag is set. */
-function youngCollector(): () => void {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as ((options: { readonly type: "minor" }) => void) | undefined;
-  setFlagsFromString("--no-expose-gc");
-  return () => collect?.({ type: "minor" });
-}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

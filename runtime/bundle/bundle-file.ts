@@ -1,6 +1,7 @@
 // Bundle content to `.aegis` bytes and back. Encoding is deterministic; decoding hashes before it parses anything.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TrustError } from "#errors";
-import { isJsonObject, nextTurn } from "#std";
+import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { readArchive, writeArchive } from "./archive.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -40,7 +41,7 @@ import { DEFAULT_TENANT } from "./sections.ts";
 import type { BundleContent, Digest } from "./sections.ts";
 
 /** Longest the event loop is held while a bundle is decoded in turns, one large parse aside. */
-const TURN_MS = 2;
+const TURN_MS = 5;
 
 /** `manifest.json`: what the archive holds and what a gateway must be able to do to run it. */
 export interface BundleManifest {

@@ -27,7 +27,7 @@ import { Turn } from "./turn.ts";
 /** A throwing call leaks wasm stack; an instance dies after some 1,400 of them. */
 const maxThrowsPerInstance = 64;
 /** Work between two turns of the event loop while a generation is prepared. */
-const turnBudgetMs = 2;
+const turnBudgetMs = 4;
 
 export interface CedarPdpOptions {
   readonly signal?: AbortSignal;

@@ -102,7 +102,7 @@ interface ShadowSlice {
 }
 
 /** Work between two turns of the event loop while a bundle is compiled. */
-const turnBudgetMs = 2;
+const turnBudgetMs = 4;
 
 /**
  * Compiles everything a decision needs. Throws TrustError BUNDLE_INVALID where a program, pattern, slice or policy

@@ -37,7 +37,7 @@ export interface InterpretedPdp extends Pdp {
 
 const CROSS_CHECK_EVERY = 256;
 /** Work between two turns of the event loop while the slices are compiled. */
-const turnBudgetMs = 2;
+const turnBudgetMs = 4;
 
 /** As `createCedarPdp`; throws what it throws. */
 export async function createInterpretedPdp(

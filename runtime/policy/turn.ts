@@ -1,5 +1,5 @@
 // Long work in slices, so that activating a bundle never stalls live traffic.
-import { nextTurn } from "#std";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** Gives the event loop a turn once the budget of the current one is used. */
 export class Turn {

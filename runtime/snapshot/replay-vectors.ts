@@ -1,11 +1,11 @@
 // Golden decision vectors: a candidate snapshot must decide as the compiler's evaluator did, or it is not activated.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BundleContent, DecisionVector } from "#bundle";
 import { TrustError } from "#errors";
-import { nextTurn } from "#std";
 import type { Evaluator } from "#pdp";
 
 /** Longest the event loop is held before other work gets a turn. */
-const TURN_MS = 2;
+const TURN_MS = 5;
 
 /** @throws {TrustError} BUNDLE_VECTOR_FAILED naming the first vector that is not reproduced */
 export async function replayVectors(

@@ -5,7 +5,6 @@ export { isJsonObject, isRawNumber, rawNumber, setMember } from "./json.ts";
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
 export { assert, assertNever } from "./assert.ts";
-export { collectAfterSlices, nextTurn } from "./next-turn.ts";
 export { IdTable } from "./id-table.ts";
 export { closestName } from "./closest-name.ts";
 export type { Result } from "./result.ts";
