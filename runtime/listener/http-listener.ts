@@ -274,6 +274,21 @@ function refuse(socket: Duplex, status: number, reason: string, headers = ""): v
   );
 }
 
+const late: Duplex[] = [];
+/** Late connections that are answered in one turn of the event loop. */
+const LATE_PER_TURN = 20;
+
+/** Node finds all that are late at once: thousands answered in one turn would hold up every other caller. */
+function refuseLate(socket: Duplex): void {
+  socket.on("error", () => undefined);
+  if (late.push(socket) === 1) setImmediate(refuseSome);
+}
+
+function refuseSome(): void {
+  for (const socket of late.splice(0, LATE_PER_TURN)) refuse(socket, 408, "Request Timeout");
+  if (late.length > 0) setImmediate(refuseSome);
+}
+
 function answerParserFault(error: NodeJS.ErrnoException & { code?: string }, socket: Duplex): void {
   switch (error.code) {
     case "ECONNRESET":
@@ -284,7 +299,7 @@ function answerParserFault(error: NodeJS.ErrnoException & { code?: string }, soc
       refuse(socket, 431, "Request Header Fields Too Large");
       return;
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      refuse(socket, 408, "Request Timeout");
+      refuseLate(socket);
       return;
     default:
       refuse(socket, 400, "Bad Request");
