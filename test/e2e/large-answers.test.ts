@@ -122,7 +122,8 @@ it("refuses an answer that takes longer than the call may, and goes on", async (
   const slow = await world.token(DEVELOPER, "slow");
   const refused = await rawCall(world.endpoint("slow"), slow, "hostile", { records: 20_000 });
   expect(refused.result).toBeUndefined();
-  expect(refused.error?.data?.code).toBe("EXCHANGE_DEADLINE");
+  // On a busy machine the deadline passes while the server is still sending.
+  expect(["EXCHANGE_DEADLINE", "UPSTREAM_TIMEOUT"]).toContain(refused.error?.data?.code);
   const small = async (): Promise<boolean> =>
     (await rawCall(world.endpoint("slow"), slow, "bulk", { records: 1 })).result !== undefined;
   await expect.poll(small, { timeout: 20_000 }).toBe(true);
