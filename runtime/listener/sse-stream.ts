@@ -1,6 +1,6 @@
-// A server-sent event stream over one response (WHATWG HTML, server-sent events): framing, back-pressure, keep-alive.
+// A server-sent event stream over one response (WHATWG HTML, server-sent events): framing and keep-alive.
 import type { ServerResponse } from "node:http";
-import { AegisError } from "#errors";
+import { createBackPressure } from "./back-pressure.ts";
 import type { EventMark, SseStream } from "./inbound.ts";
 import type { ListenerLimits } from "./limits.ts";
 
@@ -10,40 +10,19 @@ export const SSE_HEADERS = {
   "x-accel-buffering": "no",
 } as const;
 
-/** What one turn of the event loop may queue, in buffer caps. */
-const BURST_FACTOR = 4;
-
 type StreamLimits = Pick<ListenerLimits, "maxStreamBufferBytes" | "streamStallMs" | "streamKeepAliveMs">;
 
 /** `response` has its head written already. */
 export function createSseStream(response: ServerResponse, limits: StreamLimits): SseStream {
   const closing = new AbortController();
-  const waiting = new Set<() => void>();
-  let stallTimer: NodeJS.Timeout | undefined;
-  // Over the cap although the socket has had its turn to write. A burst within one turn is no sign of a slow reader.
-  let stalled = false;
   const isOver = (): boolean => closing.signal.aborted || response.writableEnded || response.destroyed;
-  const isFull = (): boolean => response.writableLength > limits.maxStreamBufferBytes;
-
-  const refuses = (): boolean =>
-    isFull() && (stalled || response.writableLength > BURST_FACTOR * limits.maxStreamBufferBytes);
-
-  const watchStall = (): void => {
-    if (stallTimer !== undefined || !isFull()) return;
-    setImmediate(() => (stalled = isFull()));
-    stallTimer = setTimeout(() => {
-      stallTimer = undefined;
-      if (isFull()) response.destroy();
-    }, limits.streamStallMs);
-    stallTimer.unref();
-  };
-  const onDrain = (): void => {
-    if (isFull()) return;
-    clearTimeout(stallTimer);
-    stallTimer = undefined;
-    stalled = false;
-    for (const resume of [...waiting]) resume();
-  };
+  const { isFull, refuses, onWrite, onDrain, onClose, drained } = createBackPressure({
+    bufferedBytes: () => response.writableLength,
+    isOver,
+    cut: () => response.destroy(),
+    maxBufferedBytes: limits.maxStreamBufferBytes,
+    stallMs: limits.streamStallMs,
+  });
   const keepAlive = setInterval(() => comment(), limits.streamKeepAliveMs);
   keepAlive.unref();
   // A response that has closed already does not say so again.
@@ -58,20 +37,19 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   response.on("drain", onDrain);
   response.once("close", () => {
     clearInterval(keepAlive);
-    clearTimeout(stallTimer);
     closing.abort();
-    for (const resume of [...waiting]) resume();
+    onClose();
   });
 
   return {
     send: (json, eventId) => {
       if (isOver() || refuses()) return false;
       response.write(frame(json, eventId));
-      watchStall();
+      onWrite();
       return true;
     },
     comment,
-    drained: (signal) => waitUntil(() => isOver() || !isFull(), waiting, signal),
+    drained,
     mark: (position) => {
       if (!isOver() && !refuses()) response.write(markFrame(position));
     },
@@ -88,7 +66,7 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
       }
       closing.abort();
     },
-    isFull: () => !isOver() && isFull(),
+    isFull,
     closed: closing.signal,
   };
 }
@@ -120,25 +98,4 @@ export function singleLine(json: string): string {
     .replace(/[\r\n]/g, " ")
     .replaceAll("\u2028", "\\u2028")
     .replaceAll("\u2029", "\\u2029");
-}
-
-function waitUntil(ready: () => boolean, waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
-  if (ready()) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      waiting.delete(resume);
-      signal.removeEventListener("abort", abort);
-    };
-    const resume = (): void => {
-      settle();
-      resolve();
-    };
-    const abort = (): void => {
-      settle();
-      reject(new AegisError("EXCHANGE_ABORTED", "stopped waiting for a slow reader"));
-    };
-    if (signal.aborted) return abort();
-    waiting.add(resume);
-    signal.addEventListener("abort", abort, { once: true });
-  });
 }
