@@ -1,20 +1,18 @@
-// What the transform of a call takes out of what is asked during it. The texts of a form are read by a user, so they are
-// prose as the message is; words that the protocol defines are no texts.
+// What the transform of a call takes out of what is asked during it. The texts and choices of a form are read by a user, so
+// they are prose as the message is; words that the protocol defines are no texts.
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { scrubMessage } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import { readAsk } from "./ask.ts";
 import type { Ask } from "./ask.ts";
+import { cleanForm } from "./transform-form.ts";
 
 /** Members with the words that they may have, which no transform may change. */
 const WORDS: ReadonlyMap<string, readonly JsonValue[]> = new Map([
   ["mode", ["form", "url"]],
   ["includeContext", ["none", "thisServer", "allServers"]],
 ]);
-/** Members of a form's schema, and of its fields, that a user reads. */
-const TEXTS = ["title", "description", "default"] as const;
-
 /** @throws {AegisError} TRANSFORM_FAILED, and as `readAsk` where what is left is no ask */
 export function scrubAsk(
   compiled: CompiledTransform,
@@ -25,32 +23,33 @@ export function scrubAsk(
     const { params: scrubbed } = scrubMessage(compiled, { method, params: given }, [], options);
     return isJsonObject(scrubbed) ? scrubbed : {};
   };
-  const scrubbed: Record<string, JsonValue> = { ...scrub(params) };
+  const given = method === "elicitation/create" ? withCleanForm(params, scrub) : params;
+  const scrubbed: Record<string, JsonValue> = { ...scrub(given) };
   for (const [name, words] of WORDS) {
     const word = params[name];
     if (word !== undefined && words.includes(word)) scrubbed[name] = word;
   }
-  const schema = scrubbed["requestedSchema"];
-  if (method === "elicitation/create" && isJsonObject(schema))
-    scrubbed["requestedSchema"] = withoutTexts(schema, (text) => scrub({ message: text })["message"]);
   return readAsk(method, scrubbed);
 }
 
-function withoutTexts(schema: JsonObject, clean: (text: string) => JsonValue | undefined): JsonObject {
-  const { properties } = schema;
-  const fields = Object.entries(isJsonObject(properties) ? properties : {}).map(
-    ([name, field]): [string, JsonValue] => [name, isJsonObject(field) ? ownTexts(field, clean) : field],
+/** Of an elicitation's parameters those whose form has been cleaned: all its values at once, with what the message says. */
+function withCleanForm(params: JsonObject, scrub: (params: JsonObject) => JsonObject): JsonObject {
+  const { requestedSchema, message = "" } = params;
+  if (!isJsonObject(requestedSchema)) return params;
+  const values = new Map<string, JsonValue>();
+  cleanForm(requestedSchema, (value) => {
+    values.set(JSON.stringify(value), value);
+    return value;
+  });
+  const texts = [message, ...values.values()].map((text) => ({ type: "text", text }));
+  const { content } = scrub({ content: texts });
+  const cleaned = Array.isArray(content) ? (content as readonly JsonValue[]).slice(1) : [];
+  const byValue = new Map(
+    [...values.keys()].map((key, index) => {
+      const block = cleaned[index];
+      return [key, isJsonObject(block) ? block["text"] : undefined];
+    }),
   );
-  const own = ownTexts(schema, clean);
-  return isJsonObject(properties) ? { ...own, properties: Object.fromEntries(fields) } : own;
-}
-
-/** A text that the transform changes is left out: a form is filled in without it too. */
-function ownTexts(node: JsonObject, clean: (text: string) => JsonValue | undefined): JsonObject {
-  const kept: Record<string, JsonValue> = { ...node };
-  for (const name of TEXTS) {
-    const text = node[name];
-    if (typeof text === "string" && clean(text) !== text) delete kept[name];
-  }
-  return kept;
+  const kept = cleanForm(requestedSchema, (value) => byValue.get(JSON.stringify(value)));
+  return { ...params, requestedSchema: kept };
 }

@@ -4,16 +4,20 @@ import type { JsonObject } from "#std";
 import { compileTransform } from "#transform";
 import type { AskContext } from "../../../runtime/asks/ask-context.ts";
 import { governAsk } from "../../../runtime/asks/govern-ask.ts";
+import type { AskVerdict } from "../../../runtime/asks/govern-ask.ts";
 
 const SSN = "078-05-1120";
+const CALL = { tenant: "default", action: "tools/call:jobs/report", request: [] } as const;
 const TRANSFORM = compileTransform({
-  tenant: "default",
-  action: "tools/call:jobs/report",
-  request: [],
+  ...CALL,
   response: [{ policy: "p", verb: "redact", paths: [[{ kind: "name", name: "ssn" }]] }],
 });
+const DETECTING = compileTransform({
+  ...CALL,
+  response: [{ policy: "p", verb: "detect", paths: [[]], detectors: ["email"] }],
+});
 
-async function asked(params: JsonObject): Promise<JsonObject> {
+async function governed(params: JsonObject, transform: typeof TRANSFORM): Promise<AskVerdict> {
   const decision = { effect: "allow", reasons: ["p"], errors: [] };
   const evaluator = {
     prepare: () => Promise.resolve({ ok: true, query: {} }),
@@ -23,11 +27,15 @@ async function asked(params: JsonObject): Promise<JsonObject> {
   const server = { entry: { id: "jobs", leaves: [] }, methods: new Map([["elicitation/create", leaf]]) };
   const context = {
     ...{ server, capabilities: { elicitation: { form: {} } }, action: "tools/call:jobs/report" },
-    snapshot: { transformFor: () => TRANSFORM, evaluator },
+    snapshot: { transformFor: () => transform, evaluator },
     route: { entry: { tenant: "default" }, servers: [server] },
     caller: { facts: {}, missingAttributes: [] },
   } as unknown as AskContext;
-  const verdict = await governAsk(context, "elicitation/create", params, {});
+  return governAsk(context, "elicitation/create", params, {});
+}
+
+async function asked(params: JsonObject, transform = TRANSFORM): Promise<JsonObject> {
+  const verdict = await governed(params, transform);
   if (!verdict.ok) throw new Error(`${verdict.refusal.code}: ${verdict.refusal.detail}`);
   return verdict.ask.params;
 }
@@ -52,4 +60,91 @@ it("a form loses every word that could be the value, and stays a form", async ()
       required: ["sure"],
     },
   });
+});
+
+const form = (properties: JsonObject, required: readonly string[] = []): JsonObject => ({
+  message: "Which account?",
+  requestedSchema: { type: "object", properties, required },
+});
+
+const EMAIL = "ada@desk.example";
+const CHOICES: ReadonlyMap<string, readonly [asked: JsonObject, kept: JsonObject]> = new Map([
+  ["enum", [{ enum: ["none", EMAIL] }, { enum: ["none"] }]],
+  [
+    "enumNames",
+    [
+      { enum: ["1", EMAIL, "2"], enumNames: ["One", "Hers", `${EMAIL}'s`] },
+      { enum: ["1", "2"], enumNames: ["One", "2"] },
+    ],
+  ],
+  [
+    "oneOf",
+    [
+      {
+        oneOf: [
+          { const: "1", title: EMAIL },
+          { const: EMAIL, title: "Hers" },
+          { const: "3", title: "Three" },
+        ],
+      },
+      {
+        oneOf: [
+          { const: "1", title: "1" },
+          { const: "3", title: "Three" },
+        ],
+      },
+    ],
+  ],
+  ["a default", [{ enum: ["none", EMAIL], default: EMAIL }, { enum: ["none"] }]],
+  ["a pattern and what no form has", [{ pattern: `^${EMAIL}$`, examples: [EMAIL, "b"] }, {}]],
+]);
+
+it.each([...CHOICES])("choices that the transform changes are not offered: %s", async (_, [field, kept]) => {
+  const { requestedSchema } = await asked(form({ of: { type: "string", ...field } }, ["of"]), DETECTING);
+  expect(requestedSchema).toMatchObject({ required: ["of"] });
+  expect(requestedSchema).toEqual({
+    type: "object",
+    properties: { of: { type: "string", ...kept } },
+    required: ["of"],
+  });
+});
+
+it.each([
+  [{ enum: ["none", EMAIL] }, { enum: ["none"] }],
+  [
+    {
+      anyOf: [
+        { const: EMAIL, title: "Hers" },
+        { const: "3", title: EMAIL },
+      ],
+    },
+    { anyOf: [{ const: "3", title: "3" }] },
+  ],
+])("choices of several: %j", async (items, kept) => {
+  const field = { type: "array", items: { type: "string", ...items }, default: ["none", EMAIL], maxItems: 2 };
+  const { requestedSchema } = await asked(form({ of: field }), DETECTING);
+  expect(requestedSchema).toMatchObject({ properties: { of: { type: "array", maxItems: 2 } } });
+  expect((requestedSchema as { properties: JsonObject }).properties["of"]).toEqual({
+    ...{ type: "array", items: { type: "string", ...kept }, maxItems: 2 },
+  });
+});
+
+it("a field without a choice is not asked for, and refuses the form where it must be filled in", async () => {
+  const fields = { of: { type: "string", enum: [EMAIL] }, why: { type: "string" } };
+  const { requestedSchema } = await asked(form(fields, ["why"]), DETECTING);
+  expect(requestedSchema).toEqual({
+    type: "object",
+    properties: { why: { type: "string" } },
+    required: ["why"],
+  });
+  expect(await governed(form(fields, ["of"]), DETECTING)).toMatchObject({
+    ok: false,
+    refusal: { code: "TRANSFORM_FAILED" },
+  });
+});
+
+it("where a path hides values, prose does not pass as a choice", async () => {
+  const fields = { of: { type: "string", enum: ["yes", SSN] }, age: { type: "integer", minimum: 78051120 } };
+  const { requestedSchema } = await asked(form(fields));
+  expect(requestedSchema).toEqual({ type: "object", properties: { age: { type: "integer" } }, required: [] });
 });
