@@ -1,11 +1,8 @@
 // Connections that carry many messages: how they are opened, who may open them, and what ends them. Opening one passes
 // the listener, endpoint and authenticate stages and is recorded; so is its end.
-import type { AuditLog } from "#audit";
-import type { TenantId } from "#bundle";
 import { AegisError } from "#errors";
 import type { WebSocket } from "ws";
 import { headerView } from "#mcp";
-import type { Clock } from "#std";
 import type { ExchangeHandler } from "./exchange-handler.ts";
 import { requireLegacyAccept } from "./listener/check-transport.ts";
 import { ConnectionTable, newConnectionId } from "./listener/connection/connection-table.ts";
@@ -30,7 +27,6 @@ import type { TokenSource } from "./listener/connection/token-source.ts";
 import { checkUpgrade, openWebSocket } from "./listener/connection/websocket.ts";
 import type { HttpReply, InboundHttp } from "./listener/inbound.ts";
 import { relocated } from "./listener/relocated.ts";
-import { decisionRecord, resultRecord } from "./pipeline/audit-records.ts";
 import type { Authenticated, Exchange, Reached } from "./pipeline/exchange.ts";
 import type { Pipeline, Stage } from "./pipeline/pipeline.ts";
 import { refuse } from "./pipeline/run-exchange.ts";
@@ -38,9 +34,11 @@ import type { ExchangeRunner } from "./pipeline/run-exchange.ts";
 import { proceed } from "./pipeline/verdict.ts";
 import { ownerKeyOf } from "./sessions/session-table.ts";
 import type { SessionTable } from "./sessions/session-table.ts";
+import { recordOpening } from "./streams/recorded-opening.ts";
+import type { Conclude, OpeningOptions } from "./streams/recorded-opening.ts";
 import type { Snapshot } from "./snapshot/snapshot.ts";
 
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends OpeningOptions {
   readonly run: ExchangeHandler["run"];
   /** Answers one message of a connection. */
   readonly handle: (inbound: InboundHttp) => Promise<void>;
@@ -48,10 +46,7 @@ export interface ConnectionsOptions {
   /** Listener, endpoint and authenticate, then the given stage. */
   readonly pipelineTo: (last: Stage<Authenticated, Authenticated>) => Pipeline<Exchange, Authenticated>;
   readonly sessions: SessionTable;
-  readonly audit: AuditLog;
-  readonly clock: Clock;
   readonly limits: ConnectionLimits;
-  readonly onFault: (fault: unknown) => void;
 }
 
 export interface Connections {
@@ -171,29 +166,24 @@ async function openConnection(
   inbound: InboundHttp,
   check: (inbound: InboundHttp) => void,
 ): Promise<Grant | undefined> {
-  const { audit, runner, pipelineTo, run } = options;
+  const { runner, pipelineTo, run } = options;
   let slot: ConnectionSlot | undefined;
+  let recordEnd: Conclude | undefined;
   const last: Stage<Authenticated, Authenticated> = {
     name: "open-connection",
     run: async (exchange) => {
       check(exchange.inbound);
       slot = table.reserve(ownerOf(exchange).ownerKey);
-      const facts = { effect: "allow", policies: [], stage: "open-connection" } as const;
-      await audit.append({
-        tenant: exchange.route.entry.tenant,
-        event: "decision",
-        body: decisionRecord(exchange, facts, audit),
-      });
+      recordEnd = await recordOpening(exchange, "open-connection", options);
       return proceed(exchange);
     },
   };
   return run(inbound, async (exchange) => {
     const outcome = await pipelineTo(last).run(exchange, exchange.control.signal, runner.onStage);
     if (outcome.kind === "proceed") {
-      const ending = endingOf(outcome.exchange);
       const conclude = (): void => {
         slot?.release();
-        void concludeConnection(options, ending);
+        void recordEnd?.(null);
       };
       return { exchange: outcome.exchange, owner: ownerOf(outcome.exchange), conclude };
     }
@@ -211,32 +201,6 @@ function ownerOf({ route, principal }: Authenticated): ConnectionOwner {
     bindingKey: principal.bindingKey,
     ownerKey: ownerKeyOf(principal.issuer, principal.facts),
   };
-}
-
-/** What the record of the end needs; the exchange itself would keep its release for as long as the connection is open. */
-interface Ending {
-  readonly id: string;
-  readonly tenant: TenantId;
-  readonly startedMonotonicMs: number;
-}
-
-function endingOf({ id, route, startedMonotonicMs }: Authenticated): Ending {
-  return { id, tenant: route.entry.tenant, startedMonotonicMs };
-}
-
-/** An opening without an end would stay open in the log for good. */
-async function concludeConnection(
-  { audit, clock, onFault }: ConnectionsOptions,
-  { id, tenant, startedMonotonicMs }: Ending,
-): Promise<void> {
-  const durationMs = clock.monotonicMs() - startedMonotonicMs;
-  const facts = { outcome: "accepted", code: null, durationMs, transformed: 0 } as const;
-  const body = resultRecord({ id }, facts);
-  try {
-    await audit.append({ tenant, event: "result", body });
-  } catch (fault) {
-    onFault(fault);
-  }
 }
 
 /** A message posted for a stream: its caller must be the one who opened it, before a byte of the body is read. */

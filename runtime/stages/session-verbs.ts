@@ -1,26 +1,18 @@
 // The two verbs of a legacy session that carry no message: GET opens its stream, DELETE ends it. They pass the same
 // listener, endpoint and authenticate stages as every message.
-import type { AuditLog } from "#audit";
 import { AegisError, isAegisError } from "#errors";
-import type { ErrorCode } from "#errors";
-import type { Clock } from "#std";
-import type { TenantId } from "#bundle";
-import { decisionRecord, resultRecord } from "../pipeline/audit-records.ts";
-import type { ResultFacts } from "../pipeline/audit-records.ts";
 import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
 import type { SseStream } from "../listener/inbound.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
+import { recordOpening } from "../streams/recorded-opening.ts";
+import type { Conclude, OpeningOptions } from "../streams/recorded-opening.ts";
 import type { StreamSlots } from "../streams/stream-slots.ts";
 
-export interface SessionVerbOptions {
+export interface SessionVerbOptions extends OpeningOptions {
   readonly sessions: SessionTable;
   readonly slots: StreamSlots;
-  readonly audit: AuditLog;
-  readonly clock: Clock;
-  /** The record of an ended stream could not be written; there is nobody left to tell. */
-  readonly onFault: (fault: unknown) => void;
 }
 
 export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authenticated, Authenticated> {
@@ -39,18 +31,14 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
       const session = options.sessions.find(id, route.entry.path, principal.bindingKey);
       const lastEventId = inbound.headers.get("last-event-id");
       if (inbound.method === "GET") requireOpenable(session, lastEventId);
-      const body = decisionRecord(
-        exchange,
-        { effect: "allow", policies: [], stage: inbound.method === "GET" ? "open-stream" : "end-session" },
-        options.audit,
-      );
-      await options.audit.append({ tenant: route.entry.tenant, event: "decision", body });
+      const stage = inbound.method === "GET" ? "open-stream" : "end-session";
+      const conclude = await recordOpening(exchange, stage, options);
       if (inbound.method === "GET") {
-        openStream(exchange, session, lastEventId, options);
+        openStream(exchange, { session, lastEventId, conclude }, options);
         return proceed(exchange);
       }
       options.sessions.end(session);
-      await conclude(endingOf(exchange), null, options);
+      await conclude(null);
       exchange.reply.finish(204, undefined);
       return proceed(exchange);
     },
@@ -71,15 +59,19 @@ function requireOpenable(session: LegacySession, lastEventId: string | undefined
     throw new AegisError("EVENT_UNKNOWN", "an event id of another session, or one that is no longer kept");
 }
 
+interface StreamOpening {
+  readonly session: LegacySession;
+  readonly lastEventId: string | undefined;
+  readonly conclude: Conclude;
+}
+
 /** Opens or resumes a stream; its record is concluded once, when the connection ends, or now where it cannot be opened. */
 function openStream(
   exchange: Authenticated,
-  session: LegacySession,
-  lastEventId: string | undefined,
+  { session, lastEventId, conclude }: StreamOpening,
   options: SessionVerbOptions,
 ): void {
   let release: (() => void) | undefined;
-  const ending = endingOf(exchange);
   try {
     // While this was recorded the session may have ended: a stream of it would have nobody to end it.
     if (options.sessions.get(session.id) !== session)
@@ -93,13 +85,13 @@ function openStream(
     const close = (): void => {
       if (session.stream?.closed === connection.closed) session.stream = undefined;
       release?.();
-      void conclude(ending, null, options);
+      void conclude(null);
     };
     if (connection.closed.aborted) close();
     else connection.closed.addEventListener("abort", close, { once: true });
   } catch (fault) {
     release?.();
-    void conclude(ending, isAegisError(fault) ? fault.code : "STAGE_FAULT", options);
+    void conclude(isAegisError(fault) ? fault.code : "STAGE_FAULT");
     throw fault;
   }
 }
@@ -119,34 +111,4 @@ function attach(
   if (!isGeneral) return;
   session.stream = stream;
   session.authorization = inbound.headers.get("authorization");
-}
-
-/** What the record of the end needs; the exchange itself would keep its release for as long as the stream is open. */
-interface Ending {
-  readonly id: string;
-  readonly tenant: TenantId;
-  readonly startedMonotonicMs: number;
-}
-
-function endingOf({ id, route, startedMonotonicMs }: Authenticated): Ending {
-  return { id, tenant: route.entry.tenant, startedMonotonicMs };
-}
-
-/** An allowed verb without a result would stay open in the log for good. */
-async function conclude(
-  { id, tenant, startedMonotonicMs }: Ending,
-  code: ErrorCode | null,
-  { audit, clock, onFault }: SessionVerbOptions,
-): Promise<void> {
-  const facts: ResultFacts = {
-    outcome: code === null ? "accepted" : "denied",
-    code,
-    durationMs: clock.monotonicMs() - startedMonotonicMs,
-    transformed: 0,
-  };
-  try {
-    await audit.append({ tenant, event: "result", body: resultRecord({ id }, facts) });
-  } catch (fault) {
-    onFault(fault);
-  }
 }
