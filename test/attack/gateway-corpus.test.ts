@@ -24,22 +24,40 @@ beforeAll(async () => {
 
 afterAll(() => world.stop());
 
+/** The gateway's endpoint, as a target of the corpus in this file. */
+const targetOf = (file: string, offers: readonly string[]) => ({
+  host: "127.0.0.1",
+  port: Number(new URL(world.gateway.url).port),
+  path: PATH,
+  token,
+  file: join(DATA, file),
+  offers,
+});
+
+const CALL = { tool: TOOL, arguments: JSON.stringify({ text: "x" }) };
+
+/** The scripts that a target with these offers is told to pass, and the ids of those that wait for another offer. */
+async function scriptsAt(
+  offers: readonly string[],
+): Promise<{ readonly passed: number; readonly waiting: readonly string[] }> {
+  const otherToken = await world.token({ ...DEVELOPER, subject: "mallory" }, "echo");
+  const results = await runScripts({
+    ...targetOf("scripts.yaml", [...offers, "streams", "slowTool", "otherToken"]),
+    variables: { ...CALL, slowTool: "wait", otherToken },
+  });
+  expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
+  return {
+    passed: results.filter(({ outcome }) => outcome === "pass").length,
+    waiting: results.filter(({ outcome }) => outcome === "not-applicable").map(({ id }) => id),
+  };
+}
+
 describe.each(["http", "json"])("%s.yaml", (name) => {
   it("is answered as stated by the gateway, and what is refused never arrives", async () => {
     const before = world.echo.counters().total;
     const results = await runCorpus({
-      host: "127.0.0.1",
-      port: Number(new URL(world.gateway.url).port),
-      path: PATH,
-      token,
-      file: join(DATA, `${name}.yaml`),
-      variables: {
-        tool: TOOL,
-        toolBase64: Buffer.from(TOOL).toString("base64"),
-        paramTool: "regional",
-        arguments: JSON.stringify({ text: "x" }),
-      },
-      offers: ["modern", "legacy", "goodOrigin", "routes", "paramHeaders"],
+      ...targetOf(`${name}.yaml`, ["modern", "legacy", "goodOrigin", "routes", "paramHeaders"]),
+      variables: { ...CALL, toolBase64: Buffer.from(TOOL).toString("base64"), paramTool: "regional" },
       upstreamCalls: () => world.echo.counters().total,
     });
     expect(results.filter((result) => result.outcome !== "pass")).toEqual([]);
@@ -53,13 +71,8 @@ describe.each(["http", "json"])("%s.yaml", (name) => {
 describe.each(["http", "json"])("%s.yaml, towards a target of 2025-11-25 alone", (name) => {
   it("is answered as stated, in a session", async () => {
     const results = await runCorpus({
-      host: "127.0.0.1",
-      port: Number(new URL(world.gateway.url).port),
-      path: PATH,
-      token,
-      file: join(DATA, `${name}.yaml`),
-      variables: { tool: TOOL, arguments: JSON.stringify({ text: "x" }) },
-      offers: ["legacy", "goodOrigin", "routes"],
+      ...targetOf(`${name}.yaml`, ["legacy", "goodOrigin", "routes"]),
+      variables: CALL,
       upstreamCalls: () => world.echo.counters().total,
     });
     expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
@@ -71,46 +84,17 @@ describe.each(["http", "json"])("%s.yaml, towards a target of 2025-11-25 alone",
   });
 });
 
+const PATIENT = ["T24-head", "T24-body", "T24-silent", "T25-unread"];
+
 it("scripted attacks towards a target of 2025-11-25 alone end as stated", async () => {
-  const results = await runScripts({
-    host: "127.0.0.1",
-    port: Number(new URL(world.gateway.url).port),
-    path: PATH,
-    token,
-    file: join(DATA, "scripts.yaml"),
-    variables: {
-      tool: TOOL,
-      arguments: JSON.stringify({ text: "x" }),
-      slowTool: "wait",
-      otherToken: await world.token({ ...DEVELOPER, subject: "mallory" }, "echo"),
-    },
-    offers: ["legacy", "streams", "slowTool", "otherToken"],
-  });
-  expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
-  const waiting = results.filter(({ outcome }) => outcome === "not-applicable").map(({ id }) => id);
-  const patient = ["T24-head", "T24-body", "T24-silent", "T25-unread"];
-  expect(waiting).toEqual([...patient, "T31-collision", "T36-forged", "T38-task", "T38-undeclared"]);
+  const { waiting } = await scriptsAt(["legacy"]);
+  expect(waiting).toEqual([...PATIENT, "T31-collision", "T36-forged", "T38-task", "T38-undeclared"]);
 });
 
 it("scripted attacks end as stated", async () => {
-  const results = await runScripts({
-    host: "127.0.0.1",
-    port: Number(new URL(world.gateway.url).port),
-    path: PATH,
-    token,
-    file: join(DATA, "scripts.yaml"),
-    variables: {
-      tool: TOOL,
-      arguments: JSON.stringify({ text: "x" }),
-      slowTool: "wait",
-      otherToken: await world.token({ ...DEVELOPER, subject: "mallory" }, "echo"),
-    },
-    offers: ["modern", "legacy", "streams", "slowTool", "otherToken"],
-  });
-  expect(results.filter(({ outcome }) => outcome === "fail")).toEqual([]);
-  expect(results.filter(({ outcome }) => outcome === "pass").length).toBeGreaterThan(15);
-  const waiting = results.filter(({ outcome }) => outcome === "not-applicable");
-  expect(waiting.map(({ id }) => id)).toEqual(["T24-head", "T24-body", "T24-silent", "T25-unread"]);
+  const { passed, waiting } = await scriptsAt(["modern", "legacy"]);
+  expect(passed).toBeGreaterThan(15);
+  expect(waiting).toEqual(PATIENT);
   // Mirrored arguments may be secrets: they are in no log line.
   expect(world.log.filter((line) => line.includes("mirrored-canary"))).toEqual([]);
 });
@@ -121,13 +105,10 @@ it("transport attacks are refused by the operator's port, and none of them reloa
     return ((await response.json()) as { release: { lastAttemptMs: number } }).release.lastAttemptMs;
   };
   const results = await runCorpus({
-    host: "127.0.0.1",
+    ...targetOf("http.yaml", ["modern"]),
     port: Number(new URL(world.gateway.adminUrl).port),
     path: "/-/reload",
-    token,
-    file: join(DATA, "http.yaml"),
     variables: { tool: TOOL, toolBase64: Buffer.from(TOOL).toString("base64") },
-    offers: ["modern"],
     upstreamCalls: lastAttempt,
   });
   const transport = results.filter(
