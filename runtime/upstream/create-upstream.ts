@@ -16,6 +16,7 @@ import type { ProgramEntry } from "./stdio-process.ts";
 import type { UpstreamEvents } from "./upstream.ts";
 import { webSocketWire } from "./websocket-wire.ts";
 import { createWireUpstream } from "./wire-upstream.ts";
+import type { Patience } from "./wire-liveness.ts";
 import type { WireUpstreamOptions } from "./wire-upstream.ts";
 
 export interface UpstreamTarget {
@@ -37,6 +38,8 @@ export interface UpstreamFactoryOptions {
   readonly monotonicMs?: () => number;
   /** How long a connection or process that modern callers share stays open without a request; default 5 minutes. */
   readonly idleMs?: number;
+  /** With a server behind a wire that says nothing; default `UPSTREAM_CAPS.patience`. */
+  readonly patience?: Patience;
   readonly budget?: ProcessBudget;
   /** Reads large answers; absent = all are parsed on this thread. */
   readonly largeMessages?: LargeMessages;
@@ -87,7 +90,7 @@ export function createUpstreamFactory(options: UpstreamFactoryOptions): Upstream
     const { largeMessages } = options;
     const shared = {
       ...{ server: target.id, eras: erasOf(target), events, monotonicMs, largeMessages },
-      idleMs: options.idleMs,
+      ...{ idleMs: options.idleMs, patience: options.patience },
     };
     switch (transport.type) {
       case "streamable-http":

@@ -1,7 +1,7 @@
 // What a server says about itself: the legacy `initialize` handshake and the modern `server/discover`.
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
-import type { EraEntry } from "#bundle";
+import type { Era, EraEntry } from "#bundle";
 import {
   GATEWAY_CLIENT_INFO,
   LEGACY_PROTOCOL_VERSIONS,
@@ -58,6 +58,11 @@ function bounded(text: string): string {
 
 function discoverRequest(): OutboundRequest {
   return { method: "server/discover", params: { _meta: gatewayEnvelope() }, paramHeaders: {} };
+}
+
+/** What any server answers at any time: `ping`, which revision 2026-07-28 no longer has. */
+export function livenessRequest(era: Era): OutboundRequest {
+  return era === "modern" ? discoverRequest() : { method: "ping", params: undefined, paramHeaders: {} };
 }
 
 /** The server names the revisions it has where it refuses one (MCP 2026-07-28, protocol version negotiation). */

@@ -40,6 +40,11 @@ export const UPSTREAM_CAPS = {
   connectTimeoutMs: 2_000,
   /** `initialize` handshake of a legacy channel, process start included. */
   handshakeTimeoutMs: 10_000,
+  /**
+   * After which a wire whose peer is silent is closed: since a request that was given up, and since the gateway's own
+   * question.
+   */
+  patience: { silenceMs: 30_000, answerMs: 10_000 },
   /** How long the first call of a session waits for its GET stream, where the server may ask something on it. */
   streamOpenMs: 500,
   /** Cancel notifications, session DELETE and answers to server requests. */

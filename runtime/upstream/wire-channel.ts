@@ -5,7 +5,13 @@ import type { ServerMessage } from "#mcp";
 import type { JsonObject } from "#std";
 import { createCorrelator } from "./correlate.ts";
 import type { Correlator, PendingExchange } from "./correlate.ts";
-import { INITIALIZED, SILENT_OBSERVER, initializeRequest, legacyEntry } from "./handshake.ts";
+import {
+  INITIALIZED,
+  SILENT_OBSERVER,
+  initializeRequest,
+  legacyEntry,
+  livenessRequest,
+} from "./handshake.ts";
 import { inspectLarge } from "./large-message.ts";
 import type { LargeMessages } from "./large-message.ts";
 import { readServerMessage } from "./server-message.ts";
@@ -20,6 +26,8 @@ import type {
   UpstreamEvents,
   UpstreamReply,
 } from "./upstream.ts";
+import { createWireLiveness } from "./wire-liveness.ts";
+import type { Patience, WireLiveness } from "./wire-liveness.ts";
 import type { OpenWire, Wire } from "./wire.ts";
 
 export interface WireChannelOptions {
@@ -31,6 +39,8 @@ export interface WireChannelOptions {
   readonly largeMessages?: LargeMessages | undefined;
   /** After the last request of a modern channel; a legacy one is a session, which its owner ends. */
   readonly idleMs?: number | undefined;
+  /** With a server that says nothing; default `UPSTREAM_CAPS.patience`. */
+  readonly patience?: Patience | undefined;
 }
 
 export interface WireChannel {
@@ -56,6 +66,7 @@ interface UnderWay {
 interface Running {
   readonly wire: Wire;
   readonly correlator: Correlator;
+  readonly liveness: WireLiveness;
   readonly ready: Promise<EraEntry | undefined>;
 }
 
@@ -88,8 +99,11 @@ class SingleWireChannel implements WireChannel {
     await untilAborted(running.ready, signal);
     const pending = running.correlator.open(request, observer, limits.onLarge);
     this.#underWay.set(pending.id, { pending, maxResponseBytes: limits.maxResponseBytes });
+    const abandoned = running.liveness.sent();
     const onAbort = (): void => {
-      if (pending.fail(abortFault(signal))) this.#cancel(running, pending);
+      if (!pending.fail(abortFault(signal))) return;
+      this.#cancel(running, pending);
+      abandoned();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -129,6 +143,7 @@ class SingleWireChannel implements WireChannel {
     clearTimeout(this.#idle);
     const running = this.#running;
     if (running === undefined) return;
+    running.liveness.end();
     running.correlator.failAll(new UpstreamFault("EXCHANGE_ABORTED", reason));
     await running.wire.stop();
   };
@@ -165,18 +180,46 @@ class SingleWireChannel implements WireChannel {
       events,
       answer: (message) => wire.send(JSON.stringify(message)),
     });
-    const wire = this.#openWire(correlator, () => void wire.stop());
+    const liveness = createWireLiveness({
+      patience: this.#options.patience ?? UPSTREAM_CAPS.patience,
+      ask: () => {
+        const pending = correlator.open(livenessRequest(channel.era), SILENT_OBSERVER);
+        wire.send(JSON.stringify(pending.wire)).catch((error: unknown) => pending.fail(sendFault(error)));
+        return () => pending.fail(new UpstreamFault("EXCHANGE_ABORTED", "the server is there"));
+      },
+      onSilent: () => this.#giveUp(running),
+    });
+    const wire = this.#openWire(correlator, liveness, () => void wire.stop());
     const ready =
       channel.era === "modern"
         ? wire.opened.then(() => undefined)
         : this.#handshake(wire, correlator, channel);
     ready.catch(() => void wire.stop());
-    this.#running = { wire, correlator, ready };
-    return this.#running;
+    const running = { wire, correlator, liveness, ready };
+    this.#running = running;
+    return running;
   }
 
-  #openWire(correlator: Correlator, onFlood: () => void): Wire {
-    const { server, channel, events, monotonicMs } = this.#options;
+  /** Whoever waits on a peer that hangs is told, and the next request has a wire of its own. */
+  #giveUp(running: Running): void {
+    const { server, channel, events } = this.#options;
+    const reason = "the server did not answer anything any more; its connection or process was ended";
+    if (this.#running === running) {
+      this.#running = undefined;
+      this.#failed();
+    }
+    running.correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason, { gone: true }));
+    void running.wire.stop();
+    events.onProtocolViolation(server, `${channel.era}: ${reason}`);
+  }
+
+  #failed(): void {
+    this.#failures++;
+    this.#notBeforeMs = this.#options.monotonicMs() + backOffMs(this.#failures - 1);
+  }
+
+  #openWire(correlator: Correlator, liveness: WireLiveness, onFlood: () => void): Wire {
+    const { server, channel, events } = this.#options;
     let malformed = 0;
     const count = (isWellFormed: boolean): void => {
       if (isWellFormed) return;
@@ -185,6 +228,7 @@ class SingleWireChannel implements WireChannel {
     };
     return this.#options.open({
       onMessage: (message) => {
+        liveness.heard();
         if (this.#leavesUnread(message)) {
           void this.#readLarge(correlator, message).then(count);
           return;
@@ -198,11 +242,11 @@ class SingleWireChannel implements WireChannel {
       },
       onViolation: correlator.violation,
       onClosed: (reason) => {
+        liveness.end();
         // One that was closed for want of calls has a successor, or none is wanted.
         if (this.#running?.correlator === correlator) {
           this.#running = undefined;
-          this.#failures++;
-          this.#notBeforeMs = monotonicMs() + backOffMs(this.#failures - 1);
+          this.#failed();
         }
         correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason, { gone: true }));
         // What the gateway releases itself is no event.

@@ -18,6 +18,7 @@ import type {
 } from "./upstream.ts";
 import { createWireChannel } from "./wire-channel.ts";
 import type { WireChannel } from "./wire-channel.ts";
+import type { Patience } from "./wire-liveness.ts";
 import type { OpenWire } from "./wire.ts";
 
 export interface WireUpstreamOptions {
@@ -29,6 +30,8 @@ export interface WireUpstreamOptions {
   readonly largeMessages?: LargeMessages | undefined;
   /** How long the modern channel stays open without a request; default `UPSTREAM_CAPS.idleWireMs`. */
   readonly idleMs?: number | undefined;
+  /** With a server that says nothing; default `UPSTREAM_CAPS.patience`. */
+  readonly patience?: Patience | undefined;
   /** Gives back what all wires share, after the last of them closed. */
   readonly dispose?: () => Promise<void>;
 }
@@ -104,8 +107,9 @@ class WireUpstream implements ServerUpstream {
     if (this.#closed || this.#channels.size >= UPSTREAM_CAPS.maxLegacyChannels) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further channel can be opened", { unsent: true });
     }
-    const { server, open, events, monotonicMs, largeMessages, idleMs } = this.#options;
-    const opened = createWireChannel({ server, channel, open, events, monotonicMs, largeMessages, idleMs });
+    const { server, open, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
+    const shared = { server, open, events, monotonicMs, largeMessages, idleMs, patience };
+    const opened = createWireChannel({ ...shared, channel });
     this.#channels.set(key, opened);
     return opened;
   }

@@ -1,4 +1,4 @@
-// A program that cannot be run, or that ends before it says anything, is a server that cannot be reached.
+// A program that cannot be run, that ends before it says anything, or that never says anything, is a server that cannot be reached.
 import { expect, test } from "vitest";
 import { createUpstreamFactory } from "#upstream";
 import type { ChannelKey, ProgramEntry } from "#upstream";
@@ -7,6 +7,7 @@ import { LIMITS, MODERN, Recording, callTool, codeOf, legacyChannel } from "../u
 
 const PROGRAMS: Readonly<Record<string, ProgramEntry>> = {
   missing: { command: "/nonexistent/program" },
+  silent: { command: process.execPath, args: ["-e", "setInterval(() => undefined, 1_000)"] },
   ending: { command: process.execPath, args: ["-e", "process.exit(3)"] },
 };
 const CHANNELS: Readonly<Record<string, ChannelKey>> = { modern: MODERN, legacy: legacyChannel("own") };
@@ -22,14 +23,22 @@ test.each(Object.keys(PROGRAMS).flatMap((name) => Object.keys(CHANNELS).map((era
     const inner = create({ id: "s", eras: {} }, { type: "stdio", program: "p", args: [] });
     const check = {
       channel: channel.era === "modern" ? MODERN : legacyChannel("contact"),
-      timeoutMs: 10_000,
+      timeoutMs: name === "silent" ? 1_000 : 10_000,
     };
+    const giveUpMs = name === "silent" ? 1_000 : 10_000;
     const { upstream, isReachable } = guardUpstream(inner, () => performance.now(), check);
     try {
       const call = (): Promise<unknown> =>
-        upstream.request(channel, callTool("echo"), recording.observer, LIMITS, AbortSignal.timeout(10_000));
-      expect(await codeOf(call())).toBe("UPSTREAM_UNAVAILABLE");
+        upstream.request(
+          channel,
+          callTool("echo"),
+          recording.observer,
+          LIMITS,
+          AbortSignal.timeout(giveUpMs),
+        );
+      expect(await codeOf(call())).toBe(name === "silent" ? "UPSTREAM_TIMEOUT" : "UPSTREAM_UNAVAILABLE");
       await expect.poll(isReachable, { timeout: 5_000 }).toBe(false);
+      await expect.poll(async () => codeOf(call()), { timeout: 5_000 }).toBe("UPSTREAM_UNAVAILABLE");
       const startedMs = performance.now();
       expect(await codeOf(call())).toBe("UPSTREAM_UNAVAILABLE");
       expect(performance.now() - startedMs).toBeLessThan(50);

@@ -6,6 +6,7 @@ import type { ProgramEntry, ServerUpstream } from "#upstream";
 import { LIMITS, MODERN, Recording, callTool, codeOf, legacyChannel, legacyRequest } from "./recording.ts";
 
 const PROGRAM = join(import.meta.dirname, "programs", "scripted-stdio.ts");
+const PATIENCE = { silenceMs: 100, answerMs: 400 };
 const never = (): AbortSignal => new AbortController().signal;
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -36,6 +37,7 @@ function setUp(
     monotonicMs: () => clock.nowMs,
     budget: createProcessBudget(maxProcesses),
     idleMs,
+    patience: PATIENCE,
   });
   const upstream = create(
     { id: "scripted", eras: { modern: {} } },
@@ -153,6 +155,39 @@ describe("processes", () => {
     expect(isAlive(pid as number)).toBe(false);
     expect(setup.recording.closed).toEqual([]);
     expect(await codeOf(resultOf(setup, "pid"))).toBe("UPSTREAM_UNAVAILABLE");
+  });
+
+  test.each([
+    ["shared", MODERN],
+    ["a session's own", legacyChannel()],
+  ])("one that hangs, %s, is ended, and the next call has a new one", async (_what, channel) => {
+    const setup = setUp();
+    const { upstream, recording } = setup;
+    const { pid } = await resultOf(setup, "pid", channel);
+    const call = (name: string, signal: AbortSignal): Promise<string> => {
+      const request = channel.era === "modern" ? callTool(name) : legacyRequest("tools/call", { name });
+      return codeOf(upstream.request(channel, request, recording.observer, LIMITS, signal));
+    };
+    const [given, waiting] = [call("hang", AbortSignal.timeout(50)), call("pid", never())];
+    expect(await given).toBe("UPSTREAM_TIMEOUT");
+    expect(await waiting).toBe("UPSTREAM_UNAVAILABLE");
+    expect((await resultOf(setup, "pid", channel))["pid"]).not.toBe(pid);
+    await expect.poll(() => isAlive(pid as number), { timeout: 10_000 }).toBe(false);
+    expect(recording.closed).toHaveLength(1);
+  });
+
+  test("one whose tool is slow is asked whether it is there, and stays", async () => {
+    const setup = setUp();
+    const channel = legacyChannel();
+    const { pid } = await resultOf(setup, "pid", channel);
+    const request = legacyRequest("tools/call", { name: "slow" });
+    const { observer } = setup.recording;
+    expect(
+      await codeOf(setup.upstream.request(channel, request, observer, LIMITS, AbortSignal.timeout(20))),
+    ).toBe("UPSTREAM_TIMEOUT");
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE.answerMs * 2));
+    expect((await resultOf(setup, "pid", channel))["pid"]).toBe(pid);
+    expect(setup.recording.closed).toEqual([]);
   });
 
   test("stderr goes to the logger and means nothing", async () => {

@@ -62,6 +62,10 @@ function onCall(message: Message): void {
       return write({ jsonrpc: "2.0", id: "srv-1", method: "roots/list" });
     case "slow":
       return;
+    case "hang":
+      // Not even SIGTERM is handled any more.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      return;
     default:
       return answer(message, { ok: true });
   }
@@ -71,6 +75,7 @@ let asked: Message | undefined;
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const message = JSON.parse(line) as Message;
+  if (message.method === "ping" || message.method === "server/discover") return answer(message, {});
   if (message.method === "initialize") return answer(message, INITIALIZE_RESULT);
   if (message.method === "tools/call") {
     if (message.params?.name === "asks") asked = message;
