@@ -4,11 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { DEVELOPER, startGatewayWorld } from "../e2e/gateway-world.ts";
-import type { GatewayWorld } from "../e2e/gateway-world.ts";
-import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
-import { startHostileServer } from "../fault/hostile-server.ts";
-import type { HostileServer, Misbehaviour } from "../fault/hostile-server.ts";
+import type { Misbehaviour } from "../fault/hostile-server.ts";
+import { ERAS, startHostileWorld } from "../fault/hostile-world.ts";
+import type { HostileWorld } from "../fault/hostile-world.ts";
 import { fill } from "./case-file.ts";
 
 interface UpstreamCase {
@@ -25,7 +23,6 @@ interface UpstreamCase {
 
 const FILE = join(import.meta.dirname, "..", "data", "attack", "upstream.yaml");
 const { cases } = parse(readFileSync(FILE, "utf8")) as { cases: readonly UpstreamCase[] };
-const MODERN = "2026-07-28";
 const OK = JSON.stringify({ resultType: "complete", content: [{ type: "text", text: "fine" }] });
 
 /** Answers as the case says; its text is made when it is asked for. */
@@ -41,63 +38,11 @@ function misbehave({ body = "", bodyHex, type, mediaType }: UpstreamCase): Misbe
   };
 }
 
-let server: HostileServer;
-let world: GatewayWorld;
-let token: string;
-let session: Record<string, string>;
-
+let world: HostileWorld;
 beforeAll(async () => {
-  server = await startHostileServer(Object.fromEntries(cases.map((one) => [one.id, misbehave(one)])));
-  const transport = { type: "streamable-http", url: server.url } as const;
-  const pinned = await pinLive({ id: "hostile", transport });
-  world = await startGatewayWorld({
-    workspace: grantingRepository([pinned]),
-    transports: { hostile: transport },
-  });
-  token = await world.token(DEVELOPER, "hostile");
-  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
-  const opened = await post({ jsonrpc: "2.0", id: 0, method: "initialize", params }, {});
-  await opened.text();
-  session = {
-    "mcp-session-id": opened.headers.get("mcp-session-id") ?? "",
-    "mcp-protocol-version": "2025-11-25",
-  };
+  world = await startHostileWorld(Object.fromEntries(cases.map((one) => [one.id, misbehave(one)])));
 }, 60_000);
-afterAll(async () => {
-  await world.stop();
-  await server.close();
-});
-
-function post(body: object, headers: Record<string, string>): Promise<Response> {
-  return fetch(world.endpoint("hostile"), {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      authorization: `Bearer ${token}`,
-      ...headers,
-    },
-    body: JSON.stringify(body),
-  });
-}
-
-async function call(era: "modern" | "legacy", text: string): Promise<string> {
-  const params = { name: "plain", arguments: { text } };
-  const meta = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientCapabilities": {},
-    progressToken: "mine",
-  };
-  const request = { jsonrpc: "2.0", id: 7, method: "tools/call" };
-  const answer =
-    era === "legacy"
-      ? post({ ...request, params: { ...params, _meta: { progressToken: "mine" } } }, session)
-      : post(
-          { ...request, params: { ...params, _meta: meta } },
-          { "mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": "plain" },
-        );
-  return (await answer).text();
-}
+afterAll(() => world.stop());
 
 interface Message {
   readonly id?: unknown;
@@ -114,9 +59,9 @@ function messagesOf(body: string): readonly Message[] {
     .map((line) => JSON.parse(line.slice(5)) as Message);
 }
 
-describe.each(["modern", "legacy"] as const)("a %s call", (era) => {
+describe.each(ERAS)("a %s call", (era) => {
   it.each(cases)("$id: $title", async (one) => {
-    const body = await call(era, one.id);
+    const body = await world.call(era, "plain", one.id);
     const answers = messagesOf(body).filter(({ id }) => id !== undefined);
     expect(answers).toHaveLength(1);
     const [answer] = answers;
@@ -137,6 +82,6 @@ describe.each(["modern", "legacy"] as const)("a %s call", (era) => {
 });
 
 it("the gateway goes on, and none of it was a fault of its own", async () => {
-  for (const era of ["modern", "legacy"] as const) expect(await call(era, "well")).toContain("well");
+  for (const era of ERAS) expect(await world.call(era, "plain", "well")).toContain("well");
   expect(world.log.filter((line) => line.includes("fault"))).toEqual([]);
 });

@@ -7,7 +7,8 @@ import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { DEVELOPER } from "./gateway-world.ts";
-import { MODERN_META, modernRequest } from "./sse-client.ts";
+import { modernMeta } from "./raw-call.ts";
+import { modernRequest } from "./sse-client.ts";
 
 let world: EchoWorld;
 beforeAll(async () => {
@@ -31,7 +32,7 @@ it("answers what is under way, ends listens with their result, and closes with 1
   socket.on("message", (data: Buffer) => seen.push(JSON.parse(data.toString()) as Record<string, unknown>));
   await once(socket, "open");
   const send = (id: string, method: string, params: object): void =>
-    socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: MODERN_META } }));
+    socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: modernMeta() } }));
   send("listen", "subscriptions/listen", { notifications });
   send("call", "tools/call", { name: "wait", arguments: { ms: 1_000 } });
   await expect.poll(() => seen.length === 1 && world.echo.counters().waiting === 1).toBe(true);

@@ -8,7 +8,8 @@ import { startFeedWorld } from "./feed-world.ts";
 import type { FeedWorld } from "./feed-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
 import type { Caller } from "./gateway-world.ts";
-import { LegacySessionClient, MODERN_META, modernRequest } from "./sse-client.ts";
+import { modernMeta } from "./raw-call.ts";
+import { LegacySessionClient, modernRequest } from "./sse-client.ts";
 import type { Message, StreamingReply } from "./sse-client.ts";
 
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
@@ -231,7 +232,7 @@ describe("subscriptions and listens", () => {
           jsonrpc: "2.0",
           ...(id === undefined ? {} : { id }),
           method,
-          params: { ...params, _meta: MODERN_META },
+          params: { ...params, _meta: modernMeta() },
         }),
       );
     const filter = { notifications: { toolsListChanged: true, resourceSubscriptions: ["feed://a"] } };

@@ -1,4 +1,4 @@
-// The bare protocol by fetch: one JSON-RPC request and its answer, in the modern era.
+// The bare protocol by fetch: one message and its answer, and the envelopes that clients of both eras send.
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -23,32 +23,61 @@ export interface RawRequest {
   readonly capabilities?: Readonly<Record<string, unknown>>;
 }
 
-function envelopeOf({ capabilities = {} }: RawRequest): Readonly<Record<string, unknown>> {
+/** `_meta` of a modern request whose client declares `capabilities`. */
+export function modernMeta(
+  capabilities: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
   return {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": capabilities,
   };
 }
 
-export async function rawRequest(url: URL, request: RawRequest): Promise<RawAnswer> {
-  const response = await fetch(url, {
+/** The opening of a legacy session. */
+export function initializeRequest(protocolVersion = "2025-11-25"): object {
+  const params = { protocolVersion, capabilities: {}, clientInfo: { name: "by-hand", version: "1" } };
+  return { jsonrpc: "2.0", id: 0, method: "initialize", params };
+}
+
+/** The headers of a modern request, beside those of every message. */
+export function modernHeaders(method: string, name?: unknown): Readonly<Record<string, string>> {
+  return {
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": method,
+    ...(typeof name === "string" ? { "mcp-name": name } : {}),
+  };
+}
+
+/** Sends one message, or what is none. Text goes as it is. */
+export function postMessage(
+  url: URL | string,
+  message: unknown,
+  headers: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
+): Promise<Response> {
+  return fetch(url, {
     method: "POST",
     headers: {
       "content-type": "application/json",
       accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": request.method,
-      ...(request.name === undefined ? {} : { "mcp-name": request.name }),
-      ...(request.token === undefined ? {} : { authorization: `Bearer ${request.token}` }),
+      ...headers,
     },
-    body: JSON.stringify({
-      jsonrpc: "2.0",
-      id: 1,
-      method: request.method,
-      params: { ...request.params, _meta: envelopeOf(request) },
-    }),
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
+    body: typeof message === "string" ? message : JSON.stringify(message),
+    ...(signal === undefined ? {} : { signal }),
   });
+}
+
+export async function rawRequest(url: URL, request: RawRequest): Promise<RawAnswer> {
+  const { method, params, name, token, signal, capabilities } = request;
+  const response = await postMessage(
+    url,
+    { jsonrpc: "2.0", id: 1, method, params: { ...params, _meta: modernMeta(capabilities) } },
+    {
+      ...modernHeaders(method, name),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    signal,
+  );
   const text = await response.text();
   const body = (text === "" ? {} : JSON.parse(text)) as Pick<RawAnswer, "result" | "error">;
   return { status: response.status, headers: response.headers, result: body.result, error: body.error };

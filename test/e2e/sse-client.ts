@@ -1,5 +1,6 @@
 // The bare protocol of a client with event streams: one message by fetch, and what comes on its stream, event by event.
 import { EventSourceParserStream } from "eventsource-parser/stream";
+import { modernHeaders, modernMeta } from "./raw-call.ts";
 
 export interface SseEvent {
   readonly id: string | undefined;
@@ -35,10 +36,6 @@ export interface StreamingReply {
 }
 
 const PATIENCE_MS = 10_000;
-export const MODERN_META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
 
 export async function exchange(
   url: URL,
@@ -139,23 +136,24 @@ export class LegacySessionClient {
 
   post(method: string, params: object = {}): Promise<StreamingReply> {
     const id = ++this.#lastId;
-    return exchange(this.url, "POST", this.#headers(), { jsonrpc: "2.0", id, method, params });
+    return exchange(this.url, "POST", this.headers(), { jsonrpc: "2.0", id, method, params });
   }
 
   /** Ends the session. */
   async end(): Promise<void> {
-    await (await exchange(this.url, "DELETE", this.#headers())).text();
+    await (await exchange(this.url, "DELETE", this.headers())).text();
   }
 
   get(lastEventId?: string, session = this.session): Promise<StreamingReply> {
     return exchange(this.url, "GET", {
-      ...this.#headers(),
+      ...this.headers(),
       "mcp-session-id": session,
       ...(lastEventId === undefined ? {} : { "last-event-id": lastEventId }),
     });
   }
 
-  #headers(): Record<string, string> {
+  /** Of each of its messages. */
+  headers(): Record<string, string> {
     const bearer = { authorization: `Bearer ${this.token}` };
     return this.session === "" ? bearer : { ...bearer, "mcp-session-id": this.session };
   }
@@ -178,15 +176,13 @@ export function modernRequest(
     "POST",
     {
       authorization: `Bearer ${token}`,
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": request.method,
-      ...(typeof name === "string" ? { "mcp-name": name } : {}),
+      ...modernHeaders(request.method, name),
     },
     {
       jsonrpc: "2.0",
       id: request.id,
       method: request.method,
-      params: { ...request.params, _meta: { ...MODERN_META, ...meta } },
+      params: { ...request.params, _meta: { ...modernMeta(), ...meta } },
     },
   );
 }

@@ -3,11 +3,13 @@ import { randomBytes } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readAuditRecords } from "../e2e/audit-records.ts";
-import { DEVELOPER, EMPLOYEE, startGatewayWorld } from "../e2e/gateway-world.ts";
-import type { GatewayWorld } from "../e2e/gateway-world.ts";
-import { grantingRepository, pinLive } from "../e2e/granting-repository.ts";
-import { sse, startHostileServer } from "./hostile-server.ts";
-import type { Call, HostileServer, Misbehaviour } from "./hostile-server.ts";
+import { DEVELOPER, EMPLOYEE } from "../e2e/gateway-world.ts";
+import { rawCall } from "../e2e/raw-call.ts";
+import { LegacySessionClient } from "../e2e/sse-client.ts";
+import { sse } from "./hostile-server.ts";
+import type { Call, Misbehaviour } from "./hostile-server.ts";
+import { ERAS, startHostileWorld } from "./hostile-world.ts";
+import type { Era, HostileWorld } from "./hostile-world.ts";
 
 const LIMITS = [
   "apiVersion: aegis.dev/v1",
@@ -99,111 +101,46 @@ const EXCESSES: Readonly<Record<string, Misbehaviour>> = {
     ),
 };
 
-let server: HostileServer;
-let world: GatewayWorld;
-let token: string;
+let world: HostileWorld;
 beforeAll(async () => {
-  server = await startHostileServer({ ...LEAKS, ...BREAKAGES, ...EXCESSES });
-  const transport = { type: "streamable-http", url: server.url } as const;
-  const pinned = await pinLive({ id: "hostile", transport });
   const redact = [
     "metadata: { name: redact, reason: addresses are private }",
     "scope: { servers: [hostile] }",
     'transforms: { secret: { redact: ["$.response.assignee.email"] } }',
     "",
   ].join("\n");
-  world = await startGatewayWorld({
-    workspace: grantingRepository([pinned], { "policies/redact.yaml": redact, "limits.yaml": LIMITS }),
-    transports: { hostile: transport },
-  });
-  token = await world.token(DEVELOPER, "hostile");
-}, 60_000);
-afterAll(async () => {
-  await world.stop();
-  await server.close();
-});
-
-async function post(body: object, headers: Record<string, string>): Promise<Response> {
-  return fetch(world.endpoint("hostile"), {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      authorization: `Bearer ${token}`,
-      ...headers,
-    },
-    body: JSON.stringify(body),
-  });
-}
-
-async function modern(tool: string, text: string): Promise<string> {
-  const _meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-    progressToken: "mine",
-  };
-  const params = { name: tool, arguments: { text }, _meta };
-  const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": tool };
-  return (await post({ jsonrpc: "2.0", id: 7, method: "tools/call", params }, headers)).text();
-}
-
-async function openLegacy(bearer = token): Promise<Record<string, string>> {
-  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
-  const opened = await post(
-    { jsonrpc: "2.0", id: 0, method: "initialize", params },
-    {
-      authorization: `Bearer ${bearer}`,
-    },
+  world = await startHostileWorld(
+    { ...LEAKS, ...BREAKAGES, ...EXCESSES },
+    { "policies/redact.yaml": redact, "limits.yaml": LIMITS },
   );
-  await opened.text();
-  return {
-    "mcp-session-id": opened.headers.get("mcp-session-id") ?? "",
-    "mcp-protocol-version": "2025-11-25",
-  };
-}
+}, 60_000);
+afterAll(() => world.stop());
 
-async function legacy(tool: string, text: string): Promise<string> {
-  const params = { name: tool, arguments: { text }, _meta: { progressToken: "mine" } };
-  return (await post({ jsonrpc: "2.0", id: 7, method: "tools/call", params }, await openLegacy())).text();
-}
-
-const eras = { modern, legacy } as const;
-const cases = (names: object): { era: keyof typeof eras; name: string }[] =>
-  Object.keys(names).flatMap((name) => [
-    { era: "modern", name },
-    { era: "legacy", name },
-  ]);
+const cases = (names: object): { era: Era; name: string }[] =>
+  Object.keys(names).flatMap((name) => ERAS.map((era) => ({ era, name })));
 
 it("a caller to whom nothing is granted does not reach the server with an endpoint's own method", async () => {
-  const authorization = `Bearer ${await world.token(EMPLOYEE, "hostile")}`;
-  const session = await openLegacy(authorization.slice("Bearer ".length));
+  const { server, url } = world;
+  const setLevel = async (bearer: string): Promise<string> => {
+    const client = await LegacySessionClient.open(url, bearer);
+    return (await client.post("logging/setLevel", { level: "debug" })).text();
+  };
   const before = server.sessions();
-  const setLevel = { jsonrpc: "2.0", id: 1, method: "logging/setLevel", params: { level: "debug" } };
-  expect(await (await post(setLevel, { ...session, authorization })).text()).toContain("POLICY_DENIED");
+  expect(await setLevel(await world.token(EMPLOYEE, "hostile"))).toContain("POLICY_DENIED");
   expect(server.arrived()).not.toContain("logging/setLevel");
   expect(server.sessions()).toBe(before);
-  expect(await (await post(setLevel, await openLegacy())).text()).toContain('"result"');
+  expect(await setLevel(world.bearer)).toContain('"result"');
 });
 
 it("a caller has one allowance, however many clients it comes with", async () => {
   const call = async (client: string): Promise<string> => {
     const bearer = await world.issuer.mint({
       subject: DEVELOPER.subject,
-      audience: world.endpoint("hostile").href,
+      audience: world.url.href,
       claims: { roles: [...DEVELOPER.roles], is_external: false, client_id: client },
     });
-    const _meta = {
-      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-      "io.modelcontextprotocol/clientCapabilities": {},
-    };
-    const headers = {
-      authorization: `Bearer ${bearer}`,
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": "limited",
-    };
-    const request = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "limited", _meta } };
-    return (await post(request, headers)).text();
+    const answer = await rawCall(world.url, bearer, "limited", {});
+    return JSON.stringify({ result: answer.result, error: answer.error });
   };
   expect(await call("one")).toContain('"result"');
   expect(await call("two")).toContain('"result"');
@@ -212,17 +149,17 @@ it("a caller has one allowance, however many clients it comes with", async () =>
 
 it("a flood of violations is counted and not logged line by line", async () => {
   const before = world.log.length;
-  await modern("plain", "flood of requests");
+  await world.call("modern", "plain", "flood of requests");
   expect(world.log.length - before).toBeLessThan(100);
 });
 
 it("an answer with one huge object is refused before it is built", async () => {
-  expect(await modern("plain", "half a million members")).toContain("RESULT_TOO_LARGE");
+  expect(await world.call("modern", "plain", "half a million members")).toContain("RESULT_TOO_LARGE");
 });
 
 describe("a redacted tool", () => {
   it.each(cases(LEAKS))("$era $name: the address stays inside", async ({ era, name }) => {
-    const answer = await eras[era]("secret", name);
+    const answer = await world.call(era, "secret", name);
     expect(answer).not.toContain("secret.person");
     expect(answer).toMatch(/"id":7,"(?:result|error)"/);
     const records = await readAuditRecords(world.gateway.auditDir);
@@ -235,7 +172,7 @@ describe("a broken answer", () => {
   it.each(cases(BREAKAGES))(
     "$era $name: one refusal, on record, and the gateway goes on",
     async ({ era, name }) => {
-      const { error } = JSON.parse(await eras[era]("plain", name)) as {
+      const { error } = JSON.parse(await world.call(era, "plain", name)) as {
         error?: { data?: { decisionId?: string } };
       };
       const id = error?.data?.decisionId;
@@ -244,7 +181,7 @@ describe("a broken answer", () => {
         ({ body }) => body["id"] === id,
       );
       expect(records.map(({ ev }) => ev)).toEqual(["decision", "result"]);
-      expect(await modern("plain", "hello")).toContain('"text":"hello"');
+      expect(await world.call("modern", "plain", "hello")).toContain('"text":"hello"');
     },
   );
 });

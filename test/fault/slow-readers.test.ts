@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFeedWorld } from "../e2e/feed-world.ts";
 import type { FeedWorld } from "../e2e/feed-world.ts";
 import { DEVELOPER } from "../e2e/gateway-world.ts";
-import { LegacySessionClient, MODERN_META, modernRequest } from "../e2e/sse-client.ts";
+import { modernMeta } from "../e2e/raw-call.ts";
+import { LegacySessionClient, modernRequest } from "../e2e/sse-client.ts";
 
 const MEBIBYTE = 1_048_576;
 const STALL_MS = 1_500;
@@ -39,7 +40,7 @@ describe("slow readers", () => {
       params: {
         name: "noisy",
         arguments: { ...FLOOD, count },
-        _meta: { ...MODERN_META, "io.modelcontextprotocol/logLevel": "debug" },
+        _meta: { ...modernMeta(), "io.modelcontextprotocol/logLevel": "debug" },
       },
     });
     const socket = createConnection({ host: url.hostname, port: Number(url.port) });
