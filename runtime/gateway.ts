@@ -149,7 +149,7 @@ async function createCore(options: GatewayOptions): Promise<Core> {
   const root = await openPinnedRoot(await readFile(config.trust.root), config.trust.rootSha256);
   const audit = await openAudit(config, logger);
   const sessions = new SessionTable(
-    { ...config.limits, idleMs: config.limits.sessionIdleMs },
+    { ...config.limits, idleMs: config.limits.sessionIdleMs, answerStreams: config.streams },
     clock,
     (session) => release.endSession(session),
   );

@@ -82,6 +82,13 @@ export interface ProcessLimits {
   readonly maxInFlight: number;
 }
 
+/** How answers to requests of sessions are sent over Streamable HTTP. */
+export interface StreamsConfig {
+  readonly answers: "json" | "events";
+  /** Longest that one connection waits for an answer at 2025-11-25. 0 = as long as it takes. */
+  readonly pollAfterMs: number;
+}
+
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
 export interface ProcessConfig {
@@ -101,6 +108,7 @@ export interface ProcessConfig {
   readonly sealingKey?: Uint8Array;
   /** Absent = loopback, where the URL of a server says so itself, and public addresses. */
   readonly egress?: EgressConfig;
+  readonly streams: StreamsConfig;
   readonly limits: ProcessLimits;
   readonly log: { readonly level: LogLevel };
 }
@@ -111,6 +119,7 @@ export const CONFIG_NUMBERS = {
   "admin.port": { min: 0, max: 65_535, fallback: 8_081 },
   "release.pollIntervalMs": { min: 100, max: 3_600_000, fallback: 10_000 },
   "release.minSequence": { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: 0 },
+  "streams.pollAfterMs": { min: 0, max: 3_600_000, fallback: 0 },
   "limits.maxRequestBytes": { min: 1_024, max: 1_048_576, fallback: 1_048_576 },
   "limits.maxConnections": { min: 1, max: 100_000, fallback: 4_096 },
   "limits.maxSessions": { min: 1, max: 1_000_000, fallback: 10_000 },
@@ -127,6 +136,9 @@ export const CONFIG_NUMBERS = {
 
 const EPOCH_RANGE = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const auditModes = ["sync", "batch"] as const;
+const answerForms = ["json", "events"] as const;
+/** Shorter ones would have clients ask all the time. */
+const minPollAfterMs = 100;
 const logLevels = ["silent", "error", "warn", "info", "debug"] as const;
 const maxConfigBytes = 1_048_576;
 
@@ -173,6 +185,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "credentials",
     "sealingKey",
     "egress",
+    "streams",
     "limits",
     "log",
   ];
@@ -191,6 +204,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     credentials: readCredentials(reader, root["credentials"], options.environment, at),
     ...readSealingKey(reader, root["sealingKey"], options.environment, at),
     ...readEgress(reader, root["egress"]),
+    streams: readStreams(reader, root["streams"]),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
   };
@@ -315,6 +329,17 @@ function readLimits(reader: ConfigReader, value: JsonValue | undefined): Process
   const limits = reader.object(value, "$.limits", LIMIT_NAMES, false);
   const read = LIMIT_NAMES.map((name) => [name, number(reader, limits[name], `limits.${name}`)] as const);
   return Object.fromEntries(read) as Record<(typeof LIMIT_NAMES)[number], number>;
+}
+
+function readStreams(reader: ConfigReader, value: JsonValue | undefined): StreamsConfig {
+  const streams = reader.object(value, "$.streams", ["answers", "pollAfterMs"], false);
+  const pollAfterMs = number(reader, streams["pollAfterMs"], "streams.pollAfterMs");
+  if (pollAfterMs > 0 && pollAfterMs < minPollAfterMs)
+    reader.report("$.streams.pollAfterMs", `must be 0 or at least ${String(minPollAfterMs)}`);
+  return {
+    answers: reader.oneOf(streams["answers"], "$.streams.answers", answerForms, "json"),
+    pollAfterMs,
+  };
 }
 
 function readLog(reader: ConfigReader, value: JsonValue | undefined): ProcessConfig["log"] {

@@ -77,6 +77,12 @@ function frame(json: string, eventId: string | undefined): string {
   return `${prefix(eventId)}${singleLine(json)}\n\n`;
 }
 
+/** A whole stream of one message. Bytes are one line already. */
+export function eventOf(json: string | Uint8Array): string | Uint8Array {
+  if (typeof json === "string") return frame(json, undefined);
+  return Buffer.concat([Buffer.from(DATA_PREFIX), json, Buffer.from("\n\n")]);
+}
+
 /** Ids are the gateway's own: ASCII without line breaks. */
 function prefix(eventId: string | undefined): string {
   return eventId === undefined ? DATA_PREFIX : `id: ${eventId}\n${DATA_PREFIX}`;

@@ -4,6 +4,7 @@ import type { Era } from "#bundle";
 import { AegisError } from "#errors";
 import type { RequestId } from "#mcp";
 import type { HttpReply, SseStream } from "../listener/inbound.ts";
+import { SSE_HEADERS, eventOf } from "../listener/sse-stream.ts";
 
 /** What is known of the message being answered, as soon as it is known: even a refusal must carry its id. */
 export interface ReplyAddress {
@@ -14,12 +15,18 @@ export interface ReplyAddress {
   readonly expectsAnswer: boolean;
 }
 
+export interface StreamedReply {
+  readonly openAfterMs?: number | undefined;
+  readonly answersAsEvent?: boolean | undefined;
+}
+
 export class ReplyChannel {
   readonly #http: HttpReply;
   readonly #acceptsStream: () => boolean;
   #stream: SseStream | undefined;
   #finished = false;
   #wrap: ((connection: SseStream) => SseStream) | undefined;
+  #answersAsEvent = false;
   #openTimer: NodeJS.Timeout | undefined;
   #ended: AbortController | undefined;
   #address: ReplyAddress = { id: null, era: undefined, method: undefined, expectsAnswer: true };
@@ -61,10 +68,14 @@ export class ReplyChannel {
   /**
    * Streams of this reply are what `wrap` makes of their connection. With `openAfterMs` the stream is opened after that
    * time although there is nothing to send yet: a client whose connection breaks can come back only where it has seen an
-   * event id.
+   * event id. With `answersAsEvent` an answer that nothing precedes is an event too, where the client takes one.
    */
-  streamThrough(wrap: (connection: SseStream) => SseStream, openAfterMs?: number): void {
+  streamThrough(
+    wrap: (connection: SseStream) => SseStream,
+    { openAfterMs, answersAsEvent = false }: StreamedReply = {},
+  ): void {
     this.#wrap = wrap;
+    this.#answersAsEvent = answersAsEvent;
     if (openAfterMs === undefined) return;
     this.#openTimer = setTimeout(() => this.#open(), openAfterMs);
     this.#openTimer.unref();
@@ -111,6 +122,8 @@ export class ReplyChannel {
       return true;
     }
     if (json === undefined) this.#http.empty(status, headers);
+    else if (this.#answersAsEvent && status === 200 && !this.messagesOnly && this.#acceptsStream())
+      this.#http.json(status, eventOf(json), { ...headers, ...SSE_HEADERS });
     else this.#http.json(status, json, headers);
     return true;
   }

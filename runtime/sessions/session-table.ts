@@ -7,7 +7,7 @@ import type { RequestId } from "#mcp";
 import type { Clock, JsonObject } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
 import { DEFAULT_REPLAY_LIMITS, SessionStreams } from "../streams/session-streams.ts";
-import type { ReplayBudget } from "../streams/session-streams.ts";
+import type { AnswerStreams, ReplayBudget } from "../streams/session-streams.ts";
 import type { Listener } from "../streams/resource-access.ts";
 import type { SeenViews } from "../streams/visible-views.ts";
 
@@ -75,6 +75,7 @@ export interface SessionLimits {
   /** Bytes kept for clients that come back, of all sessions together and of one. */
   readonly maxReplayBytes: number;
   readonly maxReplayBytesPerSession: number;
+  readonly answerStreams?: AnswerStreams;
 }
 
 export const DEFAULT_SESSION_LIMITS: SessionLimits = {
@@ -154,6 +155,7 @@ export class SessionTable {
       limits: { ...DEFAULT_REPLAY_LIMITS, maxBytes: this.#limits.maxReplayBytesPerSession },
       clock: this.#clock,
       primes: !WITHOUT_PRIMING.has(protocolVersion),
+      answerStreams: this.#limits.answerStreams,
     });
   }
 

@@ -2,6 +2,8 @@
 // resumability). A stream outlives its connection: a message goes to exactly one stream, and a client that comes back
 // with the id of the last event it saw gets that stream's tail and goes on with it.
 import { randomBytes } from "node:crypto";
+import { ERROR_CODES } from "#errors";
+import type { RequestId } from "#mcp";
 import type { Clock } from "#std";
 import type { SseStream } from "../listener/inbound.ts";
 
@@ -25,6 +27,9 @@ export const DEFAULT_REPLAY_LIMITS: ReplayLimits = {
 
 /** Delay that a client is told to wait before it comes back to a stream that the gateway ended. */
 export const RECONNECT_DELAY_MS = 1_000;
+
+/** The same where the gateway ended it to have the client ask again: the answer may be there at any moment. */
+export const POLL_DELAY_MS = 100;
 
 /** How long a request may be without a stream whose client could resume one. */
 const EARLY_STREAM_MS = 1_000;
@@ -54,12 +59,30 @@ interface LogicalStream {
   isCatchingUp: boolean;
   /** The answer has been given, or the session has ended. */
   isOver: boolean;
+  /** Ends the connection that carries an answer's stream, for its client to come back. */
+  poll: NodeJS.Timeout | undefined;
+  /** What is kept of an answer that is too large to be kept. */
+  readonly tooLarge: string | undefined;
 }
 
 /** A reply whose stream can be made to outlive its connection. */
 interface ReplyStream {
-  readonly streamThrough: (wrap: (connection: SseStream) => SseStream, openAfterMs?: number) => void;
+  readonly address: { readonly id: RequestId | null };
+  readonly streamThrough: (
+    wrap: (connection: SseStream) => SseStream,
+    options: { readonly openAfterMs?: number | undefined; readonly answersAsEvent?: boolean | undefined },
+  ) => void;
 }
+
+/** How answers to requests of a session are sent over Streamable HTTP. */
+export interface AnswerStreams {
+  /** `events`: every answer is the event of a stream, as many servers send them; `json`: only where something precedes it. */
+  readonly answers: "json" | "events";
+  /** Longest that one connection waits for an answer, from 2025-11-25 on; its client then comes back. 0 = as long as it takes. */
+  readonly pollAfterMs: number;
+}
+
+export const DEFAULT_ANSWER_STREAMS: AnswerStreams = { answers: "json", pollAfterMs: 0 };
 
 export interface SessionStreamsOptions {
   readonly budget: ReplayBudget;
@@ -67,6 +90,7 @@ export interface SessionStreamsOptions {
   readonly clock: Clock;
   /** Streams begin with an event that has an id and no data: from 2025-11-25 on; older clients would try to parse it. */
   readonly primes: boolean;
+  readonly answerStreams?: AnswerStreams | undefined;
 }
 
 export class SessionStreams {
@@ -94,15 +118,31 @@ export class SessionStreams {
    * is opened early: only a client that has seen an event id can come back.
    */
   carry(reply: ReplyStream): void {
+    const { primes, answerStreams, clock } = this.#options;
+    const pollAfterMs = this.#pollAfterMs;
+    const startedMs = clock.monotonicMs();
+    const openAfterMs = pollAfterMs === undefined ? EARLY_STREAM_MS : Math.min(EARLY_STREAM_MS, pollAfterMs);
     reply.streamThrough(
-      (connection) => this.openAnswer(connection),
-      this.#options.primes ? EARLY_STREAM_MS : undefined,
+      (connection) =>
+        this.openAnswer(connection, { id: reply.address.id, waitedMs: clock.monotonicMs() - startedMs }),
+      {
+        openAfterMs: primes ? openAfterMs : undefined,
+        answersAsEvent: answerStreams?.answers === "events",
+      },
     );
   }
 
-  /** A stream for the answer to one request, on the connection on which the request came. */
-  openAnswer(connection: SseStream): SseStream {
-    return this.#asStream(this.#newStream(++this.#lastStream, connection), connection.closed, true);
+  /**
+   * A stream for the answer to one request, on the connection on which the request came.
+   * @param waitedMs how long the connection has waited already.
+   */
+  openAnswer(
+    connection: SseStream,
+    { id = null, waitedMs = 0 }: { readonly id?: RequestId | null; readonly waitedMs?: number } = {},
+  ): SseStream {
+    const stream = this.#newStream(++this.#lastStream, connection, id);
+    this.#pollAfter(stream, waitedMs);
+    return this.#asStream(stream, connection.closed, true);
   }
 
   /**
@@ -112,7 +152,7 @@ export class SessionStreams {
   openGeneral(connection: SseStream): SseStream {
     const known = this.#streams.get(GENERAL);
     if (known === undefined) {
-      return this.#asStream(this.#newStream(GENERAL, connection), connection.closed, false);
+      return this.#asStream(this.#newStream(GENERAL, connection, null), connection.closed, false);
     }
     known.connection = connection;
     // What a former connection did not catch up with is not asked for any more.
@@ -146,6 +186,7 @@ export class SessionStreams {
     stream.connection = connection;
     if (former !== connection) former?.end();
     stream.isCatchingUp = true;
+    if (stream.number !== GENERAL) this.#pollAfter(stream, 0);
     void this.#catchUp(stream, connection, sequence);
     return this.#asStream(stream, connection.closed, stream.number !== GENERAL);
   }
@@ -164,13 +205,14 @@ export class SessionStreams {
     this.#closing.abort();
     for (const stream of this.#streams.values()) {
       stream.isOver = true;
+      clearTimeout(stream.poll);
       stream.connection?.end();
     }
     for (const event of [...this.#events]) this.#forget(event);
     this.#streams.clear();
   }
 
-  #newStream(number: number, connection: SseStream): LogicalStream {
+  #newStream(number: number, connection: SseStream, id: RequestId | null): LogicalStream {
     const stream: LogicalStream = {
       number,
       lastSequence: 0,
@@ -178,6 +220,8 @@ export class SessionStreams {
       connection,
       isCatchingUp: false,
       isOver: false,
+      poll: undefined,
+      tooLarge: this.#pollAfterMs === undefined || id === null ? undefined : tooLargeToKeep(id),
     };
     if (!this.#closing.signal.aborted) this.#streams.set(number, stream);
     this.#prime(stream, connection);
@@ -209,8 +253,33 @@ export class SessionStreams {
     };
   }
 
+  /** Undefined where connections wait as long as it takes: also where a client could not come back, or for nothing. */
+  get #pollAfterMs(): number | undefined {
+    const { primes, limits, budget, answerStreams } = this.#options;
+    const pollAfterMs = answerStreams?.pollAfterMs ?? 0;
+    return primes && pollAfterMs > 0 && Math.min(limits.maxBytes, budget.maxBytes) > EVENT_OVERHEAD_BYTES
+      ? pollAfterMs
+      : undefined;
+  }
+
+  #pollAfter(stream: LogicalStream, waitedMs: number): void {
+    const pollAfterMs = this.#pollAfterMs;
+    clearTimeout(stream.poll);
+    if (pollAfterMs === undefined || stream.isOver) return;
+    stream.poll = setTimeout(
+      () => {
+        // Whoever still reads what it missed is not sent away for it.
+        if (stream.isCatchingUp) this.#pollAfter(stream, 0);
+        else this.#letGo(stream, POLL_DELAY_MS);
+      },
+      Math.max(0, pollAfterMs - waitedMs),
+    );
+    stream.poll.unref();
+  }
+
   #letGo(stream: LogicalStream, retryMs: number): void {
     if (stream.isOver || stream.isCatchingUp) return;
+    clearTimeout(stream.poll);
     const { connection } = stream;
     stream.connection = undefined;
     connection?.mark?.({ retryMs });
@@ -235,9 +304,11 @@ export class SessionStreams {
   #finish(stream: LogicalStream, finalJson: string | Uint8Array | undefined): void {
     if (stream.isOver) return;
     stream.isOver = true;
+    clearTimeout(stream.poll);
     const sequence = finalJson === undefined ? stream.lastSequence : stream.lastSequence + 1;
     stream.lastSequence = sequence;
-    if (finalJson !== undefined) this.#store(stream, sequence, finalJson);
+    if (finalJson !== undefined && !this.#store(stream, sequence, finalJson) && stream.tooLarge !== undefined)
+      this.#store(stream, sequence, stream.tooLarge);
     if (!stream.isCatchingUp) {
       if (finalJson === undefined) stream.connection?.end();
       else stream.connection?.end(finalJson, this.#idOf(stream, sequence));
@@ -315,4 +386,15 @@ export class SessionStreams {
     if (stream.isOver && stream.stored === 0 && stream.number !== GENERAL)
       this.#streams.delete(stream.number);
   }
+}
+
+/** The answer of a client that was sent away meanwhile: it must not wait for one that will never come. */
+function tooLargeToKeep(id: RequestId): string {
+  const { jsonrpc: code, message } = ERROR_CODES.RESULT_TOO_LARGE;
+  const error = {
+    code,
+    message: `${message} to be kept for a client that comes back`,
+    data: { code: "RESULT_TOO_LARGE" },
+  };
+  return JSON.stringify({ jsonrpc: "2.0", id, error });
 }

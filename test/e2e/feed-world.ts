@@ -22,8 +22,11 @@ export interface FeedWorld {
   readonly stop: () => Promise<void>;
 }
 
-/** @param limits of gateway.json */
-export async function startFeedWorld(limits: Readonly<Record<string, number>> = {}): Promise<FeedWorld> {
+/** @param limits of gateway.json @param members of gateway.json beside them */
+export async function startFeedWorld(
+  limits: Readonly<Record<string, number>> = {},
+  members: Readonly<Record<string, unknown>> = {},
+): Promise<FeedWorld> {
   const feeds: Record<string, FeedServer> = {};
   const pinned: GrantedServer[] = [];
   const transports: Record<string, TransportEntry> = {};
@@ -41,7 +44,7 @@ export async function startFeedWorld(limits: Readonly<Record<string, number>> = 
     const world = await startGatewayWorld({
       workspace: grantingRepository(pinned),
       transports,
-      gateway: { pollIntervalMs: 3_600_000, overrides: { limits } },
+      gateway: { pollIntervalMs: 3_600_000, overrides: { ...members, limits } },
     });
     return {
       world,

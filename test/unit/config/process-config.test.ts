@@ -84,6 +84,7 @@ describe("gateway.json", () => {
       audit: { dir: "/etc/aegis/state/audit", mode: "sync" },
       programs: new Map(),
       credentials: new Map(),
+      streams: { answers: "json", pollAfterMs: 0 },
       limits: {
         maxRequestBytes: 1_048_576,
         maxConnections: 4_096,

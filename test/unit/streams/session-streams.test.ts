@@ -1,9 +1,10 @@
 // Streams of a legacy session: every event in exactly one stream, under an id of the session, and sent again to a client
 // that comes back for it, within the caps.
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   DEFAULT_REPLAY_LIMITS,
+  POLL_DELAY_MS,
   RECONNECT_DELAY_MS,
   SessionStreams,
 } from "../../../runtime/streams/session-streams.ts";
@@ -11,7 +12,14 @@ import type { ReplayLimits } from "../../../runtime/streams/session-streams.ts";
 import { fakeConnection } from "./fake-connection.ts";
 import type { FakeConnection } from "./fake-connection.ts";
 
-function world(options: { limits?: Partial<ReplayLimits>; budgetBytes?: number; primes?: boolean } = {}): {
+interface WorldOptions {
+  limits?: Partial<ReplayLimits>;
+  budgetBytes?: number;
+  primes?: boolean;
+  pollAfterMs?: number;
+}
+
+function world(options: WorldOptions = {}): {
   streams: SessionStreams;
   budget: { maxBytes: number; usedBytes: number };
   clock: { nowMs: () => number; monotonicMs: () => number; advance: (ms: number) => void };
@@ -21,7 +29,10 @@ function world(options: { limits?: Partial<ReplayLimits>; budgetBytes?: number; 
   const budget = { maxBytes: options.budgetBytes ?? 1_000_000, usedBytes: 0 };
   const limits = { ...DEFAULT_REPLAY_LIMITS, ...options.limits };
   return {
-    streams: new SessionStreams({ budget, limits, clock, primes: options.primes ?? true }),
+    streams: new SessionStreams({
+      ...{ budget, limits, clock, primes: options.primes ?? true },
+      answerStreams: { answers: "json", pollAfterMs: options.pollAfterMs ?? 0 },
+    }),
     budget,
     clock,
   };
@@ -251,5 +262,106 @@ describe("caps of what is kept", () => {
     expect(connection.ended() && general.ended()).toBe(true);
     expect(streams.sendGeneral("late")).toBe(false);
     expect(budget.usedBytes).toBe(0);
+  });
+});
+
+describe("connections that wait for an answer no longer than they may", () => {
+  const ids = (connection: FakeConnection): (string | undefined)[] =>
+    connection.written.filter(({ json }) => json !== undefined).map(({ id }) => id);
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("ends each with a delay, keeps what comes, and gives it to the next one", async () => {
+    const { streams } = world({ pollAfterMs: 1_000 });
+    const [first, second, third] = [fakeConnection(), fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(first, { id: 7 });
+    stream.send("1");
+    vi.advanceTimersByTime(999);
+    expect(first.ended()).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(first.ended()).toBe(true);
+    expect(first.written.at(-1)).toMatchObject({ id: undefined, retryMs: POLL_DELAY_MS });
+    stream.send("2");
+    streams.resume(ids(first)[0] ?? "", second);
+    await turn();
+    expect(texts(second)).toEqual(["2"]);
+    vi.advanceTimersByTime(1_000);
+    expect(second.ended()).toBe(true);
+    stream.end("answer");
+    streams.resume(ids(second)[0] ?? "", third);
+    await turn();
+    expect(texts(third)).toEqual(["answer"]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("counts the time that the request has waited without a stream", () => {
+    const { streams } = world({ pollAfterMs: 1_000 });
+    const connection = fakeConnection();
+    streams.openAnswer(connection, { id: 7, waitedMs: 1_000 });
+    vi.advanceTimersByTime(0);
+    expect(connection.ended()).toBe(true);
+    expect(connection.written[0]?.id).toMatch(/^[\w-]{8}\.1\.0$/u);
+  });
+
+  it.each([
+    ["a client that could not come back", { primes: false }],
+    ["a session that keeps nothing", { limits: { maxBytes: 0 } }],
+    ["a process that keeps nothing", { budgetBytes: 0 }],
+    ["a gateway that was not told to", { pollAfterMs: 0 }],
+  ])("waits as long as it takes for %s", (_what, options) => {
+    const { streams } = world({ pollAfterMs: 1_000, ...options });
+    const connection = fakeConnection();
+    const stream = streams.openAnswer(connection, { id: 7 });
+    vi.advanceTimersByTime(60_000);
+    expect(connection.ended()).toBe(false);
+    stream.end("answer");
+    expect(texts(connection)).toEqual(["answer"]);
+  });
+
+  it("never ends the general stream, nor one whose client is still catching up", async () => {
+    const { streams } = world({ pollAfterMs: 1_000 });
+    const [general, broken, behind] = [fakeConnection(), fakeConnection(), fakeConnection()];
+    streams.openGeneral(general);
+    const stream = streams.openAnswer(broken, { id: 7 });
+    broken.break();
+    stream.send("1");
+    behind.setFull(true);
+    streams.resume(idOf(broken, 0), behind);
+    await turn();
+    vi.advanceTimersByTime(5_000);
+    expect([general.ended(), behind.ended()]).toEqual([false, false]);
+    behind.setFull(false);
+    await turn();
+    vi.advanceTimersByTime(1_000);
+    expect(behind.ended()).toBe(true);
+    expect(texts(behind)).toEqual(["1"]);
+  });
+
+  it("tells a client that was sent away that its answer is too large to be kept", async () => {
+    const { streams } = world({ pollAfterMs: 1_000, limits: { maxBytes: 1_000 } });
+    const [first, again] = [fakeConnection(), fakeConnection()];
+    const stream = streams.openAnswer(first, { id: "call" });
+    vi.advanceTimersByTime(1_000);
+    stream.end("x".repeat(2_000));
+    streams.resume(idOf(first, 0), again);
+    await turn();
+    expect(texts(again).map((text) => JSON.parse(text ?? "") as unknown)).toEqual([
+      {
+        jsonrpc: "2.0",
+        id: "call",
+        error: {
+          code: expect.any(Number) as number,
+          message: "Result too large to be kept for a client that comes back",
+          data: { code: "RESULT_TOO_LARGE" },
+        },
+      },
+    ]);
+  });
+
+  it("leaves no timer behind when the session ends", () => {
+    const { streams } = world({ pollAfterMs: 1_000 });
+    streams.openAnswer(fakeConnection(), { id: 7 });
+    streams.close();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
