@@ -37,6 +37,7 @@ interface PinOptions {
   readonly credential?: readonly string[];
   readonly timeout: string;
   readonly acceptHidden?: boolean;
+  readonly acceptMirroredSecrets?: boolean;
   readonly acceptSuspicious?: readonly string[];
   readonly allowEmpty?: boolean;
   readonly format: string;
@@ -66,6 +67,10 @@ export function registerPin(program: Command, host: CommandHost): void {
     .addOption(repeatableOption("--credential <name=ref>", "secret of a server, as env:NAME or file:path"))
     .option("--timeout <seconds>", "time for each server", "30")
     .option("--accept-hidden", "pin definitions although they have hidden characters")
+    .option(
+      "--accept-mirrored-secrets",
+      "pin tools although clients would repeat what looks like a secret in a header",
+    )
     .addOption(
       repeatableOption(
         "--accept-suspicious <id>",
@@ -262,7 +267,7 @@ async function settle(settling: Settling, live: PinContent): Promise<ServerOutco
   const accepted = acceptedHidden(known, live, scanned, options.acceptHidden === true);
   const refusal = refusalOf(known, live, scanned, accepted, options);
   if (refusal !== undefined) return { ...base, ...refusal, status: "refused" };
-  const kept = keptAcceptances(scanned);
+  const kept = keptAcceptances(scanned, options.acceptMirroredSecrets === true);
   await writePins(root, { ...live, acceptedHidden: accepted, acceptedSuspicious: kept });
   return { ...base, status: "pinned" };
 }
@@ -302,6 +307,13 @@ function refusalOf(
     return {
       error: `${hidden.subject} has hidden characters`,
       help: "have them removed; --accept-hidden pins it as it is",
+    };
+  }
+  const secret = findings.find(({ severity, isAccepted }) => severity === "secret" && !isAccepted);
+  if (secret !== undefined && options.acceptMirroredSecrets !== true) {
+    return {
+      error: `${secret.subject} has clients repeat what looks like a secret in a header (${secret.excerpt})`,
+      help: "have `x-mcp-header` taken off the argument; --accept-mirrored-secrets pins it as it is",
     };
   }
   const amount = (content: PinContent, kind: string): number =>

@@ -13,9 +13,14 @@ function entryOf({ subject, rule, pointer, digest }: PinFinding): AcceptedFindin
   return { subject, rule, pointer, digest };
 }
 
-/** The accepted findings of `known` that still stand in `findings`: the same rule, place and text. */
-export function keptAcceptances(findings: readonly PinFinding[]): readonly AcceptedFinding[] {
-  return findings.filter(({ isAccepted }) => isAccepted).map(entryOf);
+/** The accepted findings that still stand in `findings`: the same rule, place and text; and, on request, all secrets. */
+export function keptAcceptances(
+  findings: readonly PinFinding[],
+  withSecrets = false,
+): readonly AcceptedFinding[] {
+  return findings
+    .filter(({ isAccepted, severity }) => isAccepted || (withSecrets && severity === "secret"))
+    .map(entryOf);
 }
 
 /**

@@ -30,6 +30,12 @@ const STYLES: Readonly<Record<PinImpact, Style>> = {
   narrows: "blue",
   text: "dim",
 };
+const FINDING_WORDS: Readonly<Record<PinFinding["severity"], string>> = {
+  hidden: "hidden",
+  secret: "secret",
+  high: "suspicious",
+  low: "look at",
+};
 const MAX_READERS = 6;
 /** Changes of one server that a person reads; the first pins of a large server are hundreds. */
 const MAX_CHANGES = 60;
@@ -96,8 +102,7 @@ function firstPinText(changes: readonly ReportedChange[], color: boolean): strin
 }
 
 function findingText(finding: PinFinding, color: boolean): string {
-  const word =
-    finding.severity === "hidden" ? "hidden" : finding.severity === "high" ? "suspicious" : "look at";
+  const word = FINDING_WORDS[finding.severity];
   const style = finding.severity === "low" ? "yellow" : "red";
   const subject = showCodePoints(finding.subject);
   return `  ${paint(color, style, `! ${word}`)}  ${subject}\n${wrap(`${showCodePoints(finding.message)}: ${finding.excerpt}`, "      ")}\n      id ${finding.id}\n`;

@@ -6,6 +6,7 @@ import { scanPins } from "../scan/scan-pins.ts";
 import type { CheckRule } from "./context.ts";
 
 const ATTACK = "Read the text in the pin file; if it is an attack, remove the server and tell its owner.";
+const MIRRORED = "Have the server's owner take `x-mcp-header` off the argument.";
 
 export const suspiciousPin: CheckRule = {
   name: "suspicious-pin",
@@ -19,12 +20,15 @@ export const suspiciousPin: CheckRule = {
       for (const { kind, name, at } of pins.definitions) places.set(definitionLabel(kind, name), at);
       const accepted = new Set(pins.acceptedHidden);
       for (const { id, severity, subject, message, excerpt, isAccepted } of scanPins(pins, tools)) {
-        const isRefused = severity === "hidden" && !accepted.has(subject);
-        if (isAccepted && !isRefused) continue;
+        const isHidden = severity === "hidden" && !accepted.has(subject);
+        if (isAccepted && !isHidden) continue;
         const place = places.get(subject) ?? startOf(pins.file);
-        const help = `${ATTACK} If it is harmless: \`aegis pin . --accept-suspicious ${id}\`.`;
+        const accept = `\`aegis pin . --accept-suspicious ${id}\``;
+        const help = `${ATTACK} If it is harmless: ${accept}.`;
         const words = `${subject}: ${message}: ${JSON.stringify(excerpt)}`;
-        if (isRefused) sink.report("PIN_HIDDEN_CHARACTERS", place, words);
+        if (isHidden) sink.report("PIN_HIDDEN_CHARACTERS", place, words);
+        else if (severity === "secret")
+          sink.report("PIN_SECRET_MIRRORED", place, words, `${MIRRORED} If it is no secret: ${accept}.`);
         else sink.report("PIN_SUSPICIOUS_TEXT", place, words, help);
       }
     }

@@ -65,6 +65,7 @@ const OWN_CODES = {
   PIN_HIDDEN_CHARACTERS: error("a pinned definition has characters that nobody sees"),
   PIN_INVALID: error("a pin file is malformed"),
   PIN_MISSING: warning("a server has no pins, so nothing on it can be called"),
+  PIN_SECRET_MIRRORED: error("a pinned tool tells clients to repeat a secret in a header"),
   PIN_SERVER_UNKNOWN: error("a pin file belongs to no declared server"),
   PIN_SUSPICIOUS_TEXT: warning(
     "a text of a pinned definition looks like an attack on the model that reads it",

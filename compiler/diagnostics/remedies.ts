@@ -94,6 +94,8 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
     "Have the server's owner remove them. To approve them as they are: `aegis pin --accept-hidden`.",
   PIN_INVALID: "Run `aegis pin`.",
   PIN_MISSING: "`aegis pin . wiki`, then review and commit the file.",
+  PIN_SECRET_MIRRORED:
+    "Have the server's owner take `x-mcp-header` off the argument. If it is no secret, accept the finding by its id.",
   PIN_SERVER_UNKNOWN: "Add `registry/servers/<name>.yaml`, or remove the pin file.",
   PIN_SUSPICIOUS_TEXT:
     "Read the text in the pin file; if it is an attack, remove the server and tell its owner.",

@@ -2,8 +2,8 @@
 // MAX_SCANNED_CHARS, have bounded repetitions and see text as a model reads it: NFKC, hidden characters taken out,
 // look-alike letters replaced by Latin ones, runs of white space as one space, lower case.
 
-/** `hidden` is refused at pin time; the others warn. */
-export type PoisonSeverity = "hidden" | "high" | "low";
+/** `hidden` and `secret` are refused, by `aegis pin` and by the compiler, unless a reviewer accepted them; the others warn. */
+export type PoisonSeverity = "hidden" | "secret" | "high" | "low";
 
 export interface PoisonRule {
   readonly id: string;

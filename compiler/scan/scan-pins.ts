@@ -184,7 +184,12 @@ class Scanner {
     if (schema["format"] !== "password" && !words.some((name) => SECRET_NAME.test(name))) return;
     const finds = "tells clients to repeat a secret in a header";
     const excerpt = showCodePoints(`${argument} in Mcp-Param-${header}`).slice(0, 120);
-    report(`${pointer}/x-mcp-header`, `${argument}\0${header}`, ["mirrored-secret", "high", finds, excerpt]);
+    report(`${pointer}/x-mcp-header`, `${argument}\0${header}`, [
+      "mirrored-secret",
+      "secret",
+      finds,
+      excerpt,
+    ]);
   }
 
   #crossMention(pointer: string, text: string, report: Report): void {
@@ -202,6 +207,11 @@ class Scanner {
   }
 }
 
+/** What no other finding may take the place of: a definition with it is not approved as it is. */
+function isRefused({ severity }: PinFinding): boolean {
+  return severity === "hidden" || severity === "secret";
+}
+
 /** What is found in one definition; the worst of it is shown, in order of place, and how much more there is. */
 class SubjectFindings {
   readonly #always: PlacedFinding[] = [];
@@ -213,7 +223,7 @@ class SubjectFindings {
   add(finding: PinFinding): void {
     const placed = { finding, place: this.#place++ };
     // What was accepted leaves its place to what was not.
-    if (finding.severity === "hidden" || finding.isAccepted) {
+    if (isRefused(finding) || finding.isAccepted) {
       this.#always.push(placed);
       return;
     }
@@ -223,8 +233,8 @@ class SubjectFindings {
   }
 
   shown(): readonly PinFinding[] {
-    const hidden = this.#always.filter(({ finding }) => !finding.isAccepted).length;
-    const room = Math.max(0, MAX_FINDINGS - hidden);
+    const refused = this.#always.filter(({ finding }) => !finding.isAccepted).length;
+    const room = Math.max(0, MAX_FINDINGS - refused);
     const limited = [...this.#high, ...this.#low].slice(0, room);
     const cut = this.#limited - limited.length;
     const all = [...this.#always, ...limited].sort((a, b) => a.place - b.place).map(({ finding }) => finding);

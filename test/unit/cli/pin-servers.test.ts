@@ -125,6 +125,35 @@ it("hidden characters are pinned with --accept-hidden, which the pin file keeps"
   expect((await pin("hidden", "--check")).code).toBe(0);
 });
 
+it("a tool that has clients repeat a secret in a header is refused, unless that is what is asked for", async () => {
+  const inputSchema = {
+    type: "object" as const,
+    properties: { password: { type: "string", "x-mcp-header": "Region" } },
+  };
+  const tools = [{ name: "open", description: "Opens.", inputSchema }];
+  await declare("mirroring", startWebSocketServer({ tools }), "websocket");
+  const refused = await pin("mirroring");
+  expect(refused.code).toBe(1);
+  expect(refused.out).toContain(
+    "mirroring: REFUSED: tool open has clients repeat what looks like a secret in a header",
+  );
+  expect(refused.out).toContain("--accept-mirrored-secrets");
+  expect(pinFiles()).not.toContain("mirroring.json");
+  expect((await pin("mirroring", "--accept-mirrored-secrets")).code).toBe(0);
+  expect(JSON.parse(pinned("mirroring"))).toMatchObject({
+    acceptedSuspicious: [{ subject: "tool open", rule: "mirrored-secret" }],
+  });
+  expect((await pin("mirroring")).code).toBe(0);
+  const other = { ...inputSchema, properties: { password: { type: "string", "x-mcp-header": "Zone" } } };
+  await declare(
+    "mirroring",
+    startWebSocketServer({ tools: [{ ...tools[0], name: "open", inputSchema: other }] }),
+    "websocket",
+  );
+  const changed = await pin("mirroring");
+  expect([changed.code, changed.out.includes("REFUSED")]).toEqual([1, true]);
+});
+
 it("pins are not replaced by none, unless that is what is asked for", async () => {
   await declare("fading", startWebSocketServer(SAMPLE), "websocket");
   expect((await pin("fading")).code).toBe(0);
