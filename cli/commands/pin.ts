@@ -25,6 +25,7 @@ import { formatOption, repeatableOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
 import { acceptSuspicious, keptAcceptances } from "../pin/accept-suspicious.ts";
 import { loadCredentials } from "../pin/pin-credentials.ts";
+import { loadEgress } from "../pin/pin-egress.ts";
 import { pinProgress } from "../pin/pin-progress.ts";
 import { renderPinMarkdown, renderPinText } from "../pin/pin-report.ts";
 import type { ServerOutcome } from "../pin/pin-report.ts";
@@ -35,6 +36,7 @@ interface PinOptions {
   readonly environment?: string;
   readonly programs?: string;
   readonly credential?: readonly string[];
+  readonly allowEgress?: readonly string[];
   readonly timeout: string;
   readonly acceptHidden?: boolean;
   readonly acceptMirroredSecrets?: boolean;
@@ -45,6 +47,8 @@ interface PinOptions {
 
 const PROGRAMS_HELP =
   "--programs <gateway.json> names the file whose `programs` say what each stdio server runs";
+const EGRESS_HELP =
+  "name it with --allow-egress <network>, or in `egress.allow` of the file that --programs names, if the server is meant";
 
 const MAX_TIMEOUT_S = 3_600;
 /** Slack beyond the time of all servers, for stopping the last ones. */
@@ -65,6 +69,12 @@ export function registerPin(program: Command, host: CommandHost): void {
     .option("--environment <name>", "environment whose addresses are used")
     .option("--programs <gateway.json>", "file whose `programs` say what stdio servers run")
     .addOption(repeatableOption("--credential <name=ref>", "secret of a server, as env:NAME or file:path"))
+    .addOption(
+      repeatableOption(
+        "--allow-egress <network>",
+        "address, range or host that is not public and may be reached",
+      ),
+    )
     .option("--timeout <seconds>", "time for each server", "30")
     .option("--accept-hidden", "pin definitions although they have hidden characters")
     .option(
@@ -103,6 +113,7 @@ async function pin(
     servers: chosen,
     programs: await loadPrograms(options.programs, host.io, "resolve"),
     credentials: await loadCredentials(options.credential, options.programs, host.io),
+    egress: await loadEgress(options.allowEgress, options.programs, host.io),
     signal: AbortSignal.timeout(timeoutMs * chosen.length + SLACK_MS),
     timeoutMs,
     onProgress: progress.onProgress,
@@ -118,7 +129,7 @@ async function pin(
     const outcome = live.get(id);
     if (outcome?.ok !== true) {
       const error = outcome?.error ?? "was not reached";
-      const help = error.includes("no executable is configured") ? { help: PROGRAMS_HELP } : {};
+      const help = helpFor(error);
       const nothing = { definitions: {}, changes: [], findings: [] };
       outcomes.push({ server: id, error, ...help, status: "failed", ...nothing });
     } else outcomes.push(await settle({ root, options, committed, readers, others }, outcome.value));
@@ -126,6 +137,11 @@ async function pin(
   write(outcomes, options, host);
   if (outcomes.some((outcome) => outcome.error !== undefined)) return EXIT.error;
   return outcomes.some((outcome) => outcome.status === "differs") ? EXIT.drift : EXIT.ok;
+}
+
+function helpFor(error: string): { readonly help?: string } {
+  if (error.includes("no executable is configured")) return { help: PROGRAMS_HELP };
+  return error.includes("egress.allow does not name it") ? { help: EGRESS_HELP } : {};
 }
 
 async function accept(

@@ -9,6 +9,7 @@ import {
 } from "#upstream";
 import type {
   ChannelKey,
+  EgressRules,
   LiveListing,
   ProgramEntry,
   ServerUpstream,
@@ -40,6 +41,8 @@ export interface PinServersOptions {
   readonly programs: ReadonlyMap<string, ProgramEntry>;
   /** Secrets by the logical name that the registry gives them. */
   readonly credentials?: ReadonlyMap<string, string>;
+  /** Which addresses may be connected to, as of a gateway; absent = as of one without `egress`. */
+  readonly egress?: EgressRules;
   readonly signal: AbortSignal;
   /** Eras that servers are asked in; both where absent. */
   readonly eras?: readonly Era[];
@@ -125,6 +128,7 @@ async function pinOne(target: PinTarget, options: PinServersOptions): Promise<Pi
   const create = createUpstreamFactory({
     programs: options.programs,
     credentials: options.credentials ?? new Map(),
+    egress: options.egress ?? {},
     events: quietEvents((detail) => {
       violation = detail;
       report(detail);

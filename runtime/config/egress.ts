@@ -1,8 +1,7 @@
 // `egress` of gateway.json: networks that connections to servers may lead into although they are not public.
 import type { JsonValue } from "#std";
 import { isAddressRange } from "./address-range.ts";
-import { MAX_LIST_ITEMS } from "./config-decoder.ts";
-import type { ConfigReader } from "./config-decoder.ts";
+import { ConfigError, ConfigReader, MAX_LIST_ITEMS } from "./config-decoder.ts";
 
 export interface EgressConfig {
   /** Addresses, ranges and host names; absent = loopback, where the URL of a server says so itself. */
@@ -26,4 +25,12 @@ export function readEgress(
       );
   }
   return { egress: allow === undefined ? {} : { allow } };
+}
+
+/** Decodes the `egress` of a configuration alone. Throws ConfigError with every problem. */
+export function decodeEgress(value: JsonValue | undefined, file: string): EgressConfig {
+  const reader = new ConfigReader();
+  const { egress = {} } = readEgress(reader, value);
+  if (reader.problems.length > 0) throw new ConfigError(file, reader.problems);
+  return egress;
 }

@@ -2,11 +2,14 @@
 export { CONFIG_NUMBERS, decodeProcessConfig, loadProcessConfig } from "./process-config.ts";
 export { ConfigError } from "./config-decoder.ts";
 export { decodeCredentials } from "./credentials.ts";
+export { decodeEgress } from "./egress.ts";
+export type { EgressConfig } from "./egress.ts";
 export { decodePrograms } from "./programs.ts";
 export type { DecodeProgramsOptions, ProgramConfig } from "./programs.ts";
 export type {
   AdminConfig,
   AuditConfig,
+  DecisionEngine,
   DecodeOptions,
   ListenConfig,
   LogLevel,

@@ -11,6 +11,7 @@ export type {
   UpstreamReply,
 } from "./upstream.ts";
 export type { ServerUpstream } from "./server-upstream.ts";
+export type { EgressRules } from "./egress.ts";
 export type { UpstreamFactory, UpstreamFactoryOptions, UpstreamTarget } from "./create-upstream.ts";
 export { createUpstreamFactory } from "./create-upstream.ts";
 export type { LargeMessage, LargeMessages } from "./large-message.ts";

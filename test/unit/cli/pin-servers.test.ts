@@ -81,6 +81,43 @@ describe("transports", () => {
   );
 });
 
+describe("where it connects", () => {
+  it.each([
+    ["sse", startSseServer],
+    ["websocket", startWebSocketServer],
+  ] as const)("%s: nowhere that a gateway would not", async (type, start) => {
+    const id = `guarded-${type}`;
+    const server = await declare(id, start(), type);
+    const elsewhere = ["--allow-egress", "10.0.0.0/8"];
+    const refused = await pin(id, ...elsewhere);
+    expect(refused.code).toBe(1);
+    expect(refused.out).toContain(`${id}: FAILED: 127.0.0.1: 127.0.0.1 is no public address`);
+    expect(refused.out).toContain("help: name it with --allow-egress <network>");
+    expect(server.headers()).toEqual([]);
+    writeFileSync(
+      desk.path("egress.json"),
+      JSON.stringify({ programs: {}, egress: { allow: ["127.0.0.0/8"] } }),
+    );
+    expect((await pin(id, ...elsewhere, "--programs", desk.path("egress.json"))).code).toBe(0);
+    expect((await pin(id, "--check", "--allow-egress", "127.0.0.1")).code).toBe(0);
+  });
+
+  it.each(["ws://10.255.255.1/mcp", "ws://169.254.169.254/mcp"])("%s is not even tried", async (url) => {
+    declareUrl("inside", url, "websocket");
+    const { code, out } = await pin("inside");
+    expect([code, out.includes("is no public address, and egress.allow does not name it")]).toEqual([
+      1,
+      true,
+    ]);
+  });
+
+  it("an entry that is no network is refused", async () => {
+    const { code, err } = await pin("inside", "--allow-egress", "10.0.0.0/99");
+    expect(code).toBe(1);
+    expect(err).toContain("--allow-egress");
+  });
+});
+
 it("500 tools in pages, beside a dead, a silent and three hostile servers: the good one is pinned", async () => {
   const tools = Array.from({ length: 500 }, (_, index) => ({
     name: `tool_${String(index)}`,
