@@ -1,9 +1,8 @@
 // A legacy MCP server by hand, whose tools do with the client what the SDK has no way to do: withdraw a request, ask under
 // a progress token, say that a URL was visited. It keeps what reached it.
 import { once } from "node:events";
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { serveOnLoopback } from "./loopback.ts";
 
 export interface Received {
   readonly id?: string | number;
@@ -150,13 +149,9 @@ export async function startAskingLegacyServer(): Promise<AskingLegacyServer> {
         return void response.writeHead(202).end();
     }
   };
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { origin, close } = await serveOnLoopback(handle);
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
+    url: `${origin}/mcp`,
     received,
     until,
     push: (message) => {
@@ -165,10 +160,6 @@ export async function startAskingLegacyServer(): Promise<AskingLegacyServer> {
       return last !== undefined;
     },
     declared: () => declared,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    close,
   };
 }

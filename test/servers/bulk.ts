@@ -1,8 +1,6 @@
 // An MCP server of the modern era whose tools answer with as much as they are asked for, as JSON or as an event stream.
 // Tools: `bulk {records, how}` lists people, `hostile {records, how}` makes a search as long as it can.
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { serveOnLoopback } from "./loopback.ts";
 
 export interface BulkServer {
   readonly url: string;
@@ -60,30 +58,22 @@ function resultOf({ method, params }: Message): object | undefined {
 
 export async function startBulkServer(): Promise<BulkServer> {
   let calls = 0;
-  const server = createServer((request, response) => {
+  const { origin, close } = await serveOnLoopback(async (request, response) => {
     const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const message = JSON.parse(Buffer.concat(chunks).toString("utf8") || "{}") as Message;
-      if (message.method === "tools/call") calls += 1;
-      const result = resultOf(message);
-      const outcome =
-        result === undefined ? { error: { code: -32601, message: "no such method" } } : { result };
-      const json = JSON.stringify({ jsonrpc: "2.0", id: message.id, ...outcome });
-      const isStream = message.params?.arguments?.how === "sse";
-      response.writeHead(200, { "content-type": isStream ? "text/event-stream" : "application/json" });
-      response.end(isStream ? `event: message\ndata: ${json}\n\n` : json);
-    });
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const message = JSON.parse(Buffer.concat(chunks).toString("utf8") || "{}") as Message;
+    if (message.method === "tools/call") calls += 1;
+    const result = resultOf(message);
+    const outcome =
+      result === undefined ? { error: { code: -32601, message: "no such method" } } : { result };
+    const json = JSON.stringify({ jsonrpc: "2.0", id: message.id, ...outcome });
+    const isStream = message.params?.arguments?.how === "sse";
+    response.writeHead(200, { "content-type": isStream ? "text/event-stream" : "application/json" });
+    response.end(isStream ? `event: message\ndata: ${json}\n\n` : json);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
+    url: `${origin}/mcp`,
     calls: () => calls,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    close,
   };
 }

@@ -1,11 +1,9 @@
 // A minimal MCP server on node:http, without an SDK, for what goes on beside the answer to a call: progress, log messages,
 // changes of resources, streams that never end. Speaks the eras it is told to. Its tool `noisy {count, ms, level, bytes}`
 // sends that many notifications, that far apart, before it answers; `first` and `second` do nothing.
-import { once } from "node:events";
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { serveOnLoopback } from "./loopback.ts";
 
 export type FeedEra = "legacy" | "modern";
 
@@ -284,15 +282,12 @@ async function readMessage(request: IncomingMessage): Promise<Message> {
 
 export async function startFeedServer(eras: readonly FeedEra[] = ["legacy", "modern"]): Promise<FeedServer> {
   const feed = new Feed(eras);
-  const server = createServer((request, response) => {
+  const { origin, drop, close } = await serveOnLoopback((request, response) => {
     response.on("error", () => undefined);
-    feed.handle(request, response).catch(() => response.destroy());
+    return feed.handle(request, response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${String(port)}/mcp`,
+    url: `${origin}/mcp`,
     touch: (uri) => feed.touch(uri),
     change: () => feed.change(),
     listeners: () => [...feed.subscribers].filter(({ hearsTools }) => hearsTools).length,
@@ -305,10 +300,7 @@ export async function startFeedServer(eras: readonly FeedEra[] = ["legacy", "mod
     levels: () => feed.levels,
     noisy: () => ({ ...feed.noisy }),
     written: () => feed.written,
-    drop: () => server.closeAllConnections(),
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    drop,
+    close,
   };
 }

@@ -1,9 +1,7 @@
 // An MCP server of revision 2025-11-25 made with the SDK 1.x, which knows no other era. Its tools ask the client.
 // Usage as a program, on stdio: node legacy-asks.ts
 import { once } from "node:events";
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
@@ -17,6 +15,7 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import type { ServerRequest } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
+import { serveOnLoopback } from "./loopback.ts";
 
 /** What happened in the server, for tests to look at. */
 export interface LegacyAsksLog {
@@ -119,20 +118,13 @@ export async function startLegacyAsks(): Promise<LegacyAsksServer> {
     await createLegacyAsks(log).connect(transport as Transport);
     await transport.handleRequest(request, response);
   };
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { origin, close } = await serveOnLoopback(handle);
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
+    url: `${origin}/mcp`,
     log,
     sessions: () => transports.size,
     forget: () => transports.clear(),
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close,
   };
 }
 

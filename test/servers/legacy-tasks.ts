@@ -1,15 +1,13 @@
 // An MCP server of revision 2025-11-25 with tasks, made with the SDK 1.x. Tools: `customer_report` runs as a task if it is
 // asked to and ends when it is told to; `plain` never is one.
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { InMemoryTaskMessageQueue, InMemoryTaskStore } from "@modelcontextprotocol/sdk/experimental/tasks";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { z } from "zod";
+import { serveOnLoopback } from "./loopback.ts";
 
 export interface LegacyTasksServer {
   readonly url: string;
@@ -99,13 +97,9 @@ async function bodyOf(
 /** Starts the server on 127.0.0.1. */
 export async function startLegacyTasks(): Promise<LegacyTasksServer> {
   const endpoint = new Endpoint();
-  const server = createServer((request, response) => {
-    endpoint.handle(request, response).catch(() => response.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { origin, close } = await serveOnLoopback((request, response) => endpoint.handle(request, response));
   return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
+    url: `${origin}/mcp`,
     messages: () => endpoint.messages,
     finish: async () => {
       await Promise.all(endpoint.reports.waiting.splice(0).map((done) => done()));
@@ -113,9 +107,7 @@ export async function startLegacyTasks(): Promise<LegacyTasksServer> {
     expire: () => endpoint.reports.store.cleanup(),
     close: async () => {
       endpoint.reports.store.cleanup();
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
+      await close();
     },
   };
 }

@@ -1,12 +1,11 @@
 // A WebSocket server that speaks MCP by hand, so that it can send what no SDK would: before it answers a call it sends
 // whatever the test gave it. It serves both eras.
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
+import { listenOnLoopback } from "./loopback.ts";
 
 export interface ScriptedSocket {
   readonly url: string;
@@ -87,17 +86,16 @@ export async function startScriptedSocket(): Promise<ScriptedSocket> {
   sockets.on("connection", (socket) => {
     socket.on("message", (data: Buffer) => answer(socket, JSON.parse(data.toString("utf8")) as JsonObject));
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const { port, close } = await listenOnLoopback(server);
   return {
-    url: `ws://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`,
+    url: `ws://127.0.0.1:${String(port)}/mcp`,
     play: (messages) => {
       script = messages;
     },
     received,
     close: async () => {
       for (const socket of sockets.clients) socket.terminate();
-      await new Promise((resolve) => server.close(resolve));
+      await close();
     },
   };
 }

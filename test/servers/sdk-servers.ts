@@ -2,29 +2,22 @@
 // They list what they are given and remember the headers they were reached with.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   CallToolRequestSchema,
   GetPromptRequestSchema,
-  JSONRPCMessageSchema,
   ListPromptsRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListResourcesRequestSchema,
   ListToolsRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import type {
-  JSONRPCMessage,
-  Prompt,
-  Resource,
-  ResourceTemplate,
-  Tool,
-} from "@modelcontextprotocol/sdk/types.js";
+import type { Prompt, Resource, ResourceTemplate, Tool } from "@modelcontextprotocol/sdk/types.js";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
+import { listenOnLoopback, serveOnLoopback } from "./loopback.ts";
+import { SocketTransport } from "./socket-transport.ts";
 
 export interface Definitions {
   readonly tools?: readonly Tool[];
@@ -114,12 +107,6 @@ function sdkServer(definitions: Definitions): Server {
   return server;
 }
 
-async function listen(server: HttpServer): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
 /** HTTP+SSE: GET /sse, POST /messages?sessionId=…. */
 export async function startSseServer(
   definitions: Definitions = SAMPLE,
@@ -147,55 +134,14 @@ export async function startSseServer(
     if (request.method !== "POST" || transport === undefined) response.writeHead(404).end();
     else await transport.handlePostMessage(request, response);
   };
-  const server = createServer((request, response) => {
-    handle(request, response).catch(() => response.destroy());
-  });
-  const port = await listen(server);
+  const { origin, drop, close } = await serveOnLoopback(handle);
   return {
-    url: `http://127.0.0.1:${String(port)}/sse`,
+    url: `${origin}/sse`,
     headers: () => headers,
     refused: () => refused,
-    drop: () => server.closeAllConnections(),
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
+    drop,
+    close,
   };
-}
-
-/** The server side of what `WebSocketClientTransport` of the SDK 1.x speaks. */
-class SocketTransport implements Transport {
-  onclose?: () => void;
-  onerror?: (error: Error) => void;
-  onmessage?: (message: JSONRPCMessage) => void;
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  start(): Promise<void> {
-    this.#socket.on("message", (data) => {
-      try {
-        this.onmessage?.(JSONRPCMessageSchema.parse(JSON.parse((data as Buffer).toString("utf8"))));
-      } catch (error) {
-        this.onerror?.(error as Error);
-      }
-    });
-    this.#socket.on("close", () => this.onclose?.());
-    return Promise.resolve();
-  }
-
-  send(message: JSONRPCMessage): Promise<void> {
-    this.#socket.send(JSON.stringify(message));
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    this.#socket.close();
-    return Promise.resolve();
-  }
 }
 
 export interface SocketServerOptions {
@@ -229,7 +175,7 @@ export async function startSocketServer(options: SocketServerOptions): Promise<S
     }
     sockets.handleUpgrade(request, socket, head, options.onConnection);
   });
-  const port = await listen(http);
+  const { port, close } = await listenOnLoopback(http);
   const drop = (): void => {
     for (const client of sockets.clients) client.terminate();
   };
@@ -238,11 +184,9 @@ export async function startSocketServer(options: SocketServerOptions): Promise<S
     headers: () => headers,
     refused: () => refused,
     drop,
-    close: async () => {
+    close: () => {
       drop();
-      http.closeAllConnections();
-      http.close();
-      await once(http, "close");
+      return close();
     },
   };
 }

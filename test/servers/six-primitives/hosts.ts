@@ -1,37 +1,21 @@
 // The server of six primitives over the network: Streamable HTTP and WebSocket in both eras, HTTP+SSE in the legacy one.
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
-import { createMcpHandler, deserializeMessage, serializeMessage } from "@modelcontextprotocol/server";
-import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
+import { createMcpHandler } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { WebSocketServer } from "ws";
-import type { WebSocket } from "ws";
+import { listenOnLoopback, serveOnLoopback } from "../loopback.ts";
+import { SocketTransport } from "../socket-transport.ts";
 import { createSixServer } from "./six-server.ts";
 import type { SixServerOptions } from "./six-server.ts";
 
 export interface SixHost {
   readonly url: string;
   readonly close: () => Promise<void>;
-}
-
-async function listen(server: HttpServer): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
-function closing(server: HttpServer, before: () => Promise<void> | void = () => undefined) {
-  return async (): Promise<void> => {
-    await before();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  };
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -63,11 +47,14 @@ export async function startHttpSix(options: SixServerOptions): Promise<SixHost> 
     await createSixServer(options).connect(transport);
     await transport.handleRequest(request, response, body);
   };
-  const server = createServer(
-    (request, response) => void handle(request, response).catch(() => response.destroy()),
-  );
-  const port = await listen(server);
-  return { url: `http://127.0.0.1:${String(port)}/mcp`, close: closing(server, () => modern.close()) };
+  const { origin, close } = await serveOnLoopback(handle);
+  return {
+    url: `${origin}/mcp`,
+    close: async () => {
+      await modern.close();
+      await close();
+    },
+  };
 }
 
 /** HTTP+SSE of 2024-11-05: GET /sse, POST /messages. */
@@ -85,38 +72,8 @@ export async function startSseSix(options: SixServerOptions): Promise<SixHost> {
     if (transport === undefined) response.writeHead(404).end();
     else await transport.handlePostMessage(request, response);
   };
-  const server = createServer(
-    (request, response) => void handle(request, response).catch(() => response.destroy()),
-  );
-  const port = await listen(server);
-  return { url: `http://127.0.0.1:${String(port)}/sse`, close: closing(server) };
-}
-
-class SocketTransport implements Transport {
-  onclose?: () => void;
-  onerror?: (error: Error) => void;
-  onmessage?: (message: JSONRPCMessage) => void;
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  start(): Promise<void> {
-    this.#socket.on("message", (data: Buffer) => this.onmessage?.(deserializeMessage(data.toString("utf8"))));
-    this.#socket.on("close", () => this.onclose?.());
-    return Promise.resolve();
-  }
-
-  send(message: JSONRPCMessage): Promise<void> {
-    this.#socket.send(serializeMessage(message).trimEnd());
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    this.#socket.close();
-    return Promise.resolve();
-  }
+  const { origin, close } = await serveOnLoopback(handle);
+  return { url: `${origin}/sse`, close };
 }
 
 /** WebSocket, subprotocol `mcp`: the era is that of the opening message, as over standard input. */
@@ -126,9 +83,12 @@ export async function startWebSocketSix(options: SixServerOptions): Promise<SixH
   sockets.on("connection", (socket) => {
     serveStdio(() => createSixServer(options), { transport: new SocketTransport(socket) });
   });
-  const port = await listen(server);
-  const close = closing(server, () => {
-    for (const socket of sockets.clients) socket.terminate();
-  });
-  return { url: `ws://127.0.0.1:${String(port)}/mcp`, close };
+  const { port, close } = await listenOnLoopback(server);
+  return {
+    url: `ws://127.0.0.1:${String(port)}/mcp`,
+    close: () => {
+      for (const socket of sockets.clients) socket.terminate();
+      return close();
+    },
+  };
 }
