@@ -94,5 +94,5 @@ export function createStages(dependencies: StageDependencies): Stages {
     transformResponse: createTransformResponseStage(audit, dependencies.largeAnswers),
     recordResult: createRecordResultStage(audit, clock),
   };
-  return { ...stages, dispatch: tellingLevels(stages, { audit, clock }) };
+  return { ...stages, ...tellingLevels(stages, { audit, clock }) };
 }

@@ -5,7 +5,15 @@ import { randomUUID } from "node:crypto";
 import { loggingArguments } from "#methods";
 import { isListed } from "#pdp";
 import { learn } from "../pipeline/exchange.ts";
-import type { Answer, Answered, Concluded, Recorded, Targeted } from "../pipeline/exchange.ts";
+import type {
+  Answer,
+  Answered,
+  Concluded,
+  Projected,
+  Recorded,
+  Target,
+  Targeted,
+} from "../pipeline/exchange.ts";
 import { pipeline } from "../pipeline/pipeline.ts";
 import type { Pipeline, Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
@@ -23,8 +31,48 @@ const OTHERS_TIMEOUT_MS = 2_000;
 /** Every stage between the target and the reply. */
 export type LevelStages = Omit<Stages, "listener" | "endpoint" | "authenticate" | "admit" | "target">;
 
-/** The dispatch stage, but for a log level: that is answered with success where any of the servers took it. */
+/**
+ * These stages, but for a log level: it goes on with the first server that it is allowed for, and is answered with success
+ * where any of the servers took it.
+ */
 export function tellingLevels(
+  stages: LevelStages,
+  runner: Pick<ExchangeRunner, "audit" | "clock">,
+): Pick<LevelStages, "authorize" | "dispatch" | "throttle"> {
+  const { authorize, pinAndProject, throttle } = stages;
+  const decided = pipeline<Targeted>().stage(pinAndProject).stage(authorize);
+  return {
+    authorize: orAtAnother(authorize, decided.build()),
+    throttle: orAtAnother(throttle, decided.stage(throttle).build()),
+    dispatch: telling(stages, runner),
+  };
+}
+
+/** The stage; where it denies a log level, what comes of the request at the first other server that does not. */
+function orAtAnother<In extends Projected, Out>(
+  stage: Stage<In, Out>,
+  again: Pipeline<Targeted, Out>,
+): Stage<In, Out> {
+  const elsewhere = async (exchange: In, signal: AbortSignal): Promise<Verdict<Out>> => {
+    const own = await stage.run(exchange, signal);
+    if (readVerdict<Out>(stage.name, own).kind === "proceed") return own;
+    for (const server of otherServers(exchange)) {
+      const target = levelTarget(exchange, server);
+      if (target === undefined) continue;
+      const outcome = await again.run({ ...exchange, ...UNLEARNED, target }, signal, () => undefined);
+      // The denial is recorded when the server is told, under an id of its own.
+      if (outcome.kind === "proceed") return proceed(outcome.exchange as Out & object);
+    }
+    return own;
+  };
+  return {
+    name: stage.name,
+    run: (exchange, signal) =>
+      exchange.method.method === SET_LEVEL ? elsewhere(exchange, signal) : stage.run(exchange, signal),
+  };
+}
+
+function telling(
   stages: LevelStages,
   runner: Pick<ExchangeRunner, "audit" | "clock">,
 ): Stage<Recorded, Answered> {
@@ -56,7 +104,7 @@ function levelPipeline(stages: LevelStages): Pipeline<Targeted, Concluded> {
 }
 
 /** Those with logging that the caller may use and that are not known to be away. */
-function otherServers(exchange: Recorded): readonly RoutedServer[] {
+function otherServers(exchange: Targeted): readonly RoutedServer[] {
   const { route, target, snapshot, principal } = exchange;
   if (target.kind !== "leaf" || route.servers.length < 2) return [];
   const request = requestFactsOf(exchange);
@@ -65,6 +113,16 @@ function otherServers(exchange: Recorded): readonly RoutedServer[] {
     if (server === target.server || action === undefined || !server.binding.isReachable()) return false;
     return isListed(snapshot.evaluator, route.entry.tenant, principal, request, action);
   });
+}
+
+/** What was learnt about another server. */
+const UNLEARNED = { query: undefined, gateQuery: undefined, decision: undefined, receipt: undefined };
+
+function levelTarget(exchange: Targeted, server: RoutedServer): Target | undefined {
+  const leaf = server.methods.get(SET_LEVEL);
+  if (leaf === undefined || exchange.message.kind === "response") return undefined;
+  const args = loggingArguments(exchange.message.params);
+  return { kind: "leaf", server, leaf, action: leaf.action, mode: "call", arguments: args };
 }
 
 async function withOthers(
@@ -92,12 +150,9 @@ async function tell(
   runner: Pick<ExchangeRunner, "audit" | "clock">,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const leaf = server.methods.get(SET_LEVEL);
-  if (leaf === undefined || exchange.message.kind === "response") return false;
-  const args = loggingArguments(exchange.message.params);
-  const target = { kind: "leaf", server, leaf, action: leaf.action, mode: "call", arguments: args } as const;
-  const unlearned = { query: undefined, gateQuery: undefined, decision: undefined, receipt: undefined };
-  const own = { ...exchange, ...unlearned, id: randomUUID(), target };
+  const target = levelTarget(exchange, server);
+  if (target === undefined) return false;
+  const own = { ...exchange, ...UNLEARNED, id: randomUUID(), target };
   const bound = AbortSignal.any([signal, AbortSignal.timeout(OTHERS_TIMEOUT_MS)]);
   const outcome = await telling.run(own, bound, () => undefined);
   if (outcome.kind === "proceed") return outcome.exchange.answer.kind === "result";

@@ -12,6 +12,13 @@ import { LegacySessionClient } from "./sse-client.ts";
 const ENDPOINT = "feeds";
 const IDS = ["alpha", "beta", "gamma"] as const;
 
+/** By the level, which visibility does not know. */
+const CALM = `@id("calm")
+@reason("alpha says too much")
+forbid (principal, action == Action::"logging/setLevel", resource == Server::"alpha")
+when { context.arguments.level == "debug" };
+`;
+
 let world: GatewayWorld;
 const feeds = new Map<string, FeedServer>();
 
@@ -33,6 +40,7 @@ beforeAll(async () => {
     workspace: grantingRepository(pinned, {
       "routes.yaml": `endpoints:\n  - { path: /${ENDPOINT}/mcp, servers: [${IDS.join(", ")}] }\n`,
       "policies/quiet.yaml": denied,
+      "policies/calm.cedar": CALM,
     }),
     transports: Object.fromEntries(targets.map(({ id, transport }) => [id, transport])),
     gateway: { pollIntervalMs: 3_600_000 },
@@ -78,11 +86,19 @@ it("goes to every server that the caller may tell, each with a record of its own
   });
 });
 
+it("denied by the first server, it still goes to the others, with the denial in the log", async () => {
+  const from = (await readAuditRecords(world.gateway.auditDir)).length;
+  expect(await setLevel("debug")).toMatchObject({ result: {} });
+  expect(levels()).toEqual({ alpha: ["error"], beta: ["error", "debug"], gamma: [] });
+  const { decided } = await recorded(from);
+  expect(decided).toEqual(["alpha deny", "beta allow"]);
+});
+
 it("is set where the first of them is away and another one took it, and refused where nobody did", async () => {
   await feeds.get("alpha")?.close();
   const from = (await readAuditRecords(world.gateway.auditDir)).length;
   expect(await setLevel("warning")).toMatchObject({ result: {} });
-  expect(levels()["beta"]).toEqual(["error", "warning"]);
+  expect(levels()["beta"]).toEqual(["error", "debug", "warning"]);
   await feeds.get("beta")?.close();
   expect(await setLevel("info")).toMatchObject({ error: {} });
   expect(levels()["gamma"]).toEqual([]);
