@@ -62,8 +62,9 @@ function addedLatency(
 }
 
 function decisionBudgets({ decision = [] }: Measured): readonly BudgetOutcome[] {
-  const first = decision[0];
-  const last = decision.at(-1);
+  const interpreted = decision.filter(({ engine }) => engine === "interpreter");
+  const first = interpreted[0];
+  const last = interpreted.at(-1);
   if (first === undefined || last === undefined) return [];
   const growth = last.decideP50Micros.median / first.decideP50Micros.median;
   return [

@@ -49,6 +49,7 @@ function latencyRows(results: BenchResults, load: "halfLoad" | "commonLoad"): re
 
 function decisionRows(results: BenchResults): readonly Row[] {
   return (results.decision ?? []).map((entry) => [
+    entry.engine,
     grouped(entry.policies),
     `${entry.prepareP50Micros.median.toFixed(1)} / ${entry.prepareP99Micros.median.toFixed(1)}`,
     `${entry.decideP50Micros.median.toFixed(1)} / ${entry.decideP99Micros.median.toFixed(1)}`,
@@ -138,7 +139,7 @@ function tablesOf(results: BenchResults): readonly Table[] {
     },
     {
       title: "The decision alone, in process",
-      head: ["policies in the repository", "prepare p50 / p99 µs", "decide p50 / p99 µs"],
+      head: ["engine", "policies in the repository", "prepare p50 / p99 µs", "decide p50 / p99 µs"],
       rows: decisionRows(results),
     },
     { title: "Sessions and crowds", head: ["what", "without", "with"], rows: sessionRows(results) },

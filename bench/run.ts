@@ -45,7 +45,7 @@ const FULL: Sizes = {
     pacedMs: 4_000,
     firstWarmUpMs: 8_000,
   },
-  decision: { sizes: [10, 100, 1_000, 10_000], rounds: 3, decisions: 20_000 },
+  decision: { sizes: [10, 100, 1_000, 10_000], rounds: 3, decisions: 10_000 },
   compile: { tools: 500, policies: 1_000, rounds: 3 },
   plan: { tools: 500, policies: 1_000, rounds: 3 },
   lifecycle: { tools: 500, policies: 1_000, starts: 5, activations: 3 },

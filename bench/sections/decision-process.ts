@@ -1,11 +1,12 @@
-// Measures decisions over one repository. Usage: node decision-process.ts <policies> <decisions>; JSON on stdout.
+// Measures decisions over one repository. Usage: node decision-process.ts <policies> <decisions> <engine>; JSON on stdout.
 // The measured tool always has the same ten policies; all others belong to up to 500 other tools.
 import { DEFAULT_TENANT, leafActionOf } from "#bundle";
 import type { PrincipalFacts } from "#bundle";
 import { compile, memoryWorkspace } from "#compiler";
-import { UNKNOWN_REQUEST, createEvaluator } from "#pdp";
+import { UNKNOWN_REQUEST, createCedarPdp, createEvaluator } from "#pdp";
 import { ECHO_SERVER, ECHO_TOOL, MAX_OWN_POLICIES, benchRepo } from "../repo/bench-repo.ts";
 import { quantile } from "../statistics.ts";
+import { DECISION_ENGINES } from "./decision.ts";
 import type { DecisionSample } from "./decision.ts";
 
 const MAX_OTHER_TOOLS = 500;
@@ -21,6 +22,8 @@ const TEXTS = [
 
 const policies = Number(process.argv[2]);
 const decisions = Number(process.argv[3]);
+const engine = DECISION_ENGINES.find((name) => name === process.argv[4]);
+if (engine === undefined) throw new Error(`the engine must be one of ${DECISION_ENGINES.join(", ")}`);
 const otherPolicies = policies - MAX_OWN_POLICIES;
 const files = benchRepo({
   ownPolicies: MAX_OWN_POLICIES,
@@ -30,7 +33,10 @@ const files = benchRepo({
 });
 const { content } = await compile({ dir: "", workspace: memoryWorkspace(files) });
 if (content === undefined) throw new Error("the bench repository does not compile");
-const evaluator = await createEvaluator(content);
+const evaluator = await createEvaluator(
+  content,
+  engine === "cedar-wasm" ? { createPdp: createCedarPdp } : {},
+);
 const action = leafActionOf("tools/call", ECHO_SERVER, ECHO_TOOL);
 const signal = new AbortController().signal;
 const principals = [true, false].map((isExternal, index): PrincipalFacts => ({

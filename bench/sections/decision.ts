@@ -1,9 +1,13 @@
-// Arm e: the decision alone, in process, at a growing number of policies in the repository. Each size runs in a process
-// of its own, so that no size is measured on code or memory that another has warmed.
+// Arm e: the decision alone, in process, at a growing number of policies in the repository, on the interpreter and on
+// cedar-wasm. Each size and engine runs in a process of its own, so that none is measured on code or memory that another
+// has warmed.
 import { join } from "node:path";
 import { runScript } from "../servers/children.ts";
 import { spreadOf } from "../statistics.ts";
 import type { Spread } from "../statistics.ts";
+
+export const DECISION_ENGINES = ["interpreter", "cedar-wasm"] as const;
+export type DecisionEngine = (typeof DECISION_ENGINES)[number];
 
 export interface DecisionSample {
   readonly prepareP50Micros: number;
@@ -13,6 +17,7 @@ export interface DecisionSample {
 }
 
 export interface DecisionResult {
+  readonly engine: DecisionEngine;
   readonly policies: number;
   /** Arguments validated and projected, facts derived. */
   readonly prepareP50Micros: Spread;
@@ -28,26 +33,35 @@ export interface DecisionSettings {
   readonly decisions: number;
 }
 
+interface Arm {
+  readonly engine: DecisionEngine;
+  readonly policies: number;
+  readonly samples: DecisionSample[];
+}
+
 const SCRIPT = join(import.meta.dirname, "decision-process.ts");
 
 export async function measureDecisions(
   settings: DecisionSettings,
   progress: (text: string) => void,
 ): Promise<readonly DecisionResult[]> {
-  const samples = new Map<number, DecisionSample[]>(settings.sizes.map((size) => [size, []]));
+  const arms = DECISION_ENGINES.flatMap((engine) =>
+    settings.sizes.map((policies): Arm => ({ engine, policies, samples: [] })),
+  );
   for (let round = 0; round < settings.rounds; round++) {
-    for (const size of settings.sizes) {
-      const out = await runScript(SCRIPT, [String(size), String(settings.decisions)]);
+    for (const { engine, policies, samples } of arms) {
+      const out = await runScript(SCRIPT, [String(policies), String(settings.decisions), engine]);
       const sample = JSON.parse(out) as DecisionSample;
-      samples.get(size)?.push(sample);
+      samples.push(sample);
       progress(
-        `round ${round + 1} decision at ${size} policies: p50 ${sample.decideP50Micros.toFixed(1)} µs, p99 ${sample.decideP99Micros.toFixed(1)} µs`,
+        `round ${round + 1} decision at ${policies} policies, ${engine}: p50 ${sample.decideP50Micros.toFixed(1)} µs, p99 ${sample.decideP99Micros.toFixed(1)} µs`,
       );
     }
   }
-  return [...samples].map(([policies, own]) => {
-    const spread = (name: keyof DecisionSample): Spread => spreadOf(own.map((sample) => sample[name]));
+  return arms.map(({ engine, policies, samples }) => {
+    const spread = (name: keyof DecisionSample): Spread => spreadOf(samples.map((sample) => sample[name]));
     return {
+      engine,
       policies,
       prepareP50Micros: spread("prepareP50Micros"),
       prepareP99Micros: spread("prepareP99Micros"),
