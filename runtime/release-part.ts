@@ -86,7 +86,13 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
       epoch: config.release.minEpoch ?? options.root.document.epoch,
       sequence: config.release.minSequence,
     },
-    build: (content, meta) => buildSnapshot(content, meta, { bindings, createVerifier, onDifference }),
+    build: (content, meta) =>
+      buildSnapshot(content, meta, {
+        engine: config.decisions.engine,
+        bindings,
+        createVerifier,
+        onDifference,
+      }),
     probe: (candidate, content, signal) => replayVectors(candidate.evaluator, content, signal),
     discard: (candidate) => candidate.dispose(),
     pollIntervalMs: config.release.pollIntervalMs,

@@ -82,6 +82,13 @@ export interface ProcessLimits {
   readonly maxInFlight: number;
 }
 
+/** What decides: the interpreter with cedar-wasm beside it, or cedar-wasm alone. */
+export type DecisionEngine = "interpreter" | "cedar-wasm";
+
+export interface DecisionsConfig {
+  readonly engine: DecisionEngine;
+}
+
 /** How answers to requests of sessions are sent over Streamable HTTP. */
 export interface StreamsConfig {
   readonly answers: "json" | "events";
@@ -108,6 +115,7 @@ export interface ProcessConfig {
   readonly sealingKey?: Uint8Array;
   /** Absent = loopback, where the URL of a server says so itself, and public addresses. */
   readonly egress?: EgressConfig;
+  readonly decisions: DecisionsConfig;
   readonly streams: StreamsConfig;
   readonly limits: ProcessLimits;
   readonly log: { readonly level: LogLevel };
@@ -136,6 +144,7 @@ export const CONFIG_NUMBERS = {
 
 const EPOCH_RANGE = { min: 0, max: Number.MAX_SAFE_INTEGER };
 const auditModes = ["sync", "batch"] as const;
+const decisionEngines = ["interpreter", "cedar-wasm"] as const;
 const answerForms = ["json", "events"] as const;
 /** Shorter ones would have clients ask all the time. */
 const minPollAfterMs = 100;
@@ -185,6 +194,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     "credentials",
     "sealingKey",
     "egress",
+    "decisions",
     "streams",
     "limits",
     "log",
@@ -204,6 +214,7 @@ export function decodeProcessConfig(value: JsonValue, options: DecodeOptions): P
     credentials: readCredentials(reader, root["credentials"], options.environment, at),
     ...readSealingKey(reader, root["sealingKey"], options.environment, at),
     ...readEgress(reader, root["egress"]),
+    decisions: readDecisions(reader, root["decisions"]),
     streams: readStreams(reader, root["streams"]),
     limits: readLimits(reader, root["limits"]),
     log: readLog(reader, root["log"]),
@@ -329,6 +340,11 @@ function readLimits(reader: ConfigReader, value: JsonValue | undefined): Process
   const limits = reader.object(value, "$.limits", LIMIT_NAMES, false);
   const read = LIMIT_NAMES.map((name) => [name, number(reader, limits[name], `limits.${name}`)] as const);
   return Object.fromEntries(read) as Record<(typeof LIMIT_NAMES)[number], number>;
+}
+
+function readDecisions(reader: ConfigReader, value: JsonValue | undefined): DecisionsConfig {
+  const decisions = reader.object(value, "$.decisions", ["engine"], false);
+  return { engine: reader.oneOf(decisions["engine"], "$.decisions.engine", decisionEngines, "interpreter") };
 }
 
 function readStreams(reader: ConfigReader, value: JsonValue | undefined): StreamsConfig {

@@ -15,9 +15,10 @@ import type {
   TenantId,
   TransformEntry,
 } from "#bundle";
+import type { DecisionEngine } from "#config";
 import { TrustError } from "#errors";
 import { createRouteNames } from "#naming";
-import { createEvaluator, createInterpretedPdp } from "#pdp";
+import { createCedarPdp, createEvaluator, createInterpretedPdp } from "#pdp";
 import type { DecisionDifference } from "#pdp";
 import { createResourceIndex } from "#resources";
 import type { ResourceIndex } from "#resources";
@@ -40,6 +41,7 @@ export interface SnapshotRelease {
 }
 
 export interface SnapshotOptions {
+  readonly engine: DecisionEngine;
   /** The two decision engines disagreed on a live call, which was denied. Must not throw. */
   readonly onDifference: (difference: DecisionDifference) => void;
   readonly bindings: UpstreamBindings;
@@ -62,7 +64,9 @@ export async function buildSnapshot(
   }
   const evaluator = await createEvaluator(content, {
     createPdp: (policies, registry, pdpOptions) =>
-      createInterpretedPdp(policies, registry, { ...pdpOptions, onDifference: options.onDifference }),
+      options.engine === "cedar-wasm"
+        ? createCedarPdp(policies, registry, pdpOptions)
+        : createInterpretedPdp(policies, registry, { ...pdpOptions, onDifference: options.onDifference }),
   });
   const held: UpstreamBinding[] = [];
   const dispose = (): void => {

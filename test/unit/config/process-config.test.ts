@@ -85,6 +85,7 @@ describe("gateway.json", () => {
       programs: new Map(),
       credentials: new Map(),
       streams: { answers: "json", pollAfterMs: 0 },
+      decisions: { engine: "interpreter" },
       limits: {
         maxRequestBytes: 1_048_576,
         maxConnections: 4_096,
@@ -224,6 +225,7 @@ describe("gateway.schema.json", () => {
     expect(propertyAt("listen.host")["default"]).toBe(decoded.listen.host);
     expect(propertyAt("admin.host")["default"]).toBe(decoded.admin.host);
     expect(propertyAt("audit.mode")["default"]).toBe(decoded.audit.mode);
+    expect(propertyAt("decisions.engine")["default"]).toBe(decoded.decisions.engine);
     expect(propertyAt("log.level")["default"]).toBe(decoded.log.level);
   });
 
