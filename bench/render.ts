@@ -1,14 +1,17 @@
 // Tables of a run: as text for the terminal, as Markdown for the README. Both from the result file alone.
 import type { BenchResults, BudgetOutcome } from "./results.ts";
 import { PROXY_ARMS } from "./sections/proxy-arms.ts";
+import type { ProxyArmName } from "./sections/proxy-arms.ts";
+import type { ProxyResult } from "./sections/proxy.ts";
 
 type Row = readonly string[];
 
-const ARM_TITLES: Readonly<Record<(typeof PROXY_ARMS)[number], string>> = {
+const ARM_TITLES: Readonly<Record<ProxyArmName, string>> = {
   "bare-hop": "bare hop (node:http + undici, JSON parsed and written afresh)",
   "aegis-minimal": "Aegis, one policy, audit batch",
   "aegis-loaded": "Aegis, 10 policies, pins, limits, redaction, audit batch",
   "aegis-loaded-sync": "the same, audit sync",
+  "aegis-loaded-cedar": "the same, audit batch, decided by cedar-wasm",
 };
 
 function ms(value: number): string {
@@ -19,10 +22,15 @@ function grouped(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
+/** A result file may be older than an arm. */
+function armsOf({ arms }: ProxyResult): readonly ProxyArmName[] {
+  return PROXY_ARMS.filter((name) => Object.hasOwn(arms, name));
+}
+
 function proxyRows(results: BenchResults): readonly Row[] {
   const { proxy } = results;
   if (proxy === undefined) return [];
-  return PROXY_ARMS.map((name) => {
+  return armsOf(proxy).map((name) => {
     const arm = proxy.arms[name];
     return [
       ARM_TITLES[name],
@@ -36,7 +44,7 @@ function proxyRows(results: BenchResults): readonly Row[] {
 function latencyRows(results: BenchResults, load: "halfLoad" | "commonLoad"): readonly Row[] {
   const { proxy } = results;
   if (proxy === undefined) return [];
-  return PROXY_ARMS.map((name) => {
+  return armsOf(proxy).map((name) => {
     const paced = proxy.arms[name][load];
     return [
       ARM_TITLES[name],

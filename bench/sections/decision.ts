@@ -2,12 +2,12 @@
 // cedar-wasm. Each size and engine runs in a process of its own, so that none is measured on code or memory that another
 // has warmed.
 import { join } from "node:path";
+import type { DecisionEngine } from "#config";
 import { runScript } from "../servers/children.ts";
 import { spreadOf } from "../statistics.ts";
 import type { Spread } from "../statistics.ts";
 
-export const DECISION_ENGINES = ["interpreter", "cedar-wasm"] as const;
-export type DecisionEngine = (typeof DECISION_ENGINES)[number];
+export const DECISION_ENGINES = ["interpreter", "cedar-wasm"] as const satisfies readonly DecisionEngine[];
 
 export interface DecisionSample {
   readonly prepareP50Micros: number;

@@ -6,6 +6,7 @@ import { appendOnlyArm } from "#audit";
 import type { AppendOnlyResult } from "#audit";
 import { pinServers } from "#compiler";
 import type { PinContent } from "#compiler";
+import type { DecisionEngine } from "#config";
 import { createThrowawayIssuer } from "../../cli/dev/throwaway-issuer.ts";
 import type { LoadReport } from "../load/target.ts";
 import { cpuMicros } from "../machine.ts";
@@ -148,19 +149,21 @@ async function startArms(
   ];
   const minimal = benchRepo({ echoPins, ownPolicies: 1, loaded: false });
   const loaded = benchRepo({ echoPins, ownPolicies: MAX_OWN_POLICIES, loaded: true });
-  const gateways: readonly [ProxyArmName, ReadonlyMap<string, string>, Readonly<Record<string, string>>][] = [
-    ["aegis-minimal", minimal, { mode: "batch" }],
-    ["aegis-loaded", loaded, { mode: "batch" }],
-    ["aegis-loaded-sync", loaded, { mode: "sync" }],
+  const gateways: readonly [ProxyArmName, ReadonlyMap<string, string>, "batch" | "sync", DecisionEngine][] = [
+    ["aegis-minimal", minimal, "batch", "interpreter"],
+    ["aegis-loaded", loaded, "batch", "interpreter"],
+    ["aegis-loaded-sync", loaded, "sync", "interpreter"],
+    ["aegis-loaded-cedar", loaded, "batch", "cedar-wasm"],
   ];
-  for (const [name, files, audit] of gateways) {
+  for (const [name, files, mode, engine] of gateways) {
     const gateway = await startMeasuredGateway({
       dir: join(dir, name),
       entry,
       files,
       issuer: issuer.overlay,
       echoUrl,
-      audit,
+      audit: { mode },
+      engine,
     });
     stops.push(gateway.stop);
     arms.push({

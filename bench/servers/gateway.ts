@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { compile, memoryWorkspace } from "#compiler";
 import type { OverlayIssuer } from "#compiler";
+import type { DecisionEngine } from "#config";
 import { startReadyChild } from "../../cli/dev/child-process.ts";
 import { freePort } from "../../cli/dev/free-port.ts";
 import { createThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
@@ -22,6 +23,8 @@ export interface GatewayOptions {
   readonly issuer: OverlayIssuer;
   readonly echoUrl: string;
   readonly audit: Readonly<Record<string, unknown>>;
+  /** The interpreter where absent. */
+  readonly engine?: DecisionEngine;
   /** Members of `limits` in gateway.json. */
   readonly limits?: Readonly<Record<string, number>>;
   /** Further flags of Node, such as a profiler's. */
@@ -144,6 +147,7 @@ function configOf(options: GatewayOptions, trust: ThrowawayTrust, port: number):
     stateDir: join(options.dir, "state"),
     audit: { dir: join(options.dir, "audit"), ...options.audit },
     log: { level: "info" },
+    ...(options.engine === undefined ? {} : { decisions: { engine: options.engine } }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   };
 }
