@@ -49,7 +49,7 @@ const FULL: Sizes = {
   compile: { tools: 500, policies: 1_000, rounds: 3 },
   plan: { tools: 500, policies: 1_000, rounds: 3 },
   lifecycle: { tools: 500, policies: 1_000, starts: 5, activations: 3 },
-  sessions: { sessions: 1_000, idle: 5_000, slow: 5_000, rounds: 3, pacedMs: 8_000 },
+  sessions: { sessions: 1_000, idle: 5_000, slow: 5_000, rounds: 3, pacedMs: 12_000 },
   servers: { servers: 300, pins: 2_000, lists: 50 },
 };
 

@@ -13,6 +13,6 @@ export interface HoldTarget {
 }
 
 export interface HoldReport {
-  /** Slow connections that the gateway cut and that were opened again. */
+  /** Connections without a session that the gateway cut and that were opened again. */
   readonly reopened: number;
 }

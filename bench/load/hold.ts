@@ -14,7 +14,6 @@ const DRIBBLE_MS = 5_000;
 
 const target = JSON.parse(process.argv[2] ?? "{}") as HoldTarget;
 const url = new URL(target.url);
-const held: Socket[] = [];
 let connections = 0;
 let reopened = 0;
 
@@ -55,13 +54,9 @@ async function openSession(): Promise<void> {
   stream.resume();
 }
 
-function connect(): Promise<Socket> {
+function connect(localAddress: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({
-      host: url.hostname,
-      port: Number(url.port),
-      localAddress: nextAddress(),
-    });
+    const socket = createConnection({ host: url.hostname, port: Number(url.port), localAddress });
     socket.once("error", reject);
     socket.once("connect", () => {
       socket.off("error", reject).on("error", () => undefined);
@@ -70,22 +65,26 @@ function connect(): Promise<Socket> {
   });
 }
 
-async function openIdle(): Promise<void> {
-  held.push(await connect());
-}
-
-/** The gateway cuts it after its header timeout; a new one takes its place. */
-async function openSlow(): Promise<void> {
-  const socket = await connect();
-  held.push(socket);
-  socket.write(`POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nX-Slow: `);
-  const dribble = setInterval(() => socket.write("x"), DRIBBLE_MS);
+/** The gateway cuts it after its header timeout; a new one takes its place, from the same address. */
+async function keepOpen(localAddress: string, use: (socket: Socket) => void): Promise<void> {
+  const socket = await connect(localAddress);
   socket.resume();
   socket.once("close", () => {
-    clearInterval(dribble);
     reopened += 1;
-    connections -= 1;
-    openSlow().catch(() => undefined);
+    keepOpen(localAddress, use).catch(() => undefined);
+  });
+  use(socket);
+}
+
+async function openIdle(): Promise<void> {
+  await keepOpen(nextAddress(), () => undefined);
+}
+
+async function openSlow(): Promise<void> {
+  await keepOpen(nextAddress(), (socket) => {
+    socket.write(`POST ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nX-Slow: `);
+    const dribble = setInterval(() => socket.write("x"), DRIBBLE_MS);
+    socket.once("close", () => clearInterval(dribble));
   });
 }
 

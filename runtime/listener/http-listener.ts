@@ -13,7 +13,9 @@ import { toInbound } from "./exchange-http.ts";
 import { DEFAULT_LISTENER_LIMITS } from "./limits.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { createUpgrader, isWebSocketUpgrade } from "./connection/websocket.ts";
+import type { ClosingReason, PacedClosing } from "./paced-closing.ts";
 import type { TlsMaterial } from "./tls-material.ts";
+import { trackConnections } from "./tracked-connections.ts";
 
 /**
  * Judges an upgrade to WebSocket and answers its refusal through `inbound.reply`; `accept` completes the handshake and
@@ -60,14 +62,18 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   // Node drops headers over its count without a word, and with them a duplicate; they are counted here instead.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.maxConnections;
-  const connections = trackConnections(server, limits.maxConnectionsPerAddress);
+  const connections = trackConnections(server, {
+    limits,
+    refuse: (socket) => refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n"),
+    end: endLate,
+  });
   let closing = false;
   const onResponseClose = (): void => {
     if (closing) setImmediate(() => server.closeIdleConnections());
   };
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    if (connections.isTurnedAway(request.socket)) return;
+    if (!connections.use(request.socket)) return;
     if (closing) response.shouldKeepAlive = false;
     // A connection that was busy when the drain began is closed once it is idle.
     response.on("close", onResponseClose);
@@ -78,7 +84,7 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   if (upgrade !== undefined) {
     const complete = createUpgrader({ maxMessageBytes: upgrade.maxMessageBytes });
     server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      if (connections.isTurnedAway(socket)) return;
+      if (!connections.use(socket)) return;
       connections.onUpgrade(socket);
       if (closing) return refuse(socket, 503, "Service Unavailable");
       if (!isWebSocketUpgrade(request)) return refuse(socket, 400, "Bad Request");
@@ -87,7 +93,9 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
       );
     });
   }
-  server.on("clientError", answerParserFault);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) =>
+    answerParserFault(error, socket, connections.endSoon),
+  );
   server.on("connect", (_request: IncomingMessage, socket: Duplex) =>
     refuse(socket, 405, "Method Not Allowed"),
   );
@@ -107,10 +115,16 @@ export async function startHttpListener(options: HttpListenerOptions): Promise<H
   };
 }
 
+/**
+ * How much longer Node gives headers than the first request of a connection has: it looks at later ones only, and reports all that
+ * are late at once with an error for each, which costs more than ending them.
+ */
+const LATER_HEADERS = 1.5;
+
 function makeServer(limits: ListenerLimits, { tls, upgrade }: HttpListenerOptions): Server {
   const http: ServerOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
+    headersTimeout: Math.min(limits.headersTimeoutMs * LATER_HEADERS, limits.requestTimeoutMs),
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.connectionsCheckMs,
     keepAliveTimeout: limits.keepAliveMs,
@@ -124,7 +138,7 @@ function makeServer(limits: ListenerLimits, { tls, upgrade }: HttpListenerOption
   const server = createTlsServer({
     ...http,
     ...tls.context(),
-    handshakeTimeout: limits.headersTimeoutMs,
+    handshakeTimeout: limits.headersTimeoutMs * LATER_HEADERS,
     ALPNProtocols: ["http/1.1"],
     ...(tls.requiresClientCertificate ? { requestCert: true, rejectUnauthorized: true } : {}),
   });
@@ -194,69 +208,6 @@ async function serve(
   else if (!response.headersSent) response.destroy();
 }
 
-interface Connections {
-  readonly isTurnedAway: (socket: Socket) => boolean;
-  readonly count: () => number;
-  /** Ends connections on which no request has begun. Node counts them as active, so that it would wait for them. */
-  readonly closeUnused: () => void;
-  readonly onUpgrade: (socket: Socket) => void;
-  /** Cuts the connections that are no longer HTTP. Node does not know them any more. */
-  readonly closeUpgraded: () => void;
-}
-
-/** Counts sockets by peer address and turns away those over the cap. Everything is bounded by `maxConnections`. */
-function trackConnections(server: Server, maxPerAddress: number): Connections {
-  const perAddress = new Map<string, number>();
-  const turnedAway = new WeakSet<Socket>();
-  // By peer, because the socket of a request over TLS is another than the one that was accepted.
-  const unused = new Map<string, Socket>();
-  const upgraded = new Set<Socket>();
-  let count = 0;
-  const isTls = "setSecureContext" in server;
-  server.on("connection", (socket: Socket) => {
-    const address = socket.remoteAddress ?? "";
-    const ofAddress = (perAddress.get(address) ?? 0) + 1;
-    perAddress.set(address, ofAddress);
-    const peer = peerOf(socket);
-    unused.set(peer, socket);
-    count++;
-    socket.once("close", () => {
-      count--;
-      if (unused.get(peer) === socket) unused.delete(peer);
-      const left = (perAddress.get(address) ?? 1) - 1;
-      if (left > 0) perAddress.set(address, left);
-      else perAddress.delete(address);
-    });
-    if (ofAddress > maxPerAddress) {
-      turnedAway.add(socket);
-      if (isTls) socket.destroy();
-      else refuse(socket, 503, "Service Unavailable", "Retry-After: 1\r\n");
-    }
-  });
-  server.on("request", (request: IncomingMessage) => {
-    if (unused.size > 0) unused.delete(peerOf(request.socket));
-  });
-  return {
-    isTurnedAway: (socket) => turnedAway.has(socket),
-    count: () => count,
-    closeUnused: () => {
-      for (const socket of unused.values()) socket.destroy();
-    },
-    onUpgrade: (socket) => {
-      unused.delete(peerOf(socket));
-      upgraded.add(socket);
-      socket.once("close", () => upgraded.delete(socket));
-    },
-    closeUpgraded: () => {
-      for (const socket of upgraded) socket.destroy();
-    },
-  };
-}
-
-function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
-}
-
 /** A client that went away; its exchange learns of it by the close that follows. */
 function ignoreError(): void {
   return undefined;
@@ -274,22 +225,15 @@ function refuse(socket: Duplex, status: number, reason: string, headers = ""): v
   );
 }
 
-const late: Duplex[] = [];
-/** Late connections that are answered in one turn of the event loop. */
-const LATE_PER_TURN = 20;
-
-/** Node finds all that are late at once: thousands answered in one turn would hold up every other caller. */
-function refuseLate(socket: Duplex): void {
-  socket.on("error", () => undefined);
-  if (late.push(socket) === 1) setImmediate(refuseSome);
+function endLate(socket: Duplex, why: ClosingReason): void {
+  // Who has sent nothing has asked for nothing: there is nothing to answer.
+  const hasAsked = why !== "idle" && !("bytesRead" in socket && socket.bytesRead === 0);
+  if (!hasAsked) socket.destroy();
+  else if (why === "slow") refuse(socket, 408, "Request Timeout");
+  else refuse(socket, 400, "Bad Request");
 }
 
-function refuseSome(): void {
-  for (const socket of late.splice(0, LATE_PER_TURN)) refuse(socket, 408, "Request Timeout");
-  if (late.length > 0) setImmediate(refuseSome);
-}
-
-function answerParserFault(error: NodeJS.ErrnoException & { code?: string }, socket: Duplex): void {
+function answerParserFault(error: NodeJS.ErrnoException, socket: Duplex, endSoon: PacedClosing["add"]): void {
   switch (error.code) {
     case "ECONNRESET":
     case "EPIPE":
@@ -299,7 +243,10 @@ function answerParserFault(error: NodeJS.ErrnoException & { code?: string }, soc
       refuse(socket, 431, "Request Header Fields Too Large");
       return;
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      refuseLate(socket);
+      endSoon(socket, "slow");
+      return;
+    case "HPE_INVALID_EOF_STATE":
+      endSoon(socket, "left");
       return;
     default:
       refuse(socket, 400, "Bad Request");
