@@ -7,13 +7,19 @@ import { grantingRepository, pinLive } from "./granting-repository.ts";
 
 export const SERVER = "asking";
 
-/** Developers may be asked everything that a file says, beside using every tool. */
-export const ASK_ANYTHING = [
-  "metadata: { name: asks, reason: developers may be asked }",
-  "scope: { principals: { in: [Developer] } }",
-  'allow: { sampling: ["*"], elicitation: ["*"], roots: ["*"] }',
-  "",
-].join("\n");
+/** A policy file by which developers may be asked everything, within `bounds`. */
+export const asksOf = (...bounds: readonly string[]): string =>
+  [
+    "metadata: { name: asks, reason: developers may be asked }",
+    "scope: { principals: { in: [Developer] } }",
+    'allow: { sampling: ["*"], elicitation: ["*"], roots: ["*"] }',
+    ...bounds,
+    "",
+  ].join("\n");
+
+export const ASK_ANYTHING = asksOf();
+/** Roots that are files, and no others. */
+export const FILE_ROOTS = `roots: { ${SERVER}: { schemes: [file] } }`;
 
 export interface AskingWorld extends GatewayWorld {
   /** The same server under other policies on what may be asked. */

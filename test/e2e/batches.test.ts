@@ -4,6 +4,7 @@ import { readAuditRecords } from "./audit-records.ts";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
+import { initializeRequest, modernHeaders, modernMeta, postMessage } from "./raw-call.ts";
 
 let world: EchoWorld;
 let token = "";
@@ -17,15 +18,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 async function openSession(protocolVersion: string): Promise<string> {
-  const response = await post(
-    {
-      jsonrpc: "2.0",
-      id: 0,
-      method: "initialize",
-      params: { protocolVersion, capabilities: {}, clientInfo: { name: "t", version: "1" } },
-    },
-    undefined,
-  );
+  const response = await post(initializeRequest(protocolVersion), undefined);
   return response.headers.get("mcp-session-id") ?? "";
 }
 
@@ -34,15 +27,9 @@ function post(
   session: string | undefined,
   bearer: string | undefined = token,
 ): Promise<Response> {
-  return fetch(world.endpoint("echo"), {
-    method: "POST",
-    body: typeof body === "string" ? body : JSON.stringify(body),
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-      ...(session === undefined ? {} : { "mcp-session-id": session }),
-    },
+  return postMessage(world.endpoint("echo"), body, {
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+    ...(session === undefined ? {} : { "mcp-session-id": session }),
   });
 }
 
@@ -51,7 +38,7 @@ const call = (id: number | string, name: string, args: object, meta?: object): o
   jsonrpc: "2.0",
   id,
   method: "tools/call",
-  params: { name, arguments: args, ...(meta === undefined ? {} : { _meta: meta }) },
+  params: { name, arguments: args, ...(meta === undefined ? {} : { _meta: modernMeta() }) },
 });
 const ping = (id: number | string): object => ({ jsonrpc: "2.0", id, method: "ping" });
 
@@ -124,29 +111,17 @@ it("refuses batches without a session of that revision, and of another principal
 });
 
 it("refuses a batch that holds a message of the era without batches, whatever its headers say", async () => {
-  const meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-  };
   const listen = {
     jsonrpc: "2.0",
     id: 1,
     method: "subscriptions/listen",
-    params: { notifications: { toolsListChanged: true }, _meta: meta },
+    params: { notifications: { toolsListChanged: true }, _meta: modernMeta() },
   };
-  const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" };
-  const response = await fetch(world.endpoint("echo"), {
-    method: "POST",
-    body: JSON.stringify([listen]),
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      authorization: `Bearer ${token}`,
-      "mcp-session-id": old(),
-      ...headers,
-    },
-    signal: AbortSignal.timeout(5_000),
-  });
+  const headers = {
+    ...{ authorization: `Bearer ${token}`, "mcp-session-id": old() },
+    ...modernHeaders(listen.method),
+  };
+  const response = await postMessage(world.endpoint("echo"), [listen], headers, AbortSignal.timeout(5_000));
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ error: { data: { code: "MESSAGE_INVALID" } } });
 });

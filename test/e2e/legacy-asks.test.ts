@@ -9,23 +9,16 @@ import {
 } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyAuditLog } from "#audit";
-import { SERVER, startAskingWorld } from "./asking-world.ts";
+import { FILE_ROOTS, SERVER, asksOf, startAskingWorld } from "./asking-world.ts";
 import type { AskingWorld } from "./asking-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { DEVELOPER } from "./gateway-world.ts";
 
-const ASKS = [
-  "metadata: { name: asks, reason: developers may be asked }",
-  "scope: { principals: { in: [Developer] } }",
-  'allow: { sampling: ["*"], elicitation: ["*"], roots: ["*"] }',
-  "sampling:",
-  `  ${SERVER}: { maxTokens: 100 }`,
-  "elicitation:",
-  `  ${SERVER}: { forbiddenFields: ["*password*"] }`,
-  "roots:",
-  `  ${SERVER}: { schemes: [file] }`,
-  "",
-].join("\n");
+const ASKS = asksOf(
+  `sampling: { ${SERVER}: { maxTokens: 100 } }`,
+  `elicitation: { ${SERVER}: { forbiddenFields: ["*password*"] } }`,
+  FILE_ROOTS,
+);
 
 let world: AskingWorld;
 

@@ -13,19 +13,11 @@ import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
 import type { Caller } from "./gateway-world.ts";
+import { initializeRequest, modernMeta } from "./raw-call.ts";
 import { ROOT } from "./start-process.ts";
 
 const ROUTE = "/echo/mcp";
-const MODERN_META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
-const INITIALIZE = {
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: { protocolVersion: "2025-03-26", capabilities: {}, clientInfo: { name: "t", version: "1" } },
-};
+const INITIALIZE = initializeRequest("2025-03-26");
 
 let world: EchoWorld;
 let tokenFile = "";
@@ -147,7 +139,7 @@ describe("a local server", () => {
     const local = launch(args, { LOCAL_TOKEN: await world.token(DEVELOPER, "echo") });
     const listen = {
       ...{ jsonrpc: "2.0", id: "L", method: "subscriptions/listen" },
-      params: { notifications: { toolsListChanged: true }, _meta: MODERN_META },
+      params: { notifications: { toolsListChanged: true }, _meta: modernMeta() },
     };
     local.child.stdin?.end(`${JSON.stringify(listen)}\n`);
     expect(await local.ended).toBe(0);
@@ -163,7 +155,7 @@ describe("a local server", () => {
         jsonrpc: "2.0",
         id,
         method: "tools/list",
-        params: { _meta: MODERN_META },
+        params: { _meta: modernMeta() },
       });
       await until(() => local.messages.some((message) => message["id"] === id));
       return local.messages.find((message) => message["id"] === id) ?? {};

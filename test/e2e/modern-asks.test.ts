@@ -2,26 +2,18 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifyAuditLog } from "#audit";
-import { SERVER, startAskingWorld } from "./asking-world.ts";
+import { FILE_ROOTS, SERVER, asksOf, startAskingWorld } from "./asking-world.ts";
 import type { AskingWorld } from "./asking-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { DEVELOPER } from "./gateway-world.ts";
 import { rawRequest } from "./raw-call.ts";
 
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
-const ASKS = [
-  "metadata: { name: asks, reason: developers may be asked }",
-  "scope: { principals: { in: [Developer] } }",
-  'allow: { sampling: ["*"], elicitation: ["*"], roots: ["*"] }',
-  "roots:",
-  `  ${SERVER}: { schemes: [file] }`,
-  "",
-].join("\n");
 
 let world: AskingWorld;
 
 beforeAll(async () => {
-  world = await startAskingWorld(ASKS);
+  world = await startAskingWorld(asksOf(FILE_ROOTS));
 });
 
 afterAll(() => world.stop());

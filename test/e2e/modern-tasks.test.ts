@@ -9,6 +9,7 @@ import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
 import type { Caller, GatewayWorld } from "./gateway-world.ts";
 import { grantingRepository, pinLive } from "./granting-repository.ts";
 import type { GrantedServer } from "./granting-repository.ts";
+import { modernHeaders, modernMeta, postMessage } from "./raw-call.ts";
 import { readAuditRecords } from "./audit-records.ts";
 
 const EXTENSION = "io.modelcontextprotocol/tasks";
@@ -47,29 +48,11 @@ async function send(
     ...(elicits ? { elicitation: { form: {} } } : {}),
     ...(declares ? { extensions: { [EXTENSION]: {} } } : {}),
   };
-  const response = await fetch(world.endpoint("jobs"), {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": method,
-      ...(typeof name === "string" ? { "mcp-name": name } : {}),
-      authorization: `Bearer ${await world.token(caller, "jobs")}`,
-    },
-    body: JSON.stringify({
-      jsonrpc: "2.0",
-      id: 1,
-      method,
-      params: {
-        ...params,
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": capabilities,
-        },
-      },
-    }),
-  });
+  const response = await postMessage(
+    world.endpoint("jobs"),
+    { jsonrpc: "2.0", id: 1, method, params: { ...params, _meta: modernMeta(capabilities) } },
+    { ...modernHeaders(method, name), authorization: `Bearer ${await world.token(caller, "jobs")}` },
+  );
   return { status: response.status, ...((await response.json()) as object) };
 }
 
@@ -77,29 +60,13 @@ async function send(
 async function listen(taskIds: readonly string[]): Promise<{ text: () => string; close: () => void }> {
   const closing = new AbortController();
   const method = "subscriptions/listen";
-  const response = await fetch(world.endpoint("jobs"), {
-    method: "POST",
-    signal: closing.signal,
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": method,
-      authorization: `Bearer ${await world.token(DEVELOPER, "jobs")}`,
-    },
-    body: JSON.stringify({
-      jsonrpc: "2.0",
-      id: "L1",
-      method,
-      params: {
-        notifications: { taskIds },
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": { extensions: { [EXTENSION]: {} } },
-        },
-      },
-    }),
-  });
+  const params = { notifications: { taskIds }, _meta: modernMeta({ extensions: { [EXTENSION]: {} } }) };
+  const response = await postMessage(
+    world.endpoint("jobs"),
+    { jsonrpc: "2.0", id: "L1", method, params },
+    { ...modernHeaders(method), authorization: `Bearer ${await world.token(DEVELOPER, "jobs")}` },
+    closing.signal,
+  );
   let text = "";
   const decoder = new TextDecoder();
   const read = async (): Promise<void> => {

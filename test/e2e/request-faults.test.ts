@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
+import { postMessage } from "./raw-call.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
 const CAPABILITIES = "io.modelcontextprotocol/clientCapabilities";
@@ -20,16 +21,7 @@ interface Refusal {
 }
 
 function post(body: unknown, headers: Readonly<Record<string, string>>): Promise<Response> {
-  return fetch(world.endpoint("echo"), {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      authorization: `Bearer ${token}`,
-      ...headers,
-    },
-  });
+  return postMessage(world.endpoint("echo"), body, { authorization: `Bearer ${token}`, ...headers });
 }
 
 async function refusal(answer: Promise<Response>): Promise<Refusal> {

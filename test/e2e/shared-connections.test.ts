@@ -11,19 +11,10 @@ import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, EMPLOYEE } from "./gateway-world.ts";
 import { grantingRepository } from "./granting-repository.ts";
+import { initializeRequest, modernMeta } from "./raw-call.ts";
 
 const IDENTITY = { name: "aegis-test", version: "1.0.0" };
-const MODERN_META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
-
-const INITIALIZE = {
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: IDENTITY },
-};
+const INITIALIZE = initializeRequest();
 /** Reads roles from a claim that is no list in any token here: none of them is accepted. */
 const ROLES_OF_NO_LIST = [
   "issuers:",
@@ -172,18 +163,18 @@ describe("WebSocket", () => {
   it("serves modern messages without a session, and cancels one by notification", async () => {
     const socket = await openSocket();
     const seen = collect(socket);
-    send(socket, { jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: MODERN_META } });
+    send(socket, { jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: modernMeta() } });
     await until(() => seen.length === 1);
     expect(seen[0]).toMatchObject({ id: 1, result: { supportedVersions: ["2026-07-28"] } });
-    const params = { name: "wait", arguments: { ms: 20_000 }, _meta: MODERN_META };
+    const params = { name: "wait", arguments: { ms: 20_000 }, _meta: modernMeta() };
     send(socket, { jsonrpc: "2.0", id: "w", method: "tools/call", params });
     await until(() => world.echo.counters().waiting === 1);
-    send(socket, { jsonrpc: "2.0", id: "w", method: "tools/list", params: { _meta: MODERN_META } });
+    send(socket, { jsonrpc: "2.0", id: "w", method: "tools/list", params: { _meta: modernMeta() } });
     await until(() => seen.length === 2);
     expect(seen[1]).toMatchObject({ id: "w", error: { code: -32600 } });
     send(socket, { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: "w" } });
     await until(() => world.echo.counters().waiting === 0);
-    send(socket, { jsonrpc: "2.0", id: 3, method: "tools/list", params: { _meta: MODERN_META } });
+    send(socket, { jsonrpc: "2.0", id: 3, method: "tools/list", params: { _meta: modernMeta() } });
     await until(() => seen.length === 3);
     // Nothing was sent for the cancelled request.
     expect(seen[2]).toMatchObject({ id: 3, result: { resultType: "complete" } });
@@ -222,7 +213,7 @@ describe("WebSocket", () => {
     raw.pause();
     const text = "t".repeat(200_000);
     for (let id = 0; id < 60; id += 1) {
-      const params = { name: "echo", arguments: { text }, _meta: MODERN_META };
+      const params = { name: "echo", arguments: { text }, _meta: modernMeta() };
       send(slow, { jsonrpc: "2.0", id, method: "tools/call", params });
     }
     const other = await connectSocket(token);

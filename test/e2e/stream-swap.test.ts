@@ -1,6 +1,7 @@
 // A long-lived stream does not keep an old policy: after a swap it is judged by the new release, and ends with its route.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { editedTemplate } from "./edited-template.ts";
+import { initializeRequest } from "./raw-call.ts";
 import { EMPLOYEE, startWorld } from "./world.ts";
 import type { World } from "./world.ts";
 
@@ -42,20 +43,7 @@ describe("a legacy session's stream across swaps", () => {
     });
 
   async function openSession(): Promise<string> {
-    const opened = await send(
-      "POST",
-      {},
-      {
-        jsonrpc: "2.0",
-        id: 1,
-        method: "initialize",
-        params: {
-          protocolVersion: "2025-11-25",
-          capabilities: {},
-          clientInfo: { name: "test", version: "1" },
-        },
-      },
-    );
+    const opened = await send("POST", {}, initializeRequest());
     await opened.json();
     return opened.headers.get("mcp-session-id") ?? "";
   }

@@ -10,6 +10,7 @@ import { WebSocket } from "ws";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, createWorldDir } from "./gateway-world.ts";
+import { modernHeaders, modernMeta } from "./raw-call.ts";
 
 let world: EchoWorld;
 let dir = "";
@@ -70,22 +71,15 @@ describe("the MCP port over TLS", () => {
       jsonrpc: "2.0",
       id: 1,
       method: "server/discover",
-      params: {
-        _meta: {
-          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-          "io.modelcontextprotocol/clientCapabilities": {},
-        },
-      },
+      params: { _meta: modernMeta() },
     });
     const headers = {
       authorization: `Bearer ${token}`,
       "content-type": "application/json",
       accept: "application/json, text/event-stream",
     };
-    const modern = { "mcp-protocol-version": "2026-07-28", "mcp-method": "server/discover" };
-    expect(await ask("POST", "/echo/mcp", { ...headers, ...modern }, discover)).toMatchObject({
-      status: 200,
-    });
+    const posted = { ...headers, ...modernHeaders("server/discover") };
+    expect(await ask("POST", "/echo/mcp", posted, discover)).toMatchObject({ status: 200 });
     const stream = await ask("GET", "/echo/mcp/sse", { ...headers, accept: "text/event-stream" });
     expect(stream.text).toMatch(/^event: endpoint\n/u);
     const url = `wss://127.0.0.1:${String(port())}/echo/mcp`;

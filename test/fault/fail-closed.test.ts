@@ -16,6 +16,8 @@ import type { Stages } from "../../runtime/stages/stages.ts";
 import { createLogger, createMetrics } from "#telemetry";
 import { readAuditRecords } from "../e2e/audit-records.ts";
 import { editedTemplate } from "../e2e/edited-template.ts";
+import { rawCall } from "../e2e/raw-call.ts";
+import type { RawAnswer } from "../e2e/raw-call.ts";
 import { CHANNEL } from "../e2e/world.ts";
 
 const FAULTS = {
@@ -119,38 +121,10 @@ describe("fail closed", () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  const call = async (): Promise<{
-    status: number;
-    error: { code: number; data?: { code: string; decisionId: string } } | undefined;
-    result: unknown;
-  }> => {
-    const response = await fetch(`http://127.0.0.1:${gateway.port}/sql-prod/mcp`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        authorization: `Bearer ${token}`,
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "tools/call",
-        "mcp-name": "sql.query",
-      },
-      body: JSON.stringify({
-        jsonrpc: "2.0",
-        id: 1,
-        method: "tools/call",
-        params: {
-          name: "sql.query",
-          arguments: { sql: "SELECT 1 AS one" },
-          _meta: {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-          },
-        },
-      }),
+  const call = (): Promise<RawAnswer> =>
+    rawCall(new URL(`http://127.0.0.1:${gateway.port}/sql-prod/mcp`), token, "sql.query", {
+      sql: "SELECT 1 AS one",
     });
-    const body = (await response.json()) as { error?: never; result?: unknown };
-    return { status: response.status, error: body.error, result: body.result };
-  };
 
   it("lets the call through while nothing is broken", async () => {
     planted = undefined;

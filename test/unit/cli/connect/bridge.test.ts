@@ -1,17 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { initializeRequest, modernMeta } from "../../../e2e/raw-call.ts";
 import { bridgeLab, json } from "./bridge-lab.ts";
 import type { BridgeLab, Seen } from "./bridge-lab.ts";
 
-const META = {
-  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientCapabilities": {},
-};
-const INITIALIZE = {
-  jsonrpc: "2.0",
-  id: 0,
-  method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } },
-};
+const META = modernMeta();
+const INITIALIZE = initializeRequest();
 const INITIALIZED = { jsonrpc: "2.0", method: "notifications/initialized" };
 
 let lab: BridgeLab;
