@@ -78,10 +78,16 @@ function openStream(
       throw new AegisError("SESSION_UNKNOWN", "the session has ended meanwhile");
     // A second GET may have passed the first check.
     requireOpenable(session, lastEventId);
-    release = options.slots.take(session.ownerKey);
+    const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
+    // What goes on with an answer is there instead of the connection of its request, which is not counted either.
+    if (isGeneral) release = options.slots.take(session.ownerKey);
     const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
     if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
-    attach(exchange, session, connection, lastEventId);
+    const stream = attach(exchange, session, connection, lastEventId);
+    if (isGeneral) {
+      session.stream = stream;
+      session.authorization = exchange.inbound.headers.get("authorization");
+    }
     const close = (): void => {
       if (session.stream?.closed === connection.closed) session.stream = undefined;
       release?.();
@@ -97,18 +103,13 @@ function openStream(
 }
 
 function attach(
-  { principal, inbound }: Authenticated,
+  { principal }: Authenticated,
   session: LegacySession,
   connection: SseStream,
   lastEventId: string | undefined,
-): void {
+): SseStream | undefined {
   session.expiresAtMs = principal.expiresAtMs;
-  const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
-  const stream =
-    lastEventId === undefined
-      ? session.streams.openGeneral(connection)
-      : session.streams.resume(lastEventId, connection);
-  if (!isGeneral) return;
-  session.stream = stream;
-  session.authorization = inbound.headers.get("authorization");
+  return lastEventId === undefined
+    ? session.streams.openGeneral(connection)
+    : session.streams.resume(lastEventId, connection);
 }

@@ -157,7 +157,7 @@ export class SessionStreams {
     known.connection = connection;
     // What a former connection did not catch up with is not asked for any more.
     known.isCatchingUp = false;
-    this.#prime(known, connection);
+    this.#prime(known, connection, known.lastSequence);
     return this.#asStream(known, connection.closed, false);
   }
 
@@ -186,6 +186,8 @@ export class SessionStreams {
     stream.connection = connection;
     if (former !== connection) former?.end();
     stream.isCatchingUp = true;
+    // Clients go by the ids of this connection alone: one that saw none of them could not come back another time.
+    this.#prime(stream, connection, sequence);
     if (stream.number !== GENERAL) this.#pollAfter(stream, 0);
     void this.#catchUp(stream, connection, sequence);
     return this.#asStream(stream, connection.closed, stream.number !== GENERAL);
@@ -224,13 +226,13 @@ export class SessionStreams {
       tooLarge: this.#pollAfterMs === undefined || id === null ? undefined : tooLargeToKeep(id),
     };
     if (!this.#closing.signal.aborted) this.#streams.set(number, stream);
-    this.#prime(stream, connection);
+    this.#prime(stream, connection, 0);
     return stream;
   }
 
-  #prime(stream: LogicalStream, connection: SseStream): void {
+  #prime(stream: LogicalStream, connection: SseStream, sequence: number): void {
     if (!this.#options.primes) return;
-    connection.mark?.({ id: this.#idOf(stream, stream.lastSequence), retryMs: RECONNECT_DELAY_MS });
+    connection.mark?.({ id: this.#idOf(stream, sequence), retryMs: RECONNECT_DELAY_MS });
   }
 
   #asStream(stream: LogicalStream, closed: AbortSignal, isAnswer: boolean): SseStream {

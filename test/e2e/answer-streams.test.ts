@@ -11,6 +11,8 @@ import { LegacySessionClient, modernRequest } from "./sse-client.ts";
 import type { SseEvent } from "./sse-client.ts";
 
 const POLL_AFTER_MS = 300;
+/** Says nothing for longer than two connections wait. */
+const SILENT = { name: "noisy", arguments: { count: 1, ms: 900 } };
 /** Takes a second and a half, so that one connection is never enough. */
 const LONG = { name: "noisy", arguments: { count: 5, ms: 300 } };
 const identity = { name: "aegis-test", version: "1.0.0" };
@@ -19,13 +21,20 @@ describe("answers as event streams, and connections that end before them", () =>
   let feed: FeedWorld;
   let token: string;
   beforeAll(async () => {
-    feed = await startFeedWorld({}, { streams: { answers: "events", pollAfterMs: POLL_AFTER_MS } });
+    feed = await startFeedWorld(
+      { maxStreamsPerPrincipal: 1 },
+      { streams: { answers: "events", pollAfterMs: POLL_AFTER_MS } },
+    );
     token = await feed.world.token(DEVELOPER, "feed");
   });
   afterAll(() => feed.stop());
 
-  const open = (server = "feed", version?: string): Promise<LegacySessionClient> =>
-    LegacySessionClient.open(feed.world.endpoint(server), token, version);
+  const open = async (server = "feed", version?: string): Promise<LegacySessionClient> =>
+    LegacySessionClient.open(
+      feed.world.endpoint(server),
+      server === "feed" ? token : await feed.world.token(DEVELOPER, server),
+      version,
+    );
   const texts = (events: readonly SseEvent[]): string[] =>
     events.map(({ data }) => data).filter((data) => data !== "");
 
@@ -52,9 +61,11 @@ describe("answers as event streams, and connections that end before them", () =>
 
   // The legacy side of a server that has none is translated; the stream is the gateway's in both.
   it.each(["feed", "new"])("ends connections until the answer is there, in front of %s", async (server) => {
-    const mine = await feed.world.token(DEVELOPER, server);
-    const client = await LegacySessionClient.open(feed.world.endpoint(server), mine);
+    const client = await open(server);
     const stranger = await feed.world.token({ ...DEVELOPER, subject: "mallory" }, server);
+    // The one long-lived stream of this caller: what stands for a request's own connection is none.
+    const general = await client.get();
+    expect((await (await open(server)).get()).status).toBe(503);
     const first = await client.post("tools/call", LONG);
     await first.stream.ended;
     expect(first.stream.events[0]).toMatchObject({ data: "", id: expect.stringMatching(/\.0$/u) as string });
@@ -72,6 +83,8 @@ describe("answers as event streams, and connections that end before them", () =>
     expect(connections).toBeGreaterThan(2);
     expect(new Set(texts(all)).size).toBe(texts(all).length);
     expect(texts(all)).toHaveLength(LONG.arguments.count + 1);
+    general.stream.abort();
+    await general.stream.ended;
   });
 
   it("lets a client of an older revision wait", async () => {
@@ -89,8 +102,10 @@ describe("answers as event streams, and connections that end before them", () =>
     const newer = new ModernClient(identity, { versionNegotiation: { mode: "legacy" } });
     await newer.connect(new StreamableHTTPClientTransport(url, { requestInit }));
     for (const client of [older, newer] as readonly LegacyClient[]) {
-      const { content } = await client.callTool(LONG);
-      expect(content).toEqual([{ type: "text", text: `sent ${String(LONG.arguments.count)}` }]);
+      for (const call of [LONG, SILENT]) {
+        const { content } = await client.callTool(call);
+        expect(content).toEqual([{ type: "text", text: `sent ${String(call.arguments.count)}` }]);
+      }
       await client.close();
     }
   });

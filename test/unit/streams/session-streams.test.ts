@@ -104,6 +104,23 @@ describe("streams of a session", () => {
     expect(texts(older)).toEqual(["answer"]);
   });
 
+  it("tells a client that comes back where it was, so that it can come back again", async () => {
+    const { streams } = world();
+    const connections = [fakeConnection(), fakeConnection(), fakeConnection()];
+    const [first, second, third] = connections as [FakeConnection, FakeConnection, FakeConnection];
+    const stream = streams.openAnswer(first);
+    stream.send("1");
+    first.break();
+    streams.resume(idOf(first, 1), second);
+    await turn();
+    second.break();
+    stream.end("answer");
+    expect(second.written).toEqual([{ id: idOf(first, 1), json: undefined, retryMs: RECONNECT_DELAY_MS }]);
+    streams.resume(idOf(second, 0), third);
+    await turn();
+    expect(texts(third)).toEqual(["answer"]);
+  });
+
   it("goes on with the stream after the tail, in order, also while its reader is behind", async () => {
     const { streams } = world();
     const [broken, again] = [fakeConnection(), fakeConnection()];
