@@ -32,8 +32,11 @@ export const ASKS = [
   "",
 ].join("\n");
 
-/** The suite opens a session for each scenario and leaves many of them open. */
-export const LIMITS = { maxSessionsPerPrincipal: 1_000 };
+/** The suite opens a session for each scenario and leaves many of them open, with their streams. */
+export const LIMITS = { maxSessionsPerPrincipal: 1_000, maxStreamsPerPrincipal: 1_000 };
+
+/** As the fixture has it: answers of sessions are event streams, and one may end before its answer. */
+export const STREAMS = { answers: "events", pollAfterMs: 5_000 };
 
 async function startForms(): Promise<readonly ReadyChild<string>[]> {
   const start = (eras: string): Promise<ReadyChild<string>> =>
@@ -74,7 +77,7 @@ export async function startConformanceWorld(): Promise<ConformanceWorld> {
       transports,
       programs,
       listen: { allowedOrigins: [`http://localhost:${String(proxy.port)}`] },
-      gateway: { auditMode: "batch", overrides: { limits: LIMITS } },
+      gateway: { auditMode: "batch", overrides: { limits: LIMITS, streams: STREAMS } },
     });
     const tokens = new Map<string, string>();
     for (const form of FORMS) tokens.set(`/${form}/mcp`, await gateway.token(DEVELOPER, form));

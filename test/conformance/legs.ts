@@ -34,23 +34,6 @@ export const BASELINES: readonly Baseline[] = [
   { id: "direct 2026-07-28", revision: "2026-07-28", form: "dual" },
 ];
 
-/** Of every leg at 2025-11-25. */
-const LISTS_AS_JSON: Unreachable = {
-  scenario: "server-sse-multiple-streams",
-  check: "server-sse-streams-functional",
-  why: "the gateway answers lists itself, as JSON, where the fixture opens a stream; a server may do either",
-};
-
-const noPolling = (why: string): Unreachable => ({ scenario: "server-sse-polling", why });
-
-const COMMON: Readonly<Record<Revision, readonly Unreachable[]>> = {
-  "2025-06-18": [],
-  "2025-11-25": [LISTS_AS_JSON],
-  "2026-07-28": [],
-};
-
-const NO_STREAM = "a server on stdio has no stream that it could end before its answer";
-
 const DIRECT_ASK = "the fixture's tool asks the client directly, which a modern server cannot do";
 
 export const LEGS: readonly Leg[] = [
@@ -60,7 +43,7 @@ export const LEGS: readonly Leg[] = [
     revision,
     form: "dual" as const,
     baseline: `direct ${revision}`,
-    unreachable: COMMON[revision],
+    unreachable: [],
   })),
   ...(["2025-06-18", "2025-11-25", "2026-07-28"] as const).map((revision) => ({
     id: `stdio ${revision}`,
@@ -68,7 +51,7 @@ export const LEGS: readonly Leg[] = [
     revision,
     form: "stdio" as const,
     baseline: `direct ${revision}`,
-    unreachable: revision === "2025-11-25" ? [...COMMON[revision], noPolling(NO_STREAM)] : COMMON[revision],
+    unreachable: [],
   })),
   {
     id: "legacy 2026-07-28",
@@ -100,12 +83,10 @@ export const LEGS: readonly Leg[] = [
     form: "modern",
     baseline: "direct 2025-11-25",
     unreachable: [
-      LISTS_AS_JSON,
       { scenario: "tools-call-sampling", why: DIRECT_ASK },
       { scenario: "tools-call-elicitation", why: DIRECT_ASK },
       { scenario: "elicitation-sep1034-defaults", why: DIRECT_ASK },
       { scenario: "elicitation-sep1330-enums", why: DIRECT_ASK },
-      noPolling("a modern server does not end a stream before its answer"),
     ],
   },
 ];

@@ -9,6 +9,8 @@ export const PNG =
 /** A WAV file of no samples. */
 const WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
 const STEP_MS = 30;
+/** Of a tool whose stream is to end before its answer, where the server has none to end: whoever is in between may. */
+const LONG_MS = 6_000;
 
 /** JSON Schema 2020-12 beyond what SDKs generate (SEP-1613, SEP-2106). */
 const RARE_KEYWORDS = {
@@ -148,8 +150,9 @@ export function registerNotifyingTools(server: McpServer): void {
     "test_reconnection",
     { description: "Ends its stream before it answers, so that the client has to come back." },
     async (context) => {
-      context.http?.closeSSE?.();
-      await wait(STEP_MS);
+      const endStream = context.http?.closeSSE;
+      endStream?.();
+      await wait(endStream === undefined ? LONG_MS : STEP_MS);
       return text("Reconnection test completed.");
     },
   );
