@@ -3,6 +3,7 @@ import { SignJWT, exportJWK, generateKeyPair } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "#std";
 import { readAuditRecords } from "./audit-records.ts";
+import { openLegacy, openModern } from "./clients.ts";
 import { editedTemplate } from "./edited-template.ts";
 import { rawCall } from "./raw-call.ts";
 import type { RawAnswer } from "./raw-call.ts";
@@ -33,7 +34,7 @@ function identity(issuer: string, more: readonly string[] = []): string {
 
 function layer(tenant: Tenant, policy: string, keysJson: string): Readonly<Record<string, () => string>> {
   const files: Readonly<Record<string, string>> = {
-    "routes.yaml": `endpoints:\n  - { path: /${tenant}/jira/mcp, server: jira }\n  - { path: /${tenant}/sql-prod/mcp, server: sql-prod }\n`,
+    "routes.yaml": `endpoints:\n  - { path: /${tenant}/jira/mcp, server: jira }\n  - { path: /${tenant}/sql-prod/mcp, server: sql-prod }\n  - { path: /${tenant}/desk/mcp, servers: [jira, sql-prod] }\n`,
     "identity.yaml": identity(issuerOf(tenant)),
     "identity/keys.json": keysJson,
     "policies/own.yaml": policy,
@@ -66,6 +67,8 @@ beforeAll(async () => {
         `${permit}allow: { tools: [jira.search] }\ntransforms: { jira.search: { redact: ["$.response.assignee.name"] } }\n`,
         globex ?? "",
       ),
+      "tenants/globex/policies/desk.yaml": () =>
+        "metadata: { name: desk }\nscope: { servers: [sql-prod], principals: { in: [Clerk] } }\nallow: { tools: [sql.query] }\n",
       "tenants/acme/limits.yaml": () =>
         "limits:\n  - { id: few, tools: [jira.search], per: [tenant], limit: 3, window: 1h }\n",
       "retention.yaml": () => "retention: { default: 90d, tenants: { acme: 365d } }\n",
@@ -195,6 +198,53 @@ it("accepts a shared issuer's token at the endpoint of the tenant that its claim
   const endpoint = "globex/jira";
   const answer = await search(endpoint, { issuer: SHARED, endpoint, claims: { org_id: "org_2" } });
   expect(answer.error).toBeUndefined();
+});
+
+describe("an endpoint over several servers, for each tenant", () => {
+  const QUERY = { sql: "SELECT 1" };
+  const desk = (tenant: Tenant): URL => world.endpoint(`${tenant}/desk`);
+  const token = (tenant: Tenant): Promise<string> =>
+    tokenOf({ issuer: issuerOf(tenant), endpoint: `${tenant}/desk` });
+
+  it.each([
+    ["2.x", openModern],
+    ["1.x", openLegacy],
+  ] as const)("client %s: lists what its own policies let it use, and calls no more", async (_name, open) => {
+    const seen = new Map<Tenant, readonly string[]>();
+    for (const tenant of TENANTS) {
+      const client = (await open(desk(tenant), await token(tenant))) as unknown as {
+        readonly listTools: () => Promise<{ readonly tools: readonly { readonly name: string }[] }>;
+        readonly callTool: (call: object) => Promise<{ readonly isError?: boolean }>;
+        readonly close: () => Promise<void>;
+      };
+      seen.set(
+        tenant,
+        (await client.listTools()).tools.map(({ name }) => name),
+      );
+      const before = await world.servers.calls("sql-prod");
+      const call = client.callTool({ name: "sql-prod__sql.query", arguments: QUERY });
+      if (tenant === "globex") expect((await call).isError).not.toBe(true);
+      else await expect(call).rejects.toMatchObject({ code: 4030 });
+      expect((await world.servers.calls("sql-prod")) - before).toBe(tenant === "globex" ? 1 : 0);
+      await client.close();
+    }
+    expect(Object.fromEntries(seen)).toEqual({
+      acme: ["jira__jira.search"],
+      globex: ["jira__jira.search", "sql-prod__sql.query"],
+    });
+  });
+
+  it("refuses one tenant's token at the other's, and transforms by its own documents", async () => {
+    const foreign = await rawCall(desk("globex"), await token("acme"), "jira__jira.search", SEARCH);
+    expect([foreign.status, code(foreign)]).toEqual([401, "AUTHN_ISSUER_UNKNOWN"]);
+    const own = await rawCall(desk("globex"), await token("globex"), "jira__jira.search", SEARCH);
+    expect(own.result?.["structuredContent"]).toMatchObject({ assignee: { name: "[redacted]" } });
+    const records = await readAuditRecords(world.gateway.auditDir);
+    const decided = records.filter(({ ev, body }) => ev === "decision" && body["server"] === "sql-prod");
+    expect(new Set(decided.map(({ ten, body }) => `${ten} ${String(body["effect"])}`))).toEqual(
+      new Set(["acme deny", "globex allow"]),
+    );
+  });
 });
 
 it("counts a tenant's limit for its own callers, and records each call under its tenant", async () => {

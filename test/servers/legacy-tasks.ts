@@ -1,5 +1,5 @@
 // An MCP server of revision 2025-11-25 with tasks, made with the SDK 1.x. Tools: `customer_report` runs as a task if it is
-// asked to and ends when it is told to; `plain` never is one.
+// asked to and ends when it is told to, `batch_report` only so; `plain` never is one.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { InMemoryTaskMessageQueue, InMemoryTaskStore } from "@modelcontextprotocol/sdk/experimental/tasks";
@@ -39,27 +39,32 @@ function taskServer(reports: Reports): McpServer {
     { description: "Answers at once.", inputSchema: { customer: z.string() } },
     ({ customer }) => ({ content: [{ type: "text", text: `plain ${customer}` }] }),
   );
-  server.experimental.tasks.registerToolTask(
-    "customer_report",
-    {
-      description: "Reports on a customer.",
-      inputSchema: { customer: z.string() },
-      execution: { taskSupport: "optional" },
-    },
-    {
-      createTask: async ({ customer }, { taskStore, taskRequestedTtl }) => {
-        const task = await taskStore.createTask({ ttl: taskRequestedTtl ?? 60_000, pollInterval: 50 });
-        await taskStore.updateTaskStatus(task.taskId, "working", "reading the record of 078-05-1120");
-        reports.waiting.push(async () => {
-          const text = JSON.stringify({ customer, ssn: "078-05-1120" });
-          await taskStore.storeTaskResult(task.taskId, "completed", { content: [{ type: "text", text }] });
-        });
-        return { task };
+  for (const [name, taskSupport] of [
+    ["customer_report", "optional"],
+    ["batch_report", "required"],
+  ] as const)
+    server.experimental.tasks.registerToolTask(
+      name,
+      {
+        description: "Reports on a customer.",
+        inputSchema: { customer: z.string() },
+        execution: { taskSupport },
       },
-      getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
-      getTaskResult: async (_args, { taskId, taskStore }) => (await taskStore.getTaskResult(taskId)) as never,
-    },
-  );
+      {
+        createTask: async ({ customer }, { taskStore, taskRequestedTtl }) => {
+          const task = await taskStore.createTask({ ttl: taskRequestedTtl ?? 60_000, pollInterval: 50 });
+          await taskStore.updateTaskStatus(task.taskId, "working", "reading the record of 078-05-1120");
+          reports.waiting.push(async () => {
+            const text = JSON.stringify({ customer, ssn: "078-05-1120" });
+            await taskStore.storeTaskResult(task.taskId, "completed", { content: [{ type: "text", text }] });
+          });
+          return { task };
+        },
+        getTask: (_args, { taskId, taskStore }) => taskStore.getTask(taskId),
+        getTaskResult: async (_args, { taskId, taskStore }) =>
+          (await taskStore.getTaskResult(taskId)) as never,
+      },
+    );
   return server;
 }
 
