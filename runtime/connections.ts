@@ -6,12 +6,7 @@ import { headerView } from "#mcp";
 import type { ExchangeHandler } from "./exchange-handler.ts";
 import { requireLegacyAccept } from "./listener/check-transport.ts";
 import { ConnectionTable, newConnectionId } from "./listener/connection/connection-table.ts";
-import type {
-  ConnectionOwner,
-  ConnectionSlot,
-  EndReason,
-  OpenConnection,
-} from "./listener/connection/connection-table.ts";
+import type { ConnectionOwner, EndReason, OpenConnection } from "./listener/connection/connection-table.ts";
 import {
   carriedHeaders,
   endpointEvent,
@@ -167,13 +162,13 @@ async function openConnection(
   check: (inbound: InboundHttp) => void,
 ): Promise<Grant | undefined> {
   const { runner, pipelineTo, run } = options;
-  let slot: ConnectionSlot | undefined;
+  let release: (() => void) | undefined;
   let recordEnd: Conclude | undefined;
   const last: Stage<Authenticated, Authenticated> = {
     name: "open-connection",
     run: async (exchange) => {
       check(exchange.inbound);
-      slot = table.reserve(ownerOf(exchange).ownerKey);
+      release = table.reserve(ownerOf(exchange).ownerKey);
       recordEnd = await recordOpening(exchange, "open-connection", options);
       return proceed(exchange);
     },
@@ -182,12 +177,12 @@ async function openConnection(
     const outcome = await pipelineTo(last).run(exchange, exchange.control.signal, runner.onStage);
     if (outcome.kind === "proceed") {
       const conclude = (): void => {
-        slot?.release();
+        release?.();
         void recordEnd?.(null);
       };
       return { exchange: outcome.exchange, owner: ownerOf(outcome.exchange), conclude };
     }
-    slot?.release();
+    release?.();
     await refuse(runner, outcome.reached as Reached, outcome.denial, outcome.stage);
     return undefined;
   });

@@ -180,7 +180,7 @@ async function createCore(options: GatewayOptions): Promise<Core> {
       stages,
       createSessionVerbStage({
         sessions,
-        slots: streams.slots,
+        limit: streams.limit,
         audit,
         clock,
         onFault: (fault) => logger.error("audit fault", { fault: String(fault) }),

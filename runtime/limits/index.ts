@@ -1,4 +1,5 @@
 // Door of limits.
+export { ConcurrencyLimit } from "./concurrency-limit.ts";
 export type { LimitAllowed, LimitCheck, LimitDenied, RateDecision, RateLimiter } from "./rate-limiter.ts";
 export type { MemoryLimiterOptions, MemoryRateLimiter } from "./memory-store.ts";
 export { createRateLimiter } from "./memory-store.ts";

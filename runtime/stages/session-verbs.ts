@@ -1,6 +1,7 @@
 // The two verbs of a legacy session that carry no message: GET opens its stream, DELETE ends it. They pass the same
 // listener, endpoint and authenticate stages as every message.
 import { AegisError, isAegisError } from "#errors";
+import type { ConcurrencyLimit } from "#limits";
 import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -8,11 +9,11 @@ import type { SseStream } from "../listener/inbound.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
 import { recordOpening } from "../streams/recorded-opening.ts";
 import type { Conclude, OpeningOptions } from "../streams/recorded-opening.ts";
-import type { StreamSlots } from "../streams/stream-slots.ts";
 
 export interface SessionVerbOptions extends OpeningOptions {
   readonly sessions: SessionTable;
-  readonly slots: StreamSlots;
+  /** Of open streams. */
+  readonly limit: ConcurrencyLimit;
 }
 
 export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authenticated, Authenticated> {
@@ -80,7 +81,7 @@ function openStream(
     requireOpenable(session, lastEventId);
     const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
     // What goes on with an answer is there instead of the connection of its request, which is not counted either.
-    if (isGeneral) release = options.slots.take(session.ownerKey);
+    if (isGeneral) release = options.limit.take(session.ownerKey);
     const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
     if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
     const stream = attach(exchange, session, connection, lastEventId);

@@ -2,6 +2,7 @@
 // means for those who listen.
 import type { AuditLog } from "#audit";
 import type { ServerId } from "#bundle";
+import { ConcurrencyLimit } from "#limits";
 import type { Clock } from "#std";
 import type { Principal } from "#authn";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
@@ -15,12 +16,10 @@ import { decideSubscription, resourceOf } from "./resource-access.ts";
 import { ResourceUpdates } from "./resource-updates.ts";
 import { SessionLists } from "./session-lists.ts";
 import { answerSubscription } from "./session-subscriptions.ts";
-import { StreamSlots } from "./stream-slots.ts";
-import type { StreamLimits } from "./stream-slots.ts";
 import { tellSessions } from "./tell-sessions.ts";
 
 export interface StreamsOptions {
-  readonly limits: StreamLimits;
+  readonly limits: { readonly maxStreams: number; readonly maxStreamsPerPrincipal: number };
   readonly audit: AuditLog;
   readonly sessions: SessionTable;
   readonly clock: Clock;
@@ -30,7 +29,7 @@ export interface StreamsOptions {
 }
 
 export interface Streams {
-  readonly slots: StreamSlots;
+  readonly limit: ConcurrencyLimit;
   readonly updates: ResourceUpdates;
   readonly listens: Listens;
   readonly listChanges: ListChanges;
@@ -56,7 +55,11 @@ const JUDGE_TIMEOUT_MS = 1_000;
 
 export function createStreams(options: StreamsOptions): Streams {
   const { snapshot, sessions, clock, onNotification, audit } = options;
-  const slots = new StreamSlots(options.limits);
+  const { maxStreams, maxStreamsPerPrincipal } = options.limits;
+  const limit = new ConcurrencyLimit("STREAM_LIMIT", "streams", {
+    max: maxStreams,
+    maxPerOwner: maxStreamsPerPrincipal,
+  });
   const updates = new ResourceUpdates({
     upstreamOf: (server) => {
       for (const { servers } of snapshot()?.routes.values() ?? []) {
@@ -91,12 +94,12 @@ export function createStreams(options: StreamsOptions): Streams {
     for (const session of sessions.values()) session.stream?.end();
   };
   return {
-    slots,
+    limit,
     updates,
     listens,
     listChanges,
     answerListen: (exchange, signal, watchTasks) =>
-      answerListen(exchange, signal, { listens, updates, slots, audit, snapshot, watchTasks }),
+      answerListen(exchange, signal, { listens, updates, limit, audit, snapshot, watchTasks }),
     answerSubscription: (exchange) => answerSubscription(exchange, { updates, snapshot, onNotification }),
     sweep: async () => {
       if (isSweeping) return;
@@ -108,7 +111,7 @@ export function createStreams(options: StreamsOptions): Streams {
         isSweeping = false;
       }
     },
-    describe: () => ({ open: slots.open, listens: listens.size, watched: updates.size }),
+    describe: () => ({ open: limit.open, listens: listens.size, watched: updates.size }),
     endStreams,
     close: () => {
       endStreams();

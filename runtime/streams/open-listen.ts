@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import type { AuditLog } from "#audit";
 import { AegisError, requestFault } from "#errors";
 import { toClientUri } from "#naming";
+import type { ConcurrencyLimit } from "#limits";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { announcementOf, upstreamEra } from "../bridge/index.ts";
@@ -21,14 +22,13 @@ import { decideSubscription, mayRead, resourceOf } from "./resource-access.ts";
 import type { Listener, ResourceRef, SubscriptionVerdict } from "./resource-access.ts";
 import type { ResourceUpdates } from "./resource-updates.ts";
 import type { TaskWatch } from "../tasks/index.ts";
-import type { StreamSlots } from "./stream-slots.ts";
 import { FLAG_OF_KIND, LIST_KINDS, viewsOf } from "./visible-views.ts";
 import type { ListKind } from "./visible-views.ts";
 
 export interface OpenListenOptions {
   readonly listens: Listens;
   readonly updates: ResourceUpdates;
-  readonly slots: StreamSlots;
+  readonly limit: ConcurrencyLimit;
   readonly audit: AuditLog;
   readonly snapshot: () => Snapshot | undefined;
   /** The tasks of a filter; none where absent. */
@@ -74,7 +74,7 @@ export async function answerListen(
   const kinds = new Set([...filter.kinds].filter((kind) => isAnnounced(route, kind)));
   const granted = await grant(exchange, listener, filter.uris, signal, options.audit);
   const tasks = await options.watchTasks?.(exchange, signal);
-  const release = options.slots.take(ownerKeyOf(principal.issuer, principal.facts));
+  const release = options.limit.take(ownerKeyOf(principal.issuer, principal.facts));
   let stream: SseStream | undefined;
   let lists: HeldLists | undefined;
   try {

@@ -1,6 +1,7 @@
 // The open connections of the process: how many there may be, whose they are, and what ends them.
 import { randomUUID } from "node:crypto";
 import { AegisError } from "#errors";
+import { ConcurrencyLimit } from "#limits";
 import type { ConnectionLimits } from "./limits.ts";
 import type { MessageConnection } from "./message-connection.ts";
 
@@ -28,48 +29,31 @@ export interface OpenConnection {
   readonly end: (reason: EndReason) => void;
 }
 
-/** Room for one connection. */
-export interface ConnectionSlot {
-  readonly release: () => void;
-}
-
 /** Whether a route still admits the owner of a connection. */
 export type OwnerCheck = (owner: ConnectionOwner) => boolean;
 
 export class ConnectionTable {
   readonly #connections = new Map<string, OpenConnection>();
-  readonly #perOwner = new Map<string, number>();
-  readonly #limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">;
-  #reserved = 0;
+  readonly #limit: ConcurrencyLimit;
 
   constructor(limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">) {
-    this.#limits = limits;
+    const { maxConnections, maxConnectionsPerPrincipal } = limits;
+    this.#limit = new ConcurrencyLimit("CONNECTION_LIMIT", "connections", {
+      max: maxConnections,
+      maxPerOwner: maxConnectionsPerPrincipal,
+    });
   }
 
   get size(): number {
     return this.#connections.size;
   }
 
-  /** @throws {AegisError} CONNECTION_LIMIT */
-  reserve(ownerKey: string): ConnectionSlot {
-    const ofOwner = this.#perOwner.get(ownerKey) ?? 0;
-    if (this.#reserved >= this.#limits.maxConnections)
-      throw new AegisError("CONNECTION_LIMIT", `${this.#reserved} connections open`);
-    if (ofOwner >= this.#limits.maxConnectionsPerPrincipal)
-      throw new AegisError("CONNECTION_LIMIT", `${ofOwner} connections of this principal open`);
-    this.#reserved += 1;
-    this.#perOwner.set(ownerKey, ofOwner + 1);
-    let isHeld = true;
-    return {
-      release: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        this.#reserved -= 1;
-        const left = (this.#perOwner.get(ownerKey) ?? 1) - 1;
-        if (left > 0) this.#perOwner.set(ownerKey, left);
-        else this.#perOwner.delete(ownerKey);
-      },
-    };
+  /**
+   * Room for one connection, until the function that it returns is called.
+   * @throws {AegisError} CONNECTION_LIMIT
+   */
+  reserve(ownerKey: string): () => void {
+    return this.#limit.take(ownerKey);
   }
 
   /** Keeps a connection until it has closed. */

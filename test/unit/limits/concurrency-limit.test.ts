@@ -1,13 +1,14 @@
-// Caps of long-lived streams: of the process, and of one caller.
+// Caps of what is open at once: in the process, and of one owner.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StreamSlots } from "../../../runtime/streams/stream-slots.ts";
+import { ConcurrencyLimit } from "#limits";
 
-const CAPS = { maxStreams: 5, maxStreamsPerPrincipal: 2 };
+const CAPS = { max: 5, maxPerOwner: 2 };
+const streams = (): ConcurrencyLimit => new ConcurrencyLimit("STREAM_LIMIT", "streams", CAPS);
 
-describe("slots of streams", () => {
-  it("refuses the next of a caller at its cap, and nobody else", () => {
-    const slots = new StreamSlots(CAPS);
+describe("a concurrency limit", () => {
+  it("refuses the next of an owner at its cap, and nobody else", () => {
+    const slots = streams();
     const first = slots.take("ada");
     slots.take("ada");
     expect(() => slots.take("ada")).toThrow("STREAM_LIMIT");
@@ -23,14 +24,14 @@ describe("slots of streams", () => {
     const steps = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.boolean()), { maxLength: 60 });
     fc.assert(
       fc.property(steps, (taken) => {
-        const slots = new StreamSlots(CAPS);
+        const slots = streams();
         const held: { readonly owner: string; readonly release: () => void }[] = [];
         for (const [owner, gives] of taken) {
           const at = held.findIndex((slot) => slot.owner === owner);
           if (gives && at >= 0) held.splice(at, 1)[0]?.release();
           else {
             const own = held.filter((slot) => slot.owner === owner).length;
-            const isFull = held.length >= CAPS.maxStreams || own >= CAPS.maxStreamsPerPrincipal;
+            const isFull = held.length >= CAPS.max || own >= CAPS.maxPerOwner;
             if (isFull) expect(() => slots.take(owner)).toThrow("STREAM_LIMIT");
             else held.push({ owner, release: slots.take(owner) });
           }
