@@ -2,6 +2,7 @@
 // stronger form; the forms below are the contract between stages. Two of them carry a private brand that only one
 // file can mint, so that a pipeline without `authorize` or without `record` does not compile.
 import type { Era, LeafAction, LeafEntry } from "#bundle";
+import type { ErrorCode } from "#errors";
 import type { ClientMessage, MethodRow } from "#mcp";
 import type { JsonObject } from "#std";
 import type { Decision, DecisionQuery } from "#pdp";
@@ -24,6 +25,10 @@ export interface Exchange {
   readonly control: ExchangeControl;
   /** The one snapshot that governs this exchange from admission to reply. */
   readonly snapshot: Snapshot;
+  /** The writing of its decision, once that has begun: a caller who goes meanwhile leaves no second decision. */
+  readonly recording?: Promise<unknown> | undefined;
+  /** Records how something ended that was opened under this decision; only the first call counts. */
+  readonly conclude?: ((code: ErrorCode | null) => Promise<void>) | undefined;
 }
 
 /** What the stages learn, in one word: every field that an exchange may have later. */
@@ -50,6 +55,8 @@ export function newExchange({
     reply,
     control,
     snapshot,
+    recording: undefined,
+    conclude: undefined,
     route: undefined,
     principal: undefined,
     message: undefined,

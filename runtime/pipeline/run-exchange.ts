@@ -86,6 +86,9 @@ export async function recordDenial(
   stage: string,
 ): Promise<void> {
   const { audit, clock } = runner;
+  // The caller may have gone while the decision was being written.
+  if (exchange.recording !== undefined) await exchange.recording.catch(() => undefined);
+  if (exchange.conclude !== undefined) return exchange.conclude(denial.code);
   if (exchange.receipt !== undefined) {
     const body = resultRecord(exchange, {
       outcome: "denied",

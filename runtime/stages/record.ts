@@ -17,9 +17,9 @@ export function createRecordStage(audit: AuditLog): Stage<Transformed, Recorded>
         { effect: "allow", policies: exchange.decision?.reasons ?? [] },
         audit,
       );
-      return audit
-        .append({ tenant: exchange.route.entry.tenant, event: "decision", body })
-        .then((receipt) => proceed(learn(exchange, { receipt }) as unknown as Recorded));
+      const recording = audit.append({ tenant: exchange.route.entry.tenant, event: "decision", body });
+      learn(exchange, { recording });
+      return recording.then((receipt) => proceed(learn(exchange, { receipt }) as unknown as Recorded));
     },
   };
 }

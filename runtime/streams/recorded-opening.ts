@@ -1,8 +1,10 @@
 // What outlives its request (a stream, a connection) stands in the log twice: when it is opened, and when it has ended.
 import type { AuditLog } from "#audit";
+import { AegisError } from "#errors";
 import type { ErrorCode } from "#errors";
 import type { Clock } from "#std";
 import { decisionRecord, resultRecord } from "../pipeline/audit-records.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Authenticated } from "../pipeline/exchange.ts";
 
 export interface OpeningOptions {
@@ -12,13 +14,17 @@ export interface OpeningOptions {
   readonly onFault: (fault: unknown) => void;
 }
 
-/** Records the end; `code` where it was refused after all. Resolves also where the record could not be written. */
+/**
+ * Records the end; `code` where it was refused after all. Only the first call does. Resolves also where the record could
+ * not be written.
+ */
 export type Conclude = (code: ErrorCode | null) => Promise<void>;
 
 /**
  * Records that `exchange` may open something, or do what `stage` names.
  * @returns what must be called once: an opening without an end would stay open in the log for good
- * @throws {AegisError} the codes of `AuditLog.append`; then nothing is open
+ * @throws {AegisError} the codes of `AuditLog.append`, EXCHANGE_ABORTED where the caller has gone meanwhile; then nothing
+ *   is open
  */
 export async function recordOpening(
   exchange: Authenticated,
@@ -28,8 +34,15 @@ export async function recordOpening(
   const { id, route, startedMonotonicMs } = exchange;
   const { tenant } = route.entry;
   const body = decisionRecord(exchange, { effect: "allow", policies: [], stage }, options.audit);
-  await options.audit.append({ tenant, event: "decision", body });
-  return concludeOf({ id, tenant, startedMonotonicMs }, options);
+  const conclude = concludeOf({ id, tenant, startedMonotonicMs }, options);
+  const recording = options.audit
+    .append({ tenant, event: "decision", body })
+    .then(() => void learn(exchange, { conclude }));
+  learn(exchange, { recording });
+  await recording;
+  if (exchange.control.signal.aborted)
+    throw new AegisError("EXCHANGE_ABORTED", "nobody waits for it any more");
+  return conclude;
 }
 
 /** Without the exchange, which would keep its release for as long as the stream or connection is open. */
@@ -41,7 +54,7 @@ function concludeOf(
   }: Pick<Authenticated, "id" | "startedMonotonicMs"> & Pick<Authenticated["route"]["entry"], "tenant">,
   { audit, clock, onFault }: OpeningOptions,
 ): Conclude {
-  return async (code) => {
+  const record = async (code: ErrorCode | null): Promise<void> => {
     const body = resultRecord(
       { id },
       {
@@ -57,4 +70,6 @@ function concludeOf(
       onFault(fault);
     }
   };
+  let recorded: Promise<void> | undefined;
+  return (code) => (recorded ??= record(code));
 }
