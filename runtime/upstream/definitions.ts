@@ -3,7 +3,7 @@ import { definitionDigest } from "#bundle";
 import type { Digest, Era, EraEntry, PinnedKind } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { gatewayEnvelope } from "./envelope.ts";
+import { readingEnvelope } from "./envelope.ts";
 import { SILENT_OBSERVER } from "./handshake.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
@@ -76,7 +76,7 @@ const METHOD_NOT_FOUND = -32601;
 
 function pageParams(era: Era, cursor: string | undefined): JsonObject | undefined {
   const paging = cursor === undefined ? {} : { cursor };
-  if (era === "modern") return { ...paging, _meta: gatewayEnvelope() };
+  if (era === "modern") return { ...paging, _meta: readingEnvelope() };
   return cursor === undefined ? undefined : paging;
 }
 

@@ -24,13 +24,26 @@ export const META_SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 /** How the gateway introduces itself. Unauthenticated on the wire, so it carries nothing worth hiding. */
 export const GATEWAY_CLIENT_INFO: JsonObject = { name: "aegis-gateway", version: "0.1.0" };
 
-/** Envelope of a modern request that the gateway sends on its own behalf. It declares no capability. */
-export function gatewayEnvelope(): JsonObject {
+/** Envelope of a modern request that the gateway sends on its own behalf. It declares no capability unless told to. */
+export function gatewayEnvelope(capabilities: JsonObject = {}): JsonObject {
   return {
     [META_PROTOCOL_VERSION]: MODERN_PROTOCOL_VERSION,
     [META_CLIENT_INFO]: GATEWAY_CLIENT_INFO,
-    [META_CLIENT_CAPABILITIES]: {},
+    [META_CLIENT_CAPABILITIES]: capabilities,
   };
+}
+
+/**
+ * Of requests that read what a server shows: it declares whatever the gateway relays for clients, so that a server that
+ * hides what some clients cannot use shows all of it, to `aegis pin` and to each verification alike. Nobody can be asked
+ * by it: the modern era has no requests of servers, and `input_required` is no answer to `server/discover` and lists.
+ */
+export function readingEnvelope(): JsonObject {
+  return gatewayEnvelope({
+    elicitation: { form: {}, url: {} },
+    roots: {},
+    sampling: { context: {}, tools: {} },
+  });
 }
 
 function nameOf(method: string, params: JsonObject | undefined): JsonValue | undefined {

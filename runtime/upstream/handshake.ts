@@ -7,7 +7,7 @@ import {
   LEGACY_PROTOCOL_VERSIONS,
   META_SERVER_INFO,
   MODERN_PROTOCOL_VERSION,
-  gatewayEnvelope,
+  readingEnvelope,
 } from "./envelope.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { ExchangeObserver, LegacyChannelKey, OutboundRequest, UpstreamReply } from "./upstream.ts";
@@ -57,7 +57,7 @@ function bounded(text: string): string {
 }
 
 function discoverRequest(): OutboundRequest {
-  return { method: "server/discover", params: { _meta: gatewayEnvelope() }, paramHeaders: {} };
+  return { method: "server/discover", params: { _meta: readingEnvelope() }, paramHeaders: {} };
 }
 
 /** What any server answers at any time: `ping`, which revision 2026-07-28 no longer has. */
