@@ -1,6 +1,6 @@
 // The test command: lint, type check, every test, and what they need from the machine. The last line it prints is
 // "N passed, N failed". Everything it cannot find it installs or fails with a remedy; nothing is skipped.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,8 +22,15 @@ interface Tally {
   failed: number;
 }
 
-/** A command whose output is shown when it ends, so that several can run side by side. */
-async function step(title: string, command: string, args: readonly string[], tally: Tally): Promise<void> {
+interface Outcome {
+  readonly title: string;
+  readonly passed: boolean;
+  readonly seconds: number;
+  readonly output: string;
+}
+
+/** A command whose output is kept, so that several can run side by side. */
+async function step(title: string, command: string, args: readonly string[]): Promise<Outcome> {
   const startedMs = Date.now();
   const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env: environment });
   const output: Buffer[] = [];
@@ -37,25 +44,46 @@ async function step(title: string, command: string, args: readonly string[], tal
     child.on("close", resolve);
   });
   const seconds = Math.round((Date.now() - startedMs) / 1_000);
-  process.stdout.write(`\n== ${title}\n${Buffer.concat(output).toString("utf8")}`);
-  process.stdout.write(`== ${title}: ${status === 0 ? "ok" : "FAILED"} (${seconds} s)\n`);
-  if (status === 0) tally.passed += 1;
+  return { title, passed: status === 0, seconds, output: Buffer.concat(output).toString("utf8") };
+}
+
+function report({ title, passed, seconds, output }: Outcome, tally: Tally): void {
+  process.stdout.write(`\n== ${title}\n${output}== ${title}: ${passed ? "ok" : "FAILED"} (${seconds} s)\n`);
+  if (passed) tally.passed += 1;
   else tally.failed += 1;
 }
 
-function runTests(tally: Tally): void {
+/** Lint, format and types: pure computation, which takes what the tests leave while they wait. */
+function checkSources(): Promise<readonly Outcome[]> {
+  const patient = (title: string, program: string, ...args: readonly string[]): Promise<Outcome> =>
+    step(title, "nice", ["-n", "19", join(bin, program), ...args]);
+  const formatThenTypes = async (): Promise<readonly Outcome[]> => [
+    await patient("format", "prettier", "--check", "--log-level", "warn", "."),
+    await patient("types", "tsc", "-b"),
+  ];
+  return Promise.all([patient("lint", "eslint", "."), formatThenTypes()]).then(([lint, others]) => [
+    lint,
+    ...others,
+  ]);
+}
+
+async function runTests(tally: Tally): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "aegis-test-run-"));
-  const report = join(directory, "vitest.json");
+  const counts = join(directory, "vitest.json");
   const args = [
     "run",
     "--reporter=default",
     "--reporter=json",
-    `--outputFile.json=${report}`,
+    `--outputFile.json=${counts}`,
     ...process.argv.slice(2),
   ];
   process.stdout.write("\n== tests\n");
-  const { status } = spawnSync(join(bin, "vitest"), args, { cwd: root, stdio: "inherit", env: environment });
-  const counted = readReport(report);
+  const child = spawn(join(bin, "vitest"), args, { cwd: root, stdio: "inherit", env: environment });
+  const status = await new Promise<number | null>((resolve) => {
+    child.on("error", () => resolve(null));
+    child.on("close", resolve);
+  });
+  const counted = readReport(counts);
   rmSync(directory, { recursive: true, force: true });
   tally.passed += counted.passed;
   tally.failed += counted.failed;
@@ -77,14 +105,9 @@ function readReport(path: string): Tally {
 
 const tally: Tally = { passed: 0, failed: 0 };
 ensureSystemPrograms();
-await step("build", process.execPath, ["cli/build/build-artefacts.ts"], tally);
-await Promise.all([
-  step("lint", join(bin, "eslint"), ["."], tally),
-  step("format", join(bin, "prettier"), ["--check", "--log-level", "warn", "."], tally).then(() =>
-    step("types", join(bin, "tsc"), ["-b"], tally),
-  ),
-]);
-runTests(tally);
+report(await step("build", process.execPath, ["cli/build/build-artefacts.ts"]), tally);
+const [checks] = await Promise.all([checkSources(), runTests(tally)]);
+for (const check of checks) report(check, tally);
 rmSync(compileCache, { recursive: true, force: true });
 process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 ? 0 : 1;

@@ -1,0 +1,34 @@
+// The order of the test files. Left alone, vitest starts with the largest; the ones that take longest are small, and
+// would run last, one after the other, while the other workers have nothing left to do.
+import { BaseSequencer } from "vitest/node";
+import type { TestSpecification } from "vitest/node";
+
+/** Below test/, longest first. A file that is not here takes less than all of these. */
+const LONGEST = [
+  "e2e/start",
+  "unit/compiler/specialisation",
+  "conformance/conformance",
+  "unit/compiler/mutation/operators",
+  "e2e/crash",
+  "e2e/local-server",
+  "unit/compiler/hostile/hostile-repositories",
+  "e2e/connect",
+  "unit/cli/conventions",
+  "unit/cli/packages",
+  "unit/compiler/json-schema/tool-catalogue",
+  "e2e/inspector",
+  "unit/github-action/run-action",
+  "unit/cli/decision-commands",
+  "unit/audit/writer-process",
+  "matrix/six-primitives",
+].map((name) => `/test/${name}.test.ts`);
+
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return index === -1 ? LONGEST.length : index;
+    };
+    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+  }
+}
