@@ -76,7 +76,6 @@ export {
   rollbackTo,
   rotateRoot,
   signDocument,
-  verifyChannel,
   verifyChannelDirectory,
 } from "./release/index.ts";
 export type {

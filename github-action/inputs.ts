@@ -10,7 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const COMMANDS = ["check", "test", "plan"] as const;
 export type ActionCommand = (typeof COMMANDS)[number];
 
-export const FAIL_ON = ["none", "newly-allowed", "changes"] as const;
+const FAIL_ON = ["none", "newly-allowed", "changes"] as const;
 export type FailOn = (typeof FAIL_ON)[number];
 
 export interface ActionInputs {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 
 /** The lines for one output. A random delimiter: no value can end the block and start another output. */
-export function outputBlock(name: string, value: string): string {
+function outputBlock(name: string, value: string): string {
   const delimiter = `aegis_${randomUUID()}`;
   return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
 /** A longer line is dropped and reported; it cannot be a message that the gateway would take. */
-export const MAX_LINE_BYTES = 16_777_216;
+const MAX_LINE_BYTES = 16_777_216;
 
 export type Line =
   { readonly kind: "line"; readonly text: string } | { readonly kind: "unreadable"; readonly why: string };

@@ -17,7 +17,7 @@ export interface MutationOptions {
 }
 
 /** A threshold or a base asks for mutation testing as much as the option does. */
-export function wantsMutation({ mutation, mutationThreshold, mutationBase }: MutationOptions): boolean {
+function wantsMutation({ mutation, mutationThreshold, mutationBase }: MutationOptions): boolean {
   return mutation === true || mutationThreshold !== undefined || mutationBase !== undefined;
 }
 

@@ -41,7 +41,7 @@ const MAX_READERS = 6;
 const MAX_CHANGES = 60;
 
 /** How serious a change is, in a word or two. */
-export function impactText({ impact, readBy }: ReportedChange): string {
+function impactText({ impact, readBy }: ReportedChange): string {
   if (readBy.length > 0 && impact !== "text")
     return impact === "breaks" ? "breaks policies" : `${impact}, read by policies`;
   return impact === "text" ? "text only" : impact;

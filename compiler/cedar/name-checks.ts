@@ -182,7 +182,7 @@ export function entitySpan(policy: ParsedPolicy, entity: EntityRef): CedarSpan {
 }
 
 /** Where the policy first writes the text `value`. */
-export function stringSpan(policy: ParsedPolicy, value: string): CedarSpan {
+function stringSpan(policy: ParsedPolicy, value: string): CedarSpan {
   const at = policy.text.tokens.findIndex((token) => token.kind === "string" && token.value === value);
   return spanOfTokens(policy, at, at);
 }

@@ -67,7 +67,7 @@ export interface ParseOutcome {
 }
 
 /** Policies in one file that a person wrote; the engine needs a tenth of a millisecond for each. */
-export const MAX_FILE_POLICIES = 5_000;
+const MAX_FILE_POLICIES = 5_000;
 /** What is no Cedar could give findings without end. One policy that does not parse makes the whole file one. */
 const MAX_FILE_FINDINGS = 200;
 

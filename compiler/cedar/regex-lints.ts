@@ -5,7 +5,7 @@ import type { CedarCode } from "./finding.ts";
 /** Longest pattern, in UTF-16 code units. */
 export const MAX_PATTERN_LENGTH = 1_000;
 /** Largest compiled program, in instructions. */
-export const MAX_PATTERN_PROGRAM = 2_000;
+const MAX_PATTERN_PROGRAM = 2_000;
 
 export interface PatternFinding {
   readonly code: CedarCode;

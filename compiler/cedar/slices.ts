@@ -6,7 +6,7 @@ import { asJson } from "./est.ts";
 import type { PolicyEst } from "./est.ts";
 
 /** A table of values by the sha-256 of their canonical JSON. */
-export class DigestTable<T extends object> {
+class DigestTable<T extends object> {
   readonly #entries = new Map<Digest, T>();
   readonly #known = new WeakMap<T, Digest>();
   readonly #toJson: (value: T) => JsonObject;

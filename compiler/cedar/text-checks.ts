@@ -8,13 +8,13 @@ import type { SpanFinder } from "./position.ts";
 import type { PolicyText } from "./split.ts";
 
 /** Largest policy that a person writes, in UTF-16 code units. */
-export const MAX_POLICY_LENGTH = 65_536;
+const MAX_POLICY_LENGTH = 65_536;
 /** Largest policy that the compiler writes: an action set may name every pinned definition. */
-export const MAX_GENERATED_POLICY_LENGTH = 4_194_304;
+const MAX_GENERATED_POLICY_LENGTH = 4_194_304;
 /** Deepest nesting of brackets. The engine's stack ends between 100 and 120. */
-export const MAX_NESTING = 60;
+const MAX_NESTING = 60;
 /** Most terms in a row of `||`, `&&`, arithmetic or member access, summed along the nesting. */
-export const MAX_CHAIN = 100;
+const MAX_CHAIN = 100;
 /** Most annotations of one policy: the engine compares each with all others. */
 export const MAX_ANNOTATIONS = 32;
 /** The JSON form of a policy carries integers as doubles. */

@@ -4,7 +4,7 @@ import { bodyOf, open, operand } from "../cedar/index.ts";
 import type { Clause, Expr } from "../cedar/index.ts";
 
 /** Whether an expression is true, or false, in every request in which it does not err; undefined = it depends. */
-export function fixedTruth(expr: Expr): boolean | undefined {
+function fixedTruth(expr: Expr): boolean | undefined {
   const [operator, value] = open(expr);
   const body = bodyOf(expr);
   const left = operand(body, "left");

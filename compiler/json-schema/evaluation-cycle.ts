@@ -2,7 +2,7 @@
 import type { SchemaNode } from "#bundle";
 
 /** Nodes applied to the same value as `node`. */
-export function sameValueNodes(node: SchemaNode): readonly number[] {
+function sameValueNodes(node: SchemaNode): readonly number[] {
   const single = [node.not, node.if, node.then, node.else].filter((index) => index !== undefined);
   return [...(node.allOf ?? []), ...(node.anyOf ?? []), ...(node.oneOf ?? []), ...single];
 }

@@ -2,7 +2,7 @@
 // places in the pin file.
 
 /** Every code, with the severity it always has. */
-export const SCHEMA_FINDINGS = {
+const SCHEMA_FINDINGS = {
   SCHEMA_DIALECT_UNSUPPORTED: "error",
   SCHEMA_ID_NESTED: "error",
   SCHEMA_INVALID: "error",

@@ -1,7 +1,6 @@
 // Pinned JSON Schemas lowered to programs, and what those make visible to policies.
 export { lowerOutputSchema, lowerSchema } from "./lower.ts";
 export type { LoweredSchema } from "./lower.ts";
-export { SCHEMA_FINDINGS } from "./findings.ts";
 export type { SchemaFinding, SchemaFindingCode } from "./findings.ts";
 export { lowerPromptArguments, uriArguments } from "./argument-programs.ts";
 export { describeProjection, projectedPaths, projectedTypeAt } from "./describe-projection.ts";

@@ -18,7 +18,7 @@ import type { TestCallShape } from "../documents/shapes.ts";
 import { didYouMean } from "../documents/yaml-source.ts";
 
 /** What a call is written with: exactly one of these keys. */
-export const TARGET_KEYS = [
+const TARGET_KEYS = [
   ...(["tool", "resource", "prompt"] as const),
   ...(["sampling", "elicitation", "root", "completion", "subscribe", "logging", "task"] as const),
 ] as const;

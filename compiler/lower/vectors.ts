@@ -7,7 +7,7 @@ import { layerOf } from "../documents/layer.ts";
 import type { TestCall, TestPrincipal, TestSuite } from "../model/test-suite.ts";
 
 /** Replayed on every activation; a suite may be larger. */
-export const MAX_VECTORS = 2_000;
+const MAX_VECTORS = 2_000;
 const CELL_TIMEOUT_MS = 5_000;
 
 type Evaluable = Pick<BundleContent, "registry" | "policies">;

@@ -1,5 +1,5 @@
 // Door #mutation: whether the tests of a repository notice that its policies are changed.
-export { MAX_MUTANTS, runMutants } from "./run-mutants.ts";
+export { runMutants } from "./run-mutants.ts";
 export type { MutationOptions } from "./run-mutants.ts";
 export type {
   MutantPlace,

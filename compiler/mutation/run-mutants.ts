@@ -15,7 +15,7 @@ import type { PolicyUnits } from "./policy-units.ts";
 import { testsOn } from "./tests-on.ts";
 
 /** Mutants of one run. */
-export const MAX_MUTANTS = 2_000;
+const MAX_MUTANTS = 2_000;
 
 export interface MutationOptions {
   /** Where the compiled repository was read from. */

@@ -11,9 +11,9 @@ import type { Story, StoryRow } from "./stories.ts";
 import { inlineValue, jsonBlock, memberName } from "./values.ts";
 
 /** Stories that the page shows; the JSON plan has every row. */
-export const MAX_STORIES = 2_000;
+const MAX_STORIES = 2_000;
 /** Callers of one story that the page shows. */
-export const MAX_CALLERS = 500;
+const MAX_CALLERS = 500;
 const MAX_EXAMPLE_LENGTH = 240;
 
 const TITLES: readonly (readonly [DecisionChangeKind, string, string])[] = [

@@ -7,7 +7,7 @@ import type { Markup } from "./markup.ts";
 import { textBlock } from "./values.ts";
 
 /** UTF-16 units of excerpts that stand beside decisions; beyond it a link leads to the list at the end. */
-export const MAX_INLINE_EXCERPTS = 600_000;
+const MAX_INLINE_EXCERPTS = 600_000;
 
 export interface SourceIndex {
   /** A policy as it stands beside a decision of `side`. */

@@ -44,6 +44,6 @@ export { planSources } from "./plan-sources.ts";
 export { PROVED_SCOPE, describeSymbolic, isAllProved } from "./describe-symbolic.ts";
 export { describeReplay } from "./describe-replay.ts";
 export { renderPlanHtml } from "../plan-html/index.ts";
-export { MAX_MARKDOWN_LENGTH, renderPlanMarkdown } from "./render-markdown.ts";
+export { renderPlanMarkdown } from "./render-markdown.ts";
 export { PLAN_FORMAT_VERSION, planDigest, renderPlanJson, renderPlanText } from "./render-plan.ts";
 export type { PlanTextOptions } from "./render-plan.ts";

@@ -24,7 +24,7 @@ import { describeReplay } from "./describe-replay.ts";
 import type { DecisionChange, Plan, StructuralChange } from "./plan-types.ts";
 
 /** GitHub refuses comments above 65,536 characters. */
-export const MAX_MARKDOWN_LENGTH = 60_000;
+const MAX_MARKDOWN_LENGTH = 60_000;
 const MAX_CELL_LENGTH = 300;
 /** Kept free for the closing lines. */
 const CLOSING_LENGTH = 1_000;

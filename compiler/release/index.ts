@@ -22,5 +22,5 @@ export { cosignRoot, initRoot, isDraftOf, rotateRoot } from "./root.ts";
 export type { RootChange, RootDraft, RootInit } from "./root.ts";
 export { cosignDocument, signDocument } from "./sign.ts";
 export type { Signer } from "./sign.ts";
-export { openTrustRoot, refusalUnder, verifyChannel, verifyChannelDirectory } from "./verify.ts";
+export { openTrustRoot, refusalUnder, verifyChannelDirectory } from "./verify.ts";
 export type { ChannelReader, VerifyReport, VerifyRequest } from "./verify.ts";

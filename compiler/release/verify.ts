@@ -45,7 +45,7 @@ export function verifyChannelDirectory(directory: string, request: VerifyRequest
 }
 
 /** Roots, statement and bundle of a channel, in the order of a gateway. Throws TrustError with the code of the check. */
-export async function verifyChannel(reader: ChannelReader, request: VerifyRequest): Promise<VerifyReport> {
+async function verifyChannel(reader: ChannelReader, request: VerifyRequest): Promise<VerifyReport> {
   const root = await newestRoot(reader, request.root);
   const bytes = await reader.readRelease();
   if (bytes === undefined) throw new TrustError("RELEASE_SOURCE_UNAVAILABLE", "the channel has no release");

@@ -25,7 +25,7 @@ export interface RecordExplanation {
 const AFTER_DECISION: ReadonlySet<string> = new Set(["throttle", "transform", "record", "dispatch"]);
 
 /** What the policies had said when the record was made. */
-export function effectOfPolicies({ effect, stage }: RecordedDecision): "allow" | "deny" {
+function effectOfPolicies({ effect, stage }: RecordedDecision): "allow" | "deny" {
   return effect === "allow" || AFTER_DECISION.has(stage ?? "") ? "allow" : "deny";
 }
 

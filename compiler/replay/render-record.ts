@@ -5,7 +5,7 @@ import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { RecordExplanation } from "./explain-record.ts";
 
-export const RECORD_EXPLANATION_FORMAT_VERSION = 1;
+const RECORD_EXPLANATION_FORMAT_VERSION = 1;
 
 /** One JSON document with a `formatVersion`. */
 export function renderRecordJson(explanation: RecordExplanation): string {

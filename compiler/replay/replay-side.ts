@@ -55,9 +55,9 @@ export type SideAnswer =
   | { readonly kind: "open"; readonly missing: readonly string[] };
 
 /** Facts are missing altogether: the record was made without. */
-export const NO_FACTS = "facts";
+const NO_FACTS = "facts";
 /** The arguments were checked by a definition that this version does not have. */
-export const OTHER_DEFINITION = "definition";
+const OTHER_DEFINITION = "definition";
 
 /** Nothing permits it. */
 const DENIED: SideAnswer = { kind: "decided", effect: "deny", reasons: [], isComplete: true, unneeded: [] };

@@ -92,7 +92,7 @@ const onDecimals =
     truth(compare(operator, termOf(at(operands, 0), "Decimal"), termOf(at(operands, 1), "Decimal")));
 
 /** Whether two values are equal; values of different types never are. @throws {OutsideFragment} */
-export function sameIn(world: World): (left: SymbolicValue, right: SymbolicValue) => Term {
+function sameIn(world: World): (left: SymbolicValue, right: SymbolicValue) => Term {
   const same = (left: SymbolicValue, right: SymbolicValue): Term => {
     if (left.kind === "Opaque") throw new OutsideFragment(left.what);
     if (right.kind === "Opaque") throw new OutsideFragment(right.what);

@@ -50,7 +50,7 @@ export function readType(
   }
 }
 
-export function readScalar(
+function readScalar(
   kind: "Bool" | "Long" | "String",
   key: readonly string[],
   { symbols }: TypeReader,

@@ -99,7 +99,7 @@ function inputAt(path: readonly string[], { context, principal }: FactInputs): I
 }
 
 /** What a fact is called: what it is derived from and how, not the name it stands under. */
-export function factKey(derivation: Derivation): readonly string[] {
+function factKey(derivation: Derivation): readonly string[] {
   if (derivation.kind === "matches") return ["matches", derivation.pattern, ...derivation.path];
   const { name: _name, ...how } = derivation;
   return ["fact", canonicalJson(how as unknown as JsonObject)];
@@ -154,7 +154,7 @@ function factOfText(derivation: Derivation, value: string | undefined): JsonValu
 }
 
 /** A scalar of JSON as a term. */
-export function literalTerm(json: JsonValue): Term {
+function literalTerm(json: JsonValue): Term {
   if (typeof json === "string") return text(json);
   return typeof json === "number" ? integer(json) : String(json);
 }

@@ -1,7 +1,6 @@
 // Lines of `transforms`, lowered to transform operations.
 export { formatPath, parsePath } from "./parse-path.ts";
 export type { ParsedPath } from "./parse-path.ts";
-export { TRANSFORM_FINDINGS } from "./path-check.ts";
 export type { TransformFinding, TransformFindingCode } from "./path-check.ts";
 export type { OperationSpec } from "./effect.ts";
 export { lowerOperation } from "./lower-operation.ts";

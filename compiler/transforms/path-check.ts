@@ -5,7 +5,7 @@ import { formatPath } from "./parse-path.ts";
 import { isListOnly, memberNames, stepFrom } from "./schema-walk.ts";
 
 /** Every code, with its usual severity. */
-export const TRANSFORM_FINDINGS = {
+const TRANSFORM_FINDINGS = {
   TRANSFORM_BREAKS_SCHEMA: "error",
   TRANSFORM_PATH_IMPOSSIBLE: "error",
   TRANSFORM_PATH_INVALID: "error",

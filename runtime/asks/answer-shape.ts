@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from "#std";
 import type { Ask } from "./ask.ts";
 
 /** UTF-16 code units of one answer as JSON; of what a user types into a form less. */
-export const MAX_ANSWER_CHARS = 786_432;
+const MAX_ANSWER_CHARS = 786_432;
 export const MAX_CONTENT_CHARS = 65_536;
 /** Roots of one answer. */
 export const MAX_ROOTS = 1_000;

@@ -6,7 +6,7 @@ import { elicitationArguments, samplingArguments } from "#methods";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 
-export const ASK_METHODS = ["elicitation/create", "roots/list", "sampling/createMessage"] as const;
+const ASK_METHODS = ["elicitation/create", "roots/list", "sampling/createMessage"] as const;
 export type AskMethod = (typeof ASK_METHODS)[number];
 
 export interface Ask {

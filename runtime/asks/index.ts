@@ -1,5 +1,5 @@
 // What servers ask of clients, in both eras.
-export { ASK_METHODS, askArguments, isAskMethod, readAsk } from "./ask.ts";
+export { askArguments, isAskMethod, readAsk } from "./ask.ts";
 export type { Ask, AskMethod } from "./ask.ts";
 export { callerOf, underRelease } from "./ask-context.ts";
 export type { AskContext, AskedCaller, AskedServer } from "./ask-context.ts";
@@ -18,7 +18,7 @@ export type { GovernedInput, InputRounds, RetriedInput } from "./input-required.
 export { openRequestState, sealRequestState } from "./request-state.ts";
 export type { RememberedAsk, RequestState, StatedCall } from "./request-state.ts";
 export { governUrlElicitations } from "./url-elicitations.ts";
-export { META_ASKING_SERVER, presentedParams, refusedReply, relayAsk } from "./relay-ask.ts";
+export { presentedParams, refusedReply, relayAsk } from "./relay-ask.ts";
 export type { AskedClient } from "./relay-ask.ts";
 export { MAX_PENDING_ASKS, SessionAsks, asksOf } from "./session-asks.ts";
 export type { PendingAsk } from "./session-asks.ts";

@@ -14,7 +14,7 @@ import type { AskRefusal } from "./govern-ask.ts";
 import type { PendingAsk, SessionAsks } from "./session-asks.ts";
 
 /** Names the server that asks, in `_meta` of what a client is asked. */
-export const META_ASKING_SERVER = "dev.aegis/server";
+const META_ASKING_SERVER = "dev.aegis/server";
 /** UTF-16 code units of a progress text. */
 const MAX_PROGRESS_TEXT = 512;
 

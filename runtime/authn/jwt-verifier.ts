@@ -13,7 +13,7 @@ import { PrincipalCache } from "./principal-cache.ts";
 import type { Principal } from "./principal.ts";
 
 /** Signature algorithms an issuer may use. No HMAC: a public key must never serve as a shared secret. */
-export const TOKEN_ALGORITHMS: readonly string[] = [
+const TOKEN_ALGORITHMS: readonly string[] = [
   "ES256",
   "ES384",
   "ES512",

@@ -46,7 +46,7 @@ export {
 } from "./durable-file.ts";
 export type { FileSystem } from "./durable-file.ts";
 export { formatInstant } from "./instant.ts";
-export { CLOCK_SKEW_MS, RELEASE_CODES, decodeStatement, peekStatement, verifyRelease } from "./release.ts";
+export { RELEASE_CODES, decodeStatement, peekStatement, verifyRelease } from "./release.ts";
 export type {
   Ratchet,
   ReleaseExpectation,

@@ -64,7 +64,7 @@ export interface ReleaseExpectation {
 }
 
 /** Clocks of a signer and a gateway may differ by this. */
-export const CLOCK_SKEW_MS = 5 * 60 * 1000;
+const CLOCK_SKEW_MS = 5 * 60 * 1000;
 
 export const RELEASE_CODES: DocumentCodes = {
   malformed: "RELEASE_INVALID",

@@ -53,7 +53,7 @@ export interface ProtectedHeader {
 
 /** A statement or root is a few kilobytes; a root with every key slot in use stays under this. */
 export const MAX_DOCUMENT_BYTES = 256 * 1024;
-export const MAX_SIGNATURES = 32;
+const MAX_SIGNATURES = 32;
 
 /** Codes for one kind of document. */
 export interface DocumentCodes {

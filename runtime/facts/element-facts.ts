@@ -33,7 +33,7 @@ function urlPart(text: string, part: "host" | "scheme"): string | undefined {
 }
 
 /** The elements of `array`, or what stands at `element` within each; an absent member has no value to judge. */
-export function elementsOf(array: JsonValue | undefined, element: readonly string[]): readonly JsonValue[] {
+function elementsOf(array: JsonValue | undefined, element: readonly string[]): readonly JsonValue[] {
   if (!Array.isArray(array)) return [];
   return (array as readonly JsonValue[]).flatMap((item) => {
     let current: JsonValue | undefined = item;

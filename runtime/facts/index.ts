@@ -9,7 +9,7 @@ export type { Matcher } from "./matcher.ts";
 export { UNKNOWN_PATH, readPath } from "./path-facts.ts";
 export type { PathFacts } from "./path-facts.ts";
 export { isPrivateHost } from "./private-address.ts";
-export { MAX_SQL_BYTES, isJudgeable, loadSqlParser, readSql } from "./sql-parse.ts";
+export { isJudgeable, loadSqlParser, readSql } from "./sql-parse.ts";
 export { createSqlReader } from "./sql-reader.ts";
 export type { SqlReader, SqlReaderOptions } from "./sql-reader.ts";
 export { PURE_SQL_FUNCTIONS } from "./sql-functions.ts";

@@ -8,7 +8,7 @@ import type { SqlFacts } from "./sql-walk.ts";
 type PgQuery = Pick<typeof PgQueryModule, "loadModule" | "parseSync">;
 
 /** UTF-8 bytes of one statement. */
-export const MAX_SQL_BYTES = 16_384;
+const MAX_SQL_BYTES = 16_384;
 
 // Space-like and invisible characters outside ASCII: parsers disagree on whether they separate words.
 const foreignSpace =

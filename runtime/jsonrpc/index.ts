@@ -19,7 +19,7 @@ export type {
   MethodRow,
   MethodTarget,
 } from "./method-table.ts";
-export { METHOD_TABLE, POSTED_RESPONSE, lookupMethod, methodRow } from "./method-table.ts";
+export { METHOD_TABLE, lookupMethod, methodRow } from "./method-table.ts";
 export type { HeaderView } from "./header-view.ts";
 export { duplicateHeader, headerView } from "./header-view.ts";
 export { decodeHeaderValue, encodeHeaderValue, headerTextOf } from "./header-value.ts";

@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from "#std";
 
 /** Keys under this prefix are the gateway's own; a client's are removed. */
-export const GATEWAY_META_PREFIX = "aegis/";
+const GATEWAY_META_PREFIX = "aegis/";
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** W3C Trace Context section 3.3.1.5. */

@@ -183,7 +183,7 @@ export const METHOD_TABLE: readonly MethodRow[] = [
 ];
 
 /** Name that stands for a client's answer to a server-initiated request, which carries no method. */
-export const POSTED_RESPONSE = "(response)";
+const POSTED_RESPONSE = "(response)";
 
 const postedResponseRow: MethodRow = {
   ...fromClient,

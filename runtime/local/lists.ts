@@ -15,7 +15,7 @@ import { readCursor, writeCursor } from "./cursors.ts";
 const PAGE_ITEMS = 500;
 
 /** Member of an item's `_meta` that says that its server could not be reached lately. */
-export const AVAILABILITY_KEY = "dev.aegis/availability";
+const AVAILABILITY_KEY = "dev.aegis/availability";
 
 const LIST_OF_METHOD: ReadonlyMap<string, ListName> = new Map([
   ["tools/list", "tools"],

@@ -22,7 +22,7 @@ export interface Violation {
 }
 
 /** Thrown where a validation needs more work than is allowed. */
-export class WorkLimitError extends Error {}
+class WorkLimitError extends Error {}
 
 interface Work {
   steps: number;

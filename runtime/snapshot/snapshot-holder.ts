@@ -4,9 +4,9 @@ import { IdTable, systemClock } from "#std";
 import type { Clock } from "#std";
 
 /** D22: the active generation and at most two that drain. */
-export const MAX_GENERATIONS = 3;
+const MAX_GENERATIONS = 3;
 /** Bound of a lease whose exchange has not set its own deadline yet. */
-export const DEFAULT_LEASE_MS = 60_000;
+const DEFAULT_LEASE_MS = 60_000;
 
 /** The right of one exchange to one snapshot, from admission to reply. */
 export interface SnapshotLease<T> {

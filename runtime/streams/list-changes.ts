@@ -41,7 +41,7 @@ export function changedList(method: string): ListKind | undefined {
   return LIST_KINDS.find((kind) => method === changeMethod(kind));
 }
 
-export function changeMethod(kind: ListKind): string {
+function changeMethod(kind: ListKind): string {
   return `notifications/${kind}/list_changed`;
 }
 

@@ -15,7 +15,7 @@ const LEVELS: readonly JsonValue[] = [
 export type LogThreshold = string | "all" | "none";
 
 /** A level of the protocol, or undefined. */
-export function logLevelOf(value: JsonValue | undefined): string | undefined {
+function logLevelOf(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" && LEVELS.includes(value) ? value : undefined;
 }
 

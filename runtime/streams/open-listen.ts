@@ -37,7 +37,7 @@ export interface OpenListenOptions {
 }
 
 /** URIs of one filter. */
-export const MAX_LISTEN_URIS = 256;
+const MAX_LISTEN_URIS = 256;
 
 /** How long an acknowledgement waits for the servers whose lists are asked for. */
 const MAX_SERVERS_WAIT_MS = 1_000;

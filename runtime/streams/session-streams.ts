@@ -82,8 +82,6 @@ export interface AnswerStreams {
   readonly pollAfterMs: number;
 }
 
-export const DEFAULT_ANSWER_STREAMS: AnswerStreams = { answers: "json", pollAfterMs: 0 };
-
 export interface SessionStreamsOptions {
   readonly budget: ReplayBudget;
   readonly limits: ReplayLimits;

@@ -17,7 +17,7 @@ export interface SessionSubscriptionsOptions {
 }
 
 /** URIs that one session may be subscribed to. */
-export const MAX_SESSION_SUBSCRIPTIONS = 1_024;
+const MAX_SESSION_SUBSCRIPTIONS = 1_024;
 
 const UPDATED = "notifications/resources/updated";
 const EMPTY: Answer = { kind: "result", result: {} };

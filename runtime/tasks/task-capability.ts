@@ -15,7 +15,7 @@ import { TASKS_EXTENSION } from "./task-answers.ts";
 const LEGACY_REVISION = "2025-11-25";
 
 /** True where the server runs tool calls as tasks in this era. */
-export function offersTasks(pinned: JsonObject | undefined, era: Era): boolean {
+function offersTasks(pinned: JsonObject | undefined, era: Era): boolean {
   if (era === "modern") return isJsonObject(member(pinned, "extensions")?.[TASKS_EXTENSION]);
   const requests = member(member(pinned, "tasks"), "requests");
   return member(member(requests, "tools"), "call") !== undefined;

@@ -20,7 +20,7 @@ import type { TaskReference } from "./task-ids.ts";
 import { TASK_CHANGED, governTaskChange } from "./task-notifications.ts";
 
 /** Task ids of one filter. */
-export const MAX_LISTEN_TASKS = 64;
+const MAX_LISTEN_TASKS = 64;
 const MAX_NOTIFICATION_BYTES = 262_144;
 const REFUSED = { kind: "error", error: { code: -32601, message: "Method not found" } } as const;
 

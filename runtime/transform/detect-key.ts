@@ -72,7 +72,7 @@ const PLAIN =
   /^(?:[a-z]+(?:[._/:-][a-z]+)*|[A-Z]+(?:_[A-Z]+)*|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*|[\d.,:/TZ+-]+|v?\d+(?:\.\d+)+|\W+|x+|\*+|\$\{.*|\{\{.*|<.*|%\w+%|\[redacted.*|env:.*|file:.*|https?:\/\/.*|.*\(.*\).*)$/;
 
 /** True for what a person or a program would use as a secret: several kinds of characters, few repeats. */
-export function looksSecret(text: string): boolean {
+function looksSecret(text: string): boolean {
   const value = text.slice(0, 512);
   if (value.length < MIN_SECRET || PLAIN.test(value) || UUID.test(value) || /\s/.test(value)) return false;
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^A-Za-z0-9]/].filter((kind) => kind.test(value)).length;

@@ -114,7 +114,7 @@ function mapItems(value: JsonValue, change: (item: JsonValue) => Marked): Marked
 }
 
 /** Text is transformed as the JSON it holds, else as prose. */
-export function markText(value: JsonValue, redact: RedactPayload): Marked {
+function markText(value: JsonValue, redact: RedactPayload): Marked {
   if (typeof value !== "string") return new Payload(redact.payload(value));
   if (value.trim() === "") return value;
   const carried = parseJsonContainer(value);

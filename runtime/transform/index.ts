@@ -11,5 +11,5 @@ export {
 } from "./apply-transform.ts";
 export type { TransformOptions, TransformOutcome } from "./apply-transform.ts";
 export { REDACTED, REMOVED_TEXT } from "./secrets.ts";
-export { TRUNCATED, truncateText } from "./walk.ts";
+export { truncateText } from "./walk.ts";
 export { parseJsonText } from "./json-text.ts";

@@ -14,7 +14,7 @@ import { settle } from "./settle.ts";
 import type { Work } from "./work.ts";
 
 /** What truncated text ends with. */
-export const TRUNCATED = "…";
+const TRUNCATED = "…";
 /** What a detected key becomes, where a label and not the text itself shows what it is. */
 const REDACTED_KEY = "[redacted key]";
 

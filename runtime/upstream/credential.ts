@@ -8,7 +8,7 @@ const FIELD_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const MAX_CREDENTIAL_CHARS = 16_384;
 
 /** True where a secret can stand in a header as it is. */
-export function isHeaderSafe(secret: string): boolean {
+function isHeaderSafe(secret: string): boolean {
   return secret.length <= MAX_CREDENTIAL_CHARS && FIELD_VALUE.test(secret);
 }
 

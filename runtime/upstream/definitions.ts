@@ -10,7 +10,7 @@ import { UpstreamFault } from "./upstream-fault.ts";
 import type { ChannelKey } from "./upstream.ts";
 
 /** Bounds of one listing. A server that exceeds them cannot be pinned. */
-export const LIST_CAPS = { maxPages: 200, maxItems: 10_000, maxPageBytes: 16 * 1024 * 1024 } as const;
+const LIST_CAPS = { maxPages: 200, maxItems: 10_000, maxPageBytes: 16 * 1024 * 1024 } as const;
 
 export interface LiveDefinition {
   readonly kind: PinnedKind;

@@ -18,12 +18,11 @@ export type { LargeMessage, LargeMessages } from "./large-message.ts";
 export type { ProgramEntry } from "./stdio-process.ts";
 export type { ProcessBudget } from "./process-wire.ts";
 export { createProcessBudget } from "./process-wire.ts";
-export { isHeaderSafe } from "./credential.ts";
 export { UPSTREAM_CAPS } from "./upstream-caps.ts";
 export { UpstreamFault, isUnsent, untilAborted } from "./upstream-fault.ts";
 export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION, gatewayEnvelope } from "./envelope.ts";
 export type { LiveDefinition, LiveListing } from "./definitions.ts";
-export { LIST_CAPS, listDefinitions } from "./definitions.ts";
+export { listDefinitions } from "./definitions.ts";
 export type {
   PinAlarm,
   PinCheck,

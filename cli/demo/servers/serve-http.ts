@@ -157,7 +157,7 @@ function stop(server: Server): Promise<void> {
 }
 
 /** Starts both listeners on 127.0.0.1. */
-export async function startDemoHttpServer(demo: DemoHttpServer): Promise<RunningDemoServer> {
+async function startDemoHttpServer(demo: DemoHttpServer): Promise<RunningDemoServer> {
   const sessions = new LegacySessions(demo);
   const { listener, close } = mcpListener(demo, sessions);
   const mcp = createServer(listener);

@@ -156,7 +156,7 @@ function probeList(policies: readonly ProbedPolicy[]): readonly SlicePolicy[] {
   return [...names].map((name) => ({ id: name, residual: name }));
 }
 
-export class ProbeEngine {
+class ProbeEngine {
   readonly #pdp: Pdp;
 
   constructor(pdp: Pdp) {

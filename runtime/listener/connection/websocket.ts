@@ -12,7 +12,7 @@ import { createMessageStream } from "./message-stream.ts";
 import { MessageConnection } from "./message-connection.ts";
 import type { ConnectionOptions } from "./message-connection.ts";
 
-export const WEBSOCKET_SUBPROTOCOL = "mcp";
+const WEBSOCKET_SUBPROTOCOL = "mcp";
 
 /** RFC 6455 section 7.4.1. */
 const CLOSE = { stopping: 1001, binary: 1003, policy: 1008 } as const;
