@@ -13,7 +13,8 @@ import type {
   ServerUpstream,
   UpstreamReply,
 } from "#upstream";
-import { isDeclared, legacyReply, modernParams, withoutReserved } from "./translate.ts";
+import { finalReply, isDeclared, withoutReserved } from "./translate-reply.ts";
+import { modernParams } from "./translate.ts";
 
 /** Answers that may ask for more before there must be a final one (as the SDKs have it). */
 const MAX_ROUNDS = 10;
@@ -43,15 +44,23 @@ export async function requestModern(
   const relay: ExchangeObserver = {
     onNotification: (notification) => observer.onNotification(legacyNotification(notification)),
     pressure: observer.pressure,
+    onReceived: observer.onReceived,
     // A modern server has no requests; the upstream leg drops them.
     onServerRequest: observer.onServerRequest,
   };
-  // A large answer loses members here, so it is read here.
-  const bounds: RequestLimits = { maxResponseBytes: limits.maxResponseBytes };
+  const { onLarge } = limits;
+  let isLarge = false;
+  const keep = (bytes: Uint8Array): void => {
+    isLarge = true;
+    onLarge?.(bytes);
+  };
+  const bounds: RequestLimits = onLarge === undefined ? limits : { ...limits, onLarge: keep };
   let retry: JsonObject = {};
   for (let round = 0; round <= MAX_ROUNDS; round++) {
     const sent = { ...request, params: { ...params, ...retry } };
     const reply = await upstream.request({ era: "modern" }, sent, relay, bounds, signal);
+    // Whoever reads it translates it. One that asks for something is blocked there.
+    if (isLarge) return reply;
     if (reply.kind === "error" || !asksForInput(reply.result)) return finalReply(reply, request);
     const answered = await collect(reply.result, client, observer, signal);
     if ("refusal" in answered) return answered.refusal;
@@ -65,16 +74,6 @@ export async function requestModern(
 
 function asksForInput(result: JsonObject): boolean {
   return result["resultType"] === "input_required";
-}
-
-function finalReply(reply: UpstreamReply, request: OutboundRequest): UpstreamReply {
-  if (reply.kind === "result") {
-    const { resultType } = reply.result;
-    // Neither tasks nor any extension was declared, so the server has no ground for another type.
-    if (resultType !== undefined && resultType !== "complete")
-      throw new AegisError("RESULT_BLOCKED", `resultType ${JSON.stringify(resultType).slice(0, 128)}`);
-  }
-  return legacyReply(reply, request);
 }
 
 type Collected = { readonly retry: JsonObject } | { readonly refusal: UpstreamReply };

@@ -2,7 +2,7 @@
 // caller's own, requests of the server become `input_required`, results gain what the modern era demands.
 import type { ServerEntry } from "#bundle";
 import { AegisError } from "#errors";
-import { META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL } from "#mcp";
+import { META_CLIENT_INFO, META_LOG_LEVEL } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { LATEST_LEGACY_PROTOCOL_VERSION } from "#upstream";
@@ -20,7 +20,8 @@ import type { Turn } from "./parkable-call.ts";
 import { requestDigest } from "./parked-calls.ts";
 import type { ParkBinding, ParkedCalls } from "./parked-calls.ts";
 import type { PooledSession, SessionLease, SessionPool } from "./session-pool.ts";
-import { legacyCapabilities, legacyParams, modernReply } from "./translate.ts";
+import { declaredIn, modernReply } from "./translate-reply.ts";
+import { legacyCapabilities, legacyParams } from "./translate.ts";
 
 /** The methods whose answer may ask for input (MCP 2026-07-28, multi round-trip requests). */
 const ASKING_METHODS: ReadonlySet<string> = new Set(["prompts/get", "resources/read", "tools/call"]);
@@ -56,6 +57,13 @@ export async function requestLegacy(
       ? await startCall(side, server, request, limits, signal)
       : resumeCall(side, state, request, binding);
   const turn = await call.attend({ request, observer, signal });
+  if (turn.kind === "reply" && turn.large !== undefined) {
+    if (limits.onLarge === undefined)
+      throw new AegisError("RESULT_TOO_LARGE", "a large answer that nobody reads");
+    // Whoever reads it translates it.
+    limits.onLarge(turn.large);
+    return turn.reply;
+  }
   return conclude(side, server, request, call, turn, binding);
 }
 
@@ -105,9 +113,9 @@ async function startCall(
   const call: ParkableCall = new ParkableCall({
     lease,
     request: { method: request.method, params: legacyParams(request.params), paramHeaders: {} },
-    // A large answer gains members here, so it is read here.
-    limits: { maxResponseBytes: limits.maxResponseBytes },
-    capabilities: mayAsk ? declaredIn(request) : {},
+    maxResponseBytes: limits.maxResponseBytes,
+    takesLarge: limits.onLarge !== undefined,
+    capabilities: mayAsk ? declaredIn(request.params) : {},
     mayPark: () => parked.hasRoomFor(bindingKey),
   });
   call.start();
@@ -124,7 +132,7 @@ export function leaseFor(
   const meta = metaOf(request);
   const info = meta[META_CLIENT_INFO];
   const client: DeclaredClient = {
-    capabilities: legacyCapabilities(declaredIn(request), protocolVersion),
+    capabilities: legacyCapabilities(declaredIn(request.params), protocolVersion),
     ...(isJsonObject(info) ? { info } : {}),
   };
   return pool.take({ upstream, bindingKey, client, protocolVersion });
@@ -133,11 +141,6 @@ export function leaseFor(
 function metaOf(request: OutboundRequest): JsonObject {
   const meta = request.params?.["_meta"];
   return isJsonObject(meta) ? meta : {};
-}
-
-function declaredIn(request: OutboundRequest): JsonObject {
-  const declared = metaOf(request)[META_CLIENT_CAPABILITIES];
-  return isJsonObject(declared) ? declared : {};
 }
 
 /** The session's level is the most verbose that any of its requests asked for; each request's own is kept by filtering. */
@@ -182,5 +185,5 @@ function conclude(
     };
   }
   const serverInfo = entry.eras.legacy?.serverInfo ?? {};
-  return modernReply(turn.reply, request, { serverInfo, capabilities: declaredIn(request) });
+  return modernReply(turn.reply, request, { serverInfo, capabilities: declaredIn(request.params) });
 }

@@ -7,7 +7,8 @@ import { UpstreamFault } from "#upstream";
 import type { ExchangeObserver, OutboundRequest, RequestLimits, UpstreamReply } from "#upstream";
 import { passesLogLevel } from "../streams/log-level.ts";
 import type { PooledCall, SessionLease } from "./session-pool.ts";
-import { entryParams, isDeclared } from "./translate.ts";
+import { isDeclared } from "./translate-reply.ts";
+import { entryParams } from "./translate.ts";
 
 /** The request of the caller that waits for the call at the moment. */
 export interface Attachment {
@@ -18,13 +19,20 @@ export interface Attachment {
 
 /** What a caller that waits is told: the end, or what the server asks meanwhile, by key. */
 export type Turn =
-  | { readonly kind: "reply"; readonly reply: UpstreamReply }
+  | {
+      readonly kind: "reply";
+      readonly reply: UpstreamReply;
+      /** The whole message, where it was not read: of the reply only the kind and an error's code then mean something. */
+      readonly large: Uint8Array | undefined;
+    }
   | { readonly kind: "asks"; readonly asks: Readonly<Record<string, JsonObject>> };
 
 export interface ParkableCallOptions {
   readonly lease: SessionLease;
   readonly request: OutboundRequest;
-  readonly limits: RequestLimits;
+  readonly maxResponseBytes: number;
+  /** A large answer is kept unread. */
+  readonly takesLarge: boolean;
   /** What the client declared, narrowed: the only ground on which the server may ask. */
   readonly capabilities: JsonObject;
   /** Whether one more call of this caller may be parked. */
@@ -59,6 +67,7 @@ export class ParkableCall {
   #wake: () => void = () => undefined;
   #lastKey = 0;
   #firstAskMs = 0;
+  #large: Uint8Array | undefined;
   #quiet: NodeJS.Timeout | undefined;
   #isTelling = false;
 
@@ -87,12 +96,17 @@ export class ParkableCall {
   }
 
   #sendOnce(): Promise<UpstreamReply> {
-    const { lease, request, limits } = this.#options;
+    const { lease, request, maxResponseBytes, takesLarge } = this.#options;
     const { session } = lease;
     const observer: ExchangeObserver = {
       onNotification: (notification) => this.#notify(notification),
       onServerRequest: (asked, withdrawn) => this.#ask(asked, withdrawn),
+      onReceived: () => this.#attachment?.observer.onReceived?.(),
     };
+    const onLarge = (bytes: Uint8Array): void => {
+      this.#large = bytes;
+    };
+    const limits: RequestLimits = takesLarge ? { maxResponseBytes, onLarge } : { maxResponseBytes };
     return session.upstream.request(session.channel, request, observer, limits, this.#controller.signal);
   }
 
@@ -114,7 +128,7 @@ export class ParkableCall {
         });
       if (this.#ending === undefined) return { kind: "asks", asks: this.#entries() };
       if ("fault" in this.#ending) throw this.#ending.fault;
-      return { kind: "reply", reply: this.#ending.reply };
+      return { kind: "reply", reply: this.#ending.reply, large: this.#large };
     } finally {
       this.#isTelling = false;
       this.#attachment = undefined;

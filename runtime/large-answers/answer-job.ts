@@ -3,12 +3,15 @@ import type { TransformEntry } from "#bundle";
 import { AegisError, isAegisError } from "#errors";
 import { META_PREFIX, UPSTREAM_JSON_LIMITS, parseServerMessage } from "#mcp";
 import type { ServerMessage, ServerResponseMessage } from "#mcp";
+import { readNames } from "#naming";
+import type { NamedRoute, NamedServer } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { compileTransform, parseJsonText } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { UpstreamReply } from "#upstream";
-import { answerJson, answerOf, conform, outcomeCode, redact } from "../pipeline/answer-rules.ts";
+import { translateReply } from "../bridge/translate-reply.ts";
+import { answerJson, answerOf, conform, nameAnswer, outcomeCode, redact } from "../pipeline/answer-rules.ts";
 import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { ruleTaskAnswer } from "../tasks/task-answers.ts";
 import { requireParsable } from "./value-budget.ts";
@@ -17,15 +20,22 @@ import type { Finished, Inspected, SentPlan, WorkerReply, WorkerRequest } from "
 const SUBSCRIPTION_ID = `${META_PREFIX}subscriptionId`;
 const MAX_ENVELOPE_TEXT_CHARS = 512;
 
-/** One worker's memory of the transforms it has compiled, by digest. */
-export type CompiledTransforms = Map<string, CompiledTransform>;
+/** What one worker has compiled, by digest. */
+export interface WorkerMemory {
+  readonly transforms: Map<string, CompiledTransform>;
+  readonly routes: Map<string, NamedRoute>;
+}
+
+export function createWorkerMemory(): WorkerMemory {
+  return { transforms: new Map(), routes: new Map() };
+}
 
 /** Does what was asked. Never throws: a fault is a reply too. */
-export function answerRequest(request: WorkerRequest, compiled: CompiledTransforms): WorkerReply {
+export function answerRequest(request: WorkerRequest, memory: WorkerMemory): WorkerReply {
   try {
     return request.kind === "inspect"
       ? inspectMessage(request.input, request.maxBytes)
-      : finishAnswer(request.bytes, request.plan, compiled);
+      : finishAnswer(request.bytes, request.plan, memory);
   } catch (fault) {
     if (isAegisError(fault)) return { kind: "fault", code: fault.code, detail: fault.detail };
     // What a caught error says may quote the answer.
@@ -38,7 +48,7 @@ export function answerRequest(request: WorkerRequest, compiled: CompiledTransfor
  * Reads a message strictly and says what it is.
  * @throws {AegisError} JSON_INVALID, MESSAGE_INVALID, MESSAGE_TOO_LARGE
  */
-export function inspectMessage(input: Uint8Array | string, maxBytes: number): Inspected {
+function inspectMessage(input: Uint8Array | string, maxBytes: number): Inspected {
   // Encoding would repair a lone surrogate, and then what is decided on is not what was sent.
   if (typeof input === "string" && !input.isWellFormed())
     throw new AegisError("JSON_INVALID", "lone surrogate");
@@ -64,10 +74,12 @@ function envelopeOf(message: ServerMessage): ServerMessage {
 export function finishAnswer(
   bytes: Uint8Array,
   plan: SentPlan,
-  compiled: CompiledTransforms,
+  memory: WorkerMemory,
 ): Finished | Extract<WorkerReply, { readonly kind: "denied" }> {
   // First, whatever comes of the answer: the main thread sends an entry only once.
-  const transform = transformOf(plan, compiled);
+  if (plan.forget) forget(memory);
+  const transform = transformOf(plan, memory);
+  const names = namesOf(plan, memory);
   const message = parseServerMessage(bytes, { ...UPSTREAM_JSON_LIMITS, maxBytes: plan.maxBytes });
   if (message.kind !== "response") throw new AegisError("UPSTREAM_PROTOCOL", "not an answer");
   const conforming = conform(readAnswer(replyOf(message), plan), plan.era, plan.method);
@@ -79,32 +91,56 @@ export function finishAnswer(
     if (!ruled.ok) return { kind: "denied", denial: ruled.denial };
     ({ answer, applied } = ruled);
   }
+  if (names !== undefined) answer = nameAnswer(names.route, names.server, names.method, answer);
   const body = new TextEncoder().encode(oneLine(answerJson(plan.id, answer)));
   return { kind: "finished", body, outcome: answer.kind, code: outcomeCode(answer), applied };
 }
 
 /** @throws {AegisError} RESULT_BLOCKED for a task that asks for something: that is decided on the main thread alone */
 function readAnswer(reply: UpstreamReply, plan: SentPlan): ReadAnswer {
-  const answer = answerOf(reply);
+  const { translation } = plan;
+  const answer = answerOf(translation === undefined ? reply : translateReply(reply, translation));
   if (plan.task === undefined) return answer;
   const ruled = ruleTaskAnswer(answer, plan.task);
   if (ruled.asks !== undefined) throw new AegisError("RESULT_BLOCKED", "a large answer that asks something");
   return ruled.answer;
 }
 
-function transformOf(
-  { transform, forget }: SentPlan,
-  compiled: CompiledTransforms,
-): CompiledTransform | undefined {
-  if (forget) compiled.clear();
+function forget({ transforms, routes }: WorkerMemory): void {
+  transforms.clear();
+  routes.clear();
+}
+
+interface KnownNames {
+  readonly route: NamedRoute;
+  readonly server: NamedServer;
+  readonly method: string;
+}
+
+function namesOf({ names }: SentPlan, { routes }: WorkerMemory): KnownNames | undefined {
+  if (names === undefined) return undefined;
+  const { digest, routeJson, method } = names;
+  let route = routes.get(digest);
+  if (route === undefined) {
+    if (routeJson === undefined) throw new AegisError("RESULT_BLOCKED", "names of an endpoint were not sent");
+    route = readNames(routeJson);
+    routes.set(digest, route);
+  }
+  const server = route.names.byId.get(names.server);
+  if (server === undefined)
+    throw new AegisError("RESULT_BLOCKED", "a server that the endpoint does not have");
+  return { route, server, method };
+}
+
+function transformOf({ transform }: SentPlan, { transforms }: WorkerMemory): CompiledTransform | undefined {
   if (transform === undefined) return undefined;
-  const known = compiled.get(transform.digest);
+  const known = transforms.get(transform.digest);
   if (known !== undefined) return known;
   const entry = transform.entryJson === undefined ? undefined : parseJsonText(transform.entryJson);
   if (entry === undefined) throw new AegisError("TRANSFORM_FAILED", "a transform was not sent");
   // Written by the main thread from the entry it compiled itself.
   const made = compileTransform(entry as unknown as TransformEntry);
-  compiled.set(transform.digest, made);
+  transforms.set(transform.digest, made);
   return made;
 }
 

@@ -1,8 +1,17 @@
 // Large answers off the main thread: a bounded queue before a few workers. Whatever goes wrong, the call is denied.
 import { createHash } from "node:crypto";
 import { AegisError, isAegisError } from "#errors";
+import { writeNames } from "#naming";
+import type { NamedRoute } from "#naming";
 import type { CompiledTransform } from "#transform";
-import type { FinishPlan, Finished, Inspected, PlannedTransform, WorkerReply } from "./protocol.ts";
+import type {
+  FinishPlan,
+  Finished,
+  Inspected,
+  PlannedNames,
+  PlannedTransform,
+  WorkerReply,
+} from "./protocol.ts";
 import { LARGE_MESSAGE_BYTES } from "./protocol.ts";
 import { WorkerSlot } from "./worker-slot.ts";
 import type { SlotJob } from "./worker-slot.ts";
@@ -243,6 +252,20 @@ function abortError(signal: AbortSignal): AegisError {
     : new AegisError("EXCHANGE_ABORTED", "the exchange ended while a large answer was read", {
         cause: reason,
       });
+}
+
+type SentRoute = Pick<PlannedNames, "digest" | "routeJson">;
+const sentRoutes = new WeakMap<NamedRoute["names"], SentRoute>();
+
+/** The names of an endpoint as workers get them; their text and digest are made once for each release. */
+export function planNames(route: NamedRoute, server: string, method: string): PlannedNames {
+  let sent = sentRoutes.get(route.names);
+  if (sent === undefined) {
+    const routeJson = writeNames(route);
+    sent = { digest: createHash("sha256").update(routeJson).digest("hex"), routeJson };
+    sentRoutes.set(route.names, sent);
+  }
+  return { ...sent, server, method };
 }
 
 type SentEntry = Pick<PlannedTransform, "digest" | "entryJson">;

@@ -1,8 +1,7 @@
 // Worker thread: parses, transforms and writes large answers, one at a time.
 import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
-import { answerRequest } from "./answer-job.ts";
-import type { CompiledTransforms } from "./answer-job.ts";
+import { answerRequest, createWorkerMemory } from "./answer-job.ts";
 import type { WorkerReply, WorkerRequest } from "./protocol.ts";
 
 /** Where cores are short, small calls on the main thread come first. */
@@ -21,12 +20,12 @@ function yieldToMainThread(): void {
 const port = parentPort;
 if (port !== null) {
   yieldToMainThread();
-  const compiled: CompiledTransforms = new Map();
+  const memory = createWorkerMemory();
   const send = (reply: WorkerReply): void => {
     const bytes =
       reply.kind === "inspected" ? reply.bytes : reply.kind === "finished" ? reply.body : undefined;
     port.postMessage(reply, bytes === undefined ? [] : [bytes.buffer as ArrayBuffer]);
   };
-  port.on("message", (request: WorkerRequest) => send(answerRequest(request, compiled)));
+  port.on("message", (request: WorkerRequest) => send(answerRequest(request, memory)));
   send({ kind: "ready" });
 }

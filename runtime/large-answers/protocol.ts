@@ -2,6 +2,7 @@
 import type { Era } from "#bundle";
 import type { ErrorCode } from "#errors";
 import type { RequestId, ServerMessage } from "#mcp";
+import type { Translation } from "../bridge/translate-reply.ts";
 import type { Denial } from "../pipeline/verdict.ts";
 import type { TaskPlan } from "../tasks/task-answers.ts";
 
@@ -19,6 +20,22 @@ export interface FinishPlan {
   readonly transform: PlannedTransform | undefined;
   /** Present where the answer is about a task. */
   readonly task?: TaskPlan;
+  /** Present where the server is of the other era. */
+  readonly translation?: Translation;
+  /** Present where the endpoint has several servers. */
+  readonly names?: PlannedNames;
+}
+
+/** What clients of the endpoint call what the answer names. */
+export interface PlannedNames {
+  /** Hex SHA-256 of `routeJson`. */
+  readonly digest: string;
+  /** As `writeNames` of naming makes it. */
+  readonly routeJson: string;
+  /** Whose answer it is. */
+  readonly server: string;
+  /** Of the caller's message. */
+  readonly method: string;
 }
 
 export interface PlannedTransform {
@@ -30,10 +47,11 @@ export interface PlannedTransform {
   readonly hashKey: Uint8Array;
 }
 
-/** The plan as it travels: an entry that this worker has compiled is not sent again. */
-export interface SentPlan extends Omit<FinishPlan, "transform"> {
+/** The plan as it travels: an entry or a route that this worker has compiled is not sent again. */
+export interface SentPlan extends Omit<FinishPlan, "names" | "transform"> {
   readonly transform:
     (Omit<PlannedTransform, "entryJson"> & { readonly entryJson: string | undefined }) | undefined;
+  readonly names?: Omit<PlannedNames, "routeJson"> & { readonly routeJson: string | undefined };
   /** Everything compiled so far is dropped first. */
   readonly forget: boolean;
 }

@@ -5,7 +5,7 @@ import type { TransferListItem } from "node:worker_threads";
 import type { FinishPlan, SentPlan, WorkerReply, WorkerRequest } from "./protocol.ts";
 
 const START_LIMIT_MS = 10_000;
-/** Transforms a worker keeps compiled. */
+/** Transforms and names of endpoints that a worker keeps compiled. */
 const MAX_COMPILED = 256;
 
 export interface SlotOptions {
@@ -111,17 +111,23 @@ export class WorkerSlot {
   }
 
   #sent(plan: FinishPlan): SentPlan {
-    const { transform } = plan;
-    if (transform === undefined) return { ...plan, transform, forget: false };
-    const isKnown = this.#known.has(transform.digest);
-    const forget = !isKnown && this.#known.size >= MAX_COMPILED;
+    const { transform, names, ...rest } = plan;
+    const wanted = [transform?.digest, names?.digest].filter((digest) => digest !== undefined);
+    const missing = wanted.filter((digest) => !this.#known.has(digest));
+    const forget = this.#known.size + missing.length > MAX_COMPILED;
     if (forget) this.#known.clear();
-    this.#known.add(transform.digest);
-    return {
-      ...plan,
+    const isSent = (digest: string): boolean => forget || missing.includes(digest);
+    for (const digest of wanted) this.#known.add(digest);
+    const sent = {
+      ...rest,
       forget,
-      transform: { ...transform, entryJson: isKnown ? undefined : transform.entryJson },
+      transform: transform && {
+        ...transform,
+        entryJson: isSent(transform.digest) ? transform.entryJson : undefined,
+      },
     };
+    if (names === undefined) return sent;
+    return { ...sent, names: { ...names, routeJson: isSent(names.digest) ? names.routeJson : undefined } };
   }
 
   #receive(worker: Worker, reply: WorkerReply): void {

@@ -20,7 +20,7 @@ export function announcementFor(exchange: Recorded, era: Era): EraEntry {
   });
   const [first] = announced;
   if (first === undefined) throw new AegisError("METHOD_UNKNOWN", "not pinned in any era");
-  if (servers.length === 1) return first.announcement;
+  if (servers.length === 1) return withInfo(first.announcement, entry.path);
   // Text for the model comes only from servers that it could use.
   const instructions = announced
     .filter(({ server, announcement }) => announcement.instructions !== undefined && sees(exchange, server))
@@ -28,10 +28,21 @@ export function announcementFor(exchange: Recorded, era: Era): EraEntry {
     .join("\n\n");
   return {
     protocolVersion: first.announcement.protocolVersion,
-    serverInfo: { name: `aegis${entry.path}`, version: GATEWAY_VERSION },
+    serverInfo: infoOf(entry.path),
     capabilities: union(announced.map(({ announcement }) => announcement.capabilities)),
     ...(instructions === "" ? {} : { instructions }),
   };
+}
+
+function infoOf(path: string): JsonObject {
+  return { name: `aegis${path}`, version: GATEWAY_VERSION };
+}
+
+/** A modern server need not say what it is called; a client may refuse an answer that does not (MCP, Implementation). */
+function withInfo(announcement: EraEntry, path: string): EraEntry {
+  const { name, version } = announcement.serverInfo;
+  if (typeof name === "string" && typeof version === "string") return announcement;
+  return { ...announcement, serverInfo: { ...announcement.serverInfo, ...infoOf(path) } };
 }
 
 function sees(exchange: Recorded, { entry }: RoutedServer): boolean {

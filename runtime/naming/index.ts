@@ -1,4 +1,5 @@
 // Door #naming: what the tools, prompts, loggers and resources of an endpoint's servers are called by its clients.
+export { readNames, writeNames } from "./carried-names.ts";
 export { locate } from "./locate.ts";
 export type { Located } from "./locate.ts";
 export { fromClientName, fromClientUri, namespaced, toClientName, toClientUri } from "./names.ts";

@@ -3,6 +3,8 @@
 import { AegisError } from "#errors";
 import type { Era } from "#bundle";
 import type { RequestId } from "#mcp";
+import { rewriteAnswer, rewriteErrorData } from "#naming";
+import type { NamedRoute, NamedServer } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { applyError, applyResponse, applyTask } from "#transform";
@@ -154,6 +156,21 @@ function errorAnswer(code: number, cleaned: JsonObject): ReadAnswer {
   const message = typeof cleaned["message"] === "string" ? cleaned["message"] : "Upstream error";
   const data = cleaned["data"];
   return { kind: "error", code, message, ...(isJsonObject(data) ? { data } : {}) };
+}
+
+/** The answer of one server of an endpoint with the names that the endpoint's clients know. */
+export function nameAnswer(
+  route: NamedRoute,
+  server: NamedServer,
+  /** Of the caller's message. */
+  method: string,
+  answer: ReadAnswer,
+): ReadAnswer {
+  if (answer.kind === "result")
+    return { ...answer, result: rewriteAnswer(route, server, method, answer.result) };
+  return answer.data === undefined
+    ? answer
+    : { ...answer, data: rewriteErrorData(route, server, answer.data) };
 }
 
 /** The JSON-RPC message that carries an answer to the caller. */

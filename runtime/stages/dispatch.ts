@@ -69,8 +69,7 @@ async function send(
   };
   const { maxResponseBytes } = exchange.route.entry;
   // The answer to a subscription names it by an id that only the upstream leg can map back.
-  // Nor does a worker know the names that several servers have at one endpoint.
-  const defers = options.deferLarge && outbound.callerId === undefined && exchange.route.servers.length === 1;
+  const defers = options.deferLarge && outbound.callerId === undefined;
   const limits = defers ? { maxResponseBytes, onLarge } : { maxResponseBytes };
   const { clock, observe, onUpstream } = options;
   const channel = channelOf(exchange);
@@ -87,8 +86,7 @@ async function send(
     const reply = await sender.request(channel, outbound, waiting.observer, limits, signal);
     outcome = reply.kind;
     requireCapabilities(exchange, reply);
-    const answer = answerOf(reply);
-    return answered(exchange, large === undefined ? answer : { kind: "unread", bytes: large });
+    return answered(exchange, large === undefined ? answerOf(reply) : { kind: "unread", bytes: large });
   } catch (fault) {
     if (isAegisError(fault)) outcome = fault.code;
     throw fault;

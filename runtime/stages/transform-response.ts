@@ -1,13 +1,13 @@
 // Response stage 2, transform response: every copy of the payload. A transform that fails blocks the result. A large
 // answer is read, checked, transformed and written by a worker, so that it stops nobody else's call.
 import type { AuditLog } from "#audit";
-import { rewriteAnswer, rewriteErrorData } from "#naming";
 import { hashKeyOf } from "#transform";
 import type { CompiledTransform } from "#transform";
-import { planTransform } from "../large-answers/answer-pool.ts";
+import { translationOf } from "../bridge/index.ts";
+import { planNames, planTransform } from "../large-answers/answer-pool.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
 import type { FinishPlan } from "../large-answers/protocol.ts";
-import { redact } from "../pipeline/answer-rules.ts";
+import { nameAnswer, redact } from "../pipeline/answer-rules.ts";
 import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { serverOf } from "../pipeline/audit-records.ts";
 import { learn } from "../pipeline/exchange.ts";
@@ -51,11 +51,7 @@ export function createTransformResponseStage(
 /** With the names that clients of the endpoint know. What the gateway answered itself has them already. */
 function named({ target, route, method, outbound }: Verified, answer: ReadAnswer): ReadAnswer {
   if (target.kind !== "leaf" || outbound === undefined || route.servers.length === 1) return answer;
-  if (answer.kind === "result")
-    return { ...answer, result: rewriteAnswer(route, target.server, method.method, answer.result) };
-  return answer.data === undefined
-    ? answer
-    : { ...answer, data: rewriteErrorData(route, target.server, answer.data) };
+  return nameAnswer(route, target.server, method.method, answer);
 }
 
 function planFor(
@@ -63,16 +59,22 @@ function planFor(
   compiled: CompiledTransform | undefined,
   fingerprint: AuditLog["fingerprint"],
 ): FinishPlan | undefined {
-  const { reply, era, outbound, route } = exchange;
+  const { reply, era, outbound, route, target, method } = exchange;
   const { id } = reply.address;
-  if (outbound === undefined || id === null) return undefined;
+  if (outbound === undefined || id === null || target.kind !== "leaf") return undefined;
   const transform =
     compiled === undefined || compiled.response.isIdle
       ? undefined
       : planTransform(compiled, hashKeyOf(fingerprint, compiled.tenant));
   const task = taskPlanOf(exchange);
-  const plan = { id, era, method: outbound.method, maxBytes: route.entry.maxResponseBytes, transform };
-  return task === undefined ? plan : { ...plan, task };
+  const { entry } = target.server;
+  const translation = translationOf(entry, era, outbound);
+  return {
+    ...{ id, era, method: outbound.method, maxBytes: route.entry.maxResponseBytes, transform },
+    ...(task === undefined ? {} : { task }),
+    ...(translation === undefined ? {} : { translation }),
+    ...(route.servers.length === 1 ? {} : { names: planNames(route, entry.id, method.method) }),
+  };
 }
 
 async function finish(

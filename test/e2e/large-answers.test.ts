@@ -1,5 +1,5 @@
 // Answers of megabytes through a running gateway: transformed like small ones, and nobody else waits for them.
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { person, startBulkServer } from "../servers/bulk.ts";
 import type { BulkServer } from "../servers/bulk.ts";
 import { startWebSocketServer } from "../servers/sdk-servers.ts";
@@ -30,6 +30,7 @@ endpoints:
   - { path: /bulk/mcp, server: bulk }
   - { path: /slow/mcp, server: slow, deadline: 80ms }
   - { path: /wire/mcp, server: wire }
+  - { path: /both/mcp, servers: [bulk, wire] }
 `;
 
 let bulk: BulkServer;
@@ -129,6 +130,60 @@ it("refuses an answer that takes longer than the call may, and goes on", async (
   await expect.poll(small, { timeout: 20_000 }).toBe(true);
   const { result } = await rawCall(world.endpoint("bulk"), token, "bulk", { records: 2_000 });
   expect(JSON.stringify(result)).toContain("[redacted email]");
+});
+
+describe("of servers of the other era, and of several at one endpoint", () => {
+  /** Named for the endpoint; `legacy` clients at the modern `bulk`, modern ones at the legacy `wire`, and both at `both`. */
+  it.each([
+    ["legacy", "bulk", "bulk"],
+    ["legacy", "both", "bulk__bulk"],
+    ["modern", "both", "bulk__bulk"],
+  ])("%s at %s: an answer of 5 MB is redacted and translated", async (era, endpoint, name) => {
+    const args = { records: RECORDS, how: "json" };
+    const bearer = await world.token(DEVELOPER, endpoint);
+    let result: Record<string, unknown> | undefined;
+    if (era === "legacy") {
+      const client = await openLegacy(world.endpoint(endpoint), bearer);
+      result = await client.callTool({ name, arguments: args });
+      await client.close();
+      expect(Object.keys(result)).toEqual(expect.not.arrayContaining(["resultType", "ttlMs"]) as unknown);
+    } else ({ result } = await rawCall(world.endpoint(endpoint), bearer, name, args));
+    const { list } = result?.["structuredContent"] as { readonly list: readonly Record<string, unknown>[] };
+    expect(list).toHaveLength(RECORDS);
+    expect(list[5]).toMatchObject({ id: 5, email: "[redacted email]", iban: "[redacted]" });
+    expect(JSON.stringify(result)).not.toMatch(/@example\.com|DE7777|Person \d/u);
+  });
+
+  it.each([
+    ["wire", "large"],
+    ["both", "wire__large"],
+  ])("a modern client at %s, whose server is legacy", async (endpoint, name) => {
+    const bearer = await world.token(DEVELOPER, endpoint);
+    const { result, error } = await rawCall(world.endpoint(endpoint), bearer, name, {});
+    expect(error).toBeUndefined();
+    expect(result).toMatchObject({ resultType: "complete" });
+    const text = JSON.stringify(result);
+    expect(text.length).toBeGreaterThan(2_000_000);
+    expect(text).not.toContain("hunter2");
+  });
+
+  it("others are answered while one is searched", async () => {
+    const order: string[] = [];
+    const bearer = await world.token(DEVELOPER, "both");
+    const started = bulk.calls();
+    const client = await openLegacy(world.endpoint("both"), bearer);
+    const large = client
+      .callTool({ name: "bulk__hostile", arguments: { records: 20_000 } })
+      .then(() => order.push("large"));
+    await expect.poll(bulk.calls, { interval: 5 }).toBe(started + 1);
+    for (let calls = 0; calls < 3; calls += 1) {
+      await rawCall(world.endpoint("both"), bearer, "bulk__bulk", { records: 1 });
+      order.push("small");
+    }
+    await large;
+    await client.close();
+    expect(order).toEqual(["small", "small", "small", "large"]);
+  });
 });
 
 it("redacts a large answer of a legacy server on a shared wire", async () => {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "#std";
 import { announcementOf, bridgedDefinition, isBridged, upstreamEra } from "../../../runtime/bridge/index.ts";
-import { legacyCapabilities, legacyReply, modernReply } from "../../../runtime/bridge/translate.ts";
+import { legacyReply, modernReply } from "../../../runtime/bridge/translate-reply.ts";
+import { legacyCapabilities } from "../../../runtime/bridge/translate.ts";
 
 const LEGACY = {
   protocolVersion: "2025-06-18",

@@ -4,15 +4,18 @@ import { createHmac } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { TransformEntry, TransformOperation } from "#bundle";
+import type { LeafEntry, TransformEntry, TransformOperation } from "#bundle";
 import { parseStrict } from "#mcp";
+import { createRouteNames } from "#naming";
+import { createResourceIndex } from "#resources";
 import type { JsonObject, JsonValue } from "#std";
 import { compileTransform, hashKeyOf } from "#transform";
-import { createAnswerPool, planTransform } from "../../../runtime/large-answers/answer-pool.ts";
+import { translateReply, translationOf } from "../../../runtime/bridge/translate-reply.ts";
+import { createAnswerPool, planNames, planTransform } from "../../../runtime/large-answers/answer-pool.ts";
 import type { AnswerPool } from "../../../runtime/large-answers/answer-pool.ts";
 import type { FinishPlan } from "../../../runtime/large-answers/protocol.ts";
 import { requireParsable } from "../../../runtime/large-answers/value-budget.ts";
-import { answerJson, answerOf, conform, redact } from "../../../runtime/pipeline/answer-rules.ts";
+import { answerJson, answerOf, conform, nameAnswer, redact } from "../../../runtime/pipeline/answer-rules.ts";
 import type { UpstreamReply } from "#upstream";
 
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -117,6 +120,65 @@ describe("answer pool", () => {
       }),
       { numRuns: 200, seed: 11 },
     );
+  });
+
+  it.each<[string, UpstreamReply]>([
+    [
+      "a result with links",
+      {
+        kind: "result",
+        result: {
+          content: [
+            { type: "resource_link", uri: "desk://pages/1", name: "one" },
+            { type: "resource", resource: { uri: "desk://own/2", text: "ada@example.com" } },
+            { type: "text", text: "desk://pages/1" },
+          ],
+          _meta: { "ui/resourceUri": "desk://pages/2", "io.modelcontextprotocol/x": 1 },
+          resultType: "input_required",
+        },
+      },
+    ],
+    [
+      "a missing resource",
+      { kind: "error", error: { code: -32002, message: "no", data: { uri: "desk://pages/1" } } },
+    ],
+    [
+      "an error",
+      { kind: "error", error: { code: 5, message: "ada@example.com", data: { uri: "desk://pages/1" } } },
+    ],
+  ])("translates and names as the main thread would: %s", async (_what, reply) => {
+    const leaf = (kind: "resource" | "resource-template", name: string) => ({ kind, name }) as LeafEntry;
+    const servers = [
+      {
+        id: "alpha",
+        leaves: [leaf("resource-template", "desk://pages/{page}"), leaf("resource", "desk://own/2")],
+      },
+      { id: "beta", leaves: [leaf("resource-template", "desk://pages/{page}")] },
+    ].map((entry) => ({ entry, resources: createResourceIndex(entry.leaves) }));
+    const route = { servers, names: createRouteNames(servers) };
+    const legacy = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      serverInfo: { name: "old", version: "1" },
+    };
+    const call = { method: "tools/call", params: { name: "t" } };
+    const translation = translationOf({ eras: { legacy } }, "modern", call);
+    if (translation === undefined) throw new Error("nothing to translate");
+    const entry = entryOf([DETECT]);
+    // Twice: the second time the worker has what it was sent the first.
+    for (let time = 0; time < 2; time += 1) {
+      const plan = { ...planOf(entry), translation, names: planNames(route, "alpha", "tools/call") };
+      const finished = await pool.finish("s", wire(reply), plan, never);
+      const conforming = conform(answerOf(translateReply(reply, translation)), "modern", "tools/call");
+      const ruled = conforming.ok
+        ? redact(conforming.answer, compileTransform(entry), { fingerprint })
+        : conforming;
+      if (!ruled.ok || servers[0] === undefined) throw new Error("refused");
+      const expected = answerJson(7, nameAnswer(route, servers[0], "tools/call", ruled.answer));
+      expect(finished.kind === "finished" && new TextDecoder().decode(finished.body)).toBe(expected);
+      if (reply.kind === "result") expect(expected).toContain("aegis:alpha/desk://pages/1");
+      expect(expected).not.toContain("ada@example.com");
+    }
   });
 
   it("keeps numbers that a double cannot carry, in answers and in the transform itself", async () => {

@@ -7,6 +7,7 @@ import {
   fromClientName,
   fromClientUri,
   locate,
+  readNames,
   rewriteAnswer,
   rewriteAsk,
   rewriteDefinition,
@@ -14,6 +15,7 @@ import {
   rewriteNotification,
   toClientName,
   toClientUri,
+  writeNames,
 } from "#naming";
 import type { NamedRoute, NamedServer } from "#naming";
 import { createResourceIndex } from "#resources";
@@ -91,6 +93,27 @@ describe("with several servers", () => {
         for (const server of route.servers) {
           const led = fromClientUri(route, toClientUri(route, server, asked));
           if (led !== undefined) expect(led).toEqual({ server, uri: asked });
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test("are the same where they were carried to another thread as text", () => {
+    const served = fc.tuple(
+      fc.array(resourceLeaf, { maxLength: 4 }),
+      fc.array(resourceLeaf, { maxLength: 4 }),
+    );
+    fc.assert(
+      fc.property(served, fc.array(fc.oneof(uri, toolName), { maxLength: 8 }), ([ofA, ofB], mentioned) => {
+        const here = routeOf(serverOf("a", ofA), serverOf("b", ofB));
+        const there = readNames(writeNames(here));
+        const uris = [...mentioned, ...[...ofA, ...ofB].map(([, name]) => name)];
+        for (const [index, server] of here.servers.entries()) {
+          const other = there.servers[index];
+          if (other === undefined) throw new Error("a server is missing");
+          for (const each of uris)
+            expect(toClientUri(there, other, each)).toBe(toClientUri(here, server, each));
         }
       }),
       RUNS,

@@ -1,7 +1,7 @@
 // What may not pass as an answer, whoever reads it: this thread or a worker.
 import { expect, it } from "vitest";
 import { conform } from "../../../runtime/pipeline/answer-rules.ts";
-import { finishAnswer } from "../../../runtime/large-answers/answer-job.ts";
+import { createWorkerMemory, finishAnswer } from "../../../runtime/large-answers/answer-job.ts";
 
 const ERROR = {
   code: -32042,
@@ -28,7 +28,7 @@ it("and so it is where a worker reads it", () => {
     maxBytes: 65_536,
     transform: undefined,
   } as const;
-  const finished = finishAnswer(bytes, { ...plan, forget: false }, new Map());
+  const finished = finishAnswer(bytes, { ...plan, forget: false }, createWorkerMemory());
   expect(finished).toMatchObject({ kind: "denied", denial: { code: "RESULT_BLOCKED" } });
 });
 
