@@ -38,7 +38,7 @@ const MAX_DEPTH = 32;
  * MCP 2026-07-28, custom headers: tokens, each once whatever its case, on strings, integers and booleans that are reached
  * through `properties` alone. A client must drop a tool that breaks this.
  */
-export function hasValidParamHeaders(tool: JsonObject): boolean {
+function hasValidParamHeaders(tool: JsonObject): boolean {
   const names = new Set<string>();
   const input = tool["inputSchema"];
   return input === undefined || isSound(input, { names, mayDeclare: false, depth: 0 });

@@ -14,7 +14,7 @@ export interface ParkLimits {
   readonly ttlMs: number;
 }
 
-export const DEFAULT_PARK_LIMITS: ParkLimits = {
+const DEFAULT_PARK_LIMITS: ParkLimits = {
   maxParked: 1_024,
   maxParkedPerCaller: 16,
   ttlMs: 300_000,
