@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   EVENT_UNKNOWN: { ...invalidRequest, message: "Event id not known in this session" },
   EXCHANGE_ABORTED: { ...internal, message: "Exchange aborted" },
   EXCHANGE_DEADLINE: { jsonrpc: 5040, http: 200, message: "Deadline exceeded" },
+  GATEWAY_STOPPING: { jsonrpc: 5030, http: 503, message: "The gateway is stopping" },
   HEADER_MISMATCH: headerMismatch,
   HOST_FORBIDDEN: { ...invalidRequest, http: 403, message: "Host not allowed" },
   HTTP_HEADER_INVALID: { ...invalidRequest, message: "Invalid or duplicated header" },

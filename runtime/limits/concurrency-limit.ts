@@ -14,6 +14,7 @@ export class ConcurrencyLimit {
   readonly #caps: ConcurrencyCaps;
   readonly #owned = new Map<string, number>();
   #open = 0;
+  #isStopped = false;
 
   /** `code` says that there is no room; `noun` is the plural of what is counted. */
   constructor(code: ErrorCode, noun: string, caps: ConcurrencyCaps) {
@@ -26,11 +27,17 @@ export class ConcurrencyLimit {
     return this.#open;
   }
 
+  /** From here on nothing is opened any more; what is open stays counted. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /**
    * Counts one more. The function that it returns gives the room back; calling that twice is harmless.
-   * @throws {AegisError} the code of this limit
+   * @throws {AegisError} the code of this limit, GATEWAY_STOPPING
    */
   take(ownerKey: string): () => void {
+    if (this.#isStopped) throw new AegisError("GATEWAY_STOPPING", `no more ${this.#noun}`);
     const owned = this.#owned.get(ownerKey) ?? 0;
     if (this.#open >= this.#caps.max) throw new AegisError(this.#code, `${this.#open} ${this.#noun} open`);
     if (owned >= this.#caps.maxPerOwner)

@@ -45,7 +45,7 @@ export interface Streams {
   readonly sweep: () => Promise<void>;
   /** For /status: long-lived streams, how many of them are listens, and resources watched at servers. */
   readonly describe: () => { readonly open: number; readonly listens: number; readonly watched: number };
-  /** Ends every stream that is open. */
+  /** Ends every stream that is open, and lets none be opened any more. */
   readonly endStreams: () => void;
   readonly close: () => void;
 }
@@ -90,6 +90,7 @@ export function createStreams(options: StreamsOptions): Streams {
   const sessionLists = new SessionLists();
   let isSweeping = false;
   const endStreams = (): void => {
+    limit.stop();
     listens.endAll();
     for (const session of sessions.values()) session.stream?.end();
   };

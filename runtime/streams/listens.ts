@@ -59,6 +59,7 @@ export class Listens {
   readonly #open = new Set<Listen>();
   /** Those that are being judged; a swap meanwhile is seen by the next sweep. */
   readonly #judging = new Set<Listen>();
+  #isStopped = false;
 
   constructor(options: ListensOptions) {
     this.#options = options;
@@ -77,6 +78,8 @@ export class Listens {
     const onClosed = (): void => this.#forget(listen);
     if (listen.stream.closed.aborted) onClosed();
     else listen.stream.closed.addEventListener("abort", onClosed, { once: true });
+    // It was being opened when all others were ended.
+    if (this.#isStopped) this.end(listen);
   }
 
   /** Sends a notification under the listen's id. Nothing is sent outside what it asked for: callers see to that. */
@@ -92,7 +95,9 @@ export class Listens {
     this.#forget(listen);
   }
 
+  /** For good: whoever is being added meanwhile is ended too. */
   endAll(): void {
+    this.#isStopped = true;
     for (const listen of [...this.#open]) this.end(listen);
   }
 

@@ -35,6 +35,7 @@ export type OwnerCheck = (owner: ConnectionOwner) => boolean;
 export class ConnectionTable {
   readonly #connections = new Map<string, OpenConnection>();
   readonly #limit: ConcurrencyLimit;
+  #isDraining = false;
 
   constructor(limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">) {
     const { maxConnections, maxConnectionsPerPrincipal } = limits;
@@ -50,7 +51,7 @@ export class ConnectionTable {
 
   /**
    * Room for one connection, until the function that it returns is called.
-   * @throws {AegisError} CONNECTION_LIMIT
+   * @throws {AegisError} CONNECTION_LIMIT, GATEWAY_STOPPING
    */
   reserve(ownerKey: string): () => void {
     return this.#limit.take(ownerKey);
@@ -63,18 +64,21 @@ export class ConnectionTable {
     if (closed.aborted) return open;
     this.#connections.set(id, open);
     closed.addEventListener("abort", () => void this.#connections.delete(id), { once: true });
+    // It was being opened when the drain began.
+    if (this.#isDraining) open.end("stopping");
     return open;
   }
 
   /**
-   * The caller's own connection. Another principal's id is as unknown as one that never was.
-   * @throws {AegisError} SESSION_UNKNOWN
+   * The caller's own connection, for a message to it. Another principal's id is as unknown as one that never was.
+   * @throws {AegisError} SESSION_UNKNOWN, GATEWAY_STOPPING
    */
   find(id: string, routePath: string, bindingKey: string): OpenConnection {
     const open = this.#connections.get(id);
     if (open === undefined) throw new AegisError("SESSION_UNKNOWN", "no such connection");
     if (open.owner.bindingKey !== bindingKey || open.owner.routePath !== routePath)
       throw new AegisError("SESSION_UNKNOWN", "connection belongs to another principal or route");
+    if (this.#isDraining) throw new AegisError("GATEWAY_STOPPING", "no more messages on this connection");
     return open;
   }
 
@@ -94,6 +98,8 @@ export class ConnectionTable {
 
   /** Takes no more messages, lets those under way be answered for at most `graceMs`, then ends every connection. */
   async drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#limit.stop();
     const entries = [...this.#connections.values()];
     const drained = entries.map((open) => open.connection.drain().then(() => open.end("stopping")));
     let timer: NodeJS.Timeout | undefined;
