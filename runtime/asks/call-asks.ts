@@ -6,12 +6,9 @@ import type { LegacySession } from "../sessions/session-table.ts";
 import { callerOf } from "./ask-context.ts";
 import type { AskContext, AskedCaller, AskedServer } from "./ask-context.ts";
 import type { AskDesk } from "./ask-desk.ts";
-import { legacyChannel } from "./legacy-channel.ts";
+import { legacyChannel, tellServer } from "./legacy-channel.ts";
 import { relayAsk } from "./relay-ask.ts";
 import { asksOf } from "./session-asks.ts";
-
-/** Longest that a tool's own notification to its server takes. */
-const NOTIFY_TIMEOUT_MS = 5_000;
 
 /**
  * A request that a server makes while a call is under way; undefined where the call has no session to ask in, or is about
@@ -40,12 +37,8 @@ export function askInCall(
   const client = {
     asks: asksOf(session),
     send: (json: string) => reply.notify(json) || session.stream?.send(json) === true,
-    notifyServer: (notification: JsonObject) => {
-      server.binding.upstream
-        .notify(channel, notification, AbortSignal.timeout(NOTIFY_TIMEOUT_MS))
-        // Progress is dispensable.
-        .catch(() => undefined);
-    },
+    // Progress is dispensable.
+    notifyServer: (notification: JsonObject) => tellServer(server, channel, notification),
   };
   return relayAsk(desk, context, request, client, signal);
 }
@@ -95,14 +88,11 @@ export function askInSession(
     action: undefined,
     signal,
   };
-  const { upstream } = asked.server.binding;
   const channel = { era: "legacy", session: session.id, protocolVersion: session.protocolVersion } as const;
   const client = {
     asks,
     send: (json: string) => session.stream?.send(json) === true,
-    notifyServer: (notification: JsonObject) => {
-      upstream.notify(channel, notification, AbortSignal.timeout(NOTIFY_TIMEOUT_MS)).catch(() => undefined);
-    },
+    notifyServer: (notification: JsonObject) => tellServer(asked.server, channel, notification),
   };
   return relayAsk(desk, context, request, client, signal);
 }

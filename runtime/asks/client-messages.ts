@@ -1,12 +1,10 @@
 // What a legacy client sends that is about the requests of servers: answers, progress, and that its roots changed.
 import { AegisError } from "#errors";
 import type { Answer, Recorded } from "../pipeline/exchange.ts";
-import { legacyChannel } from "./legacy-channel.ts";
+import { legacyChannel, tellServer } from "./legacy-channel.ts";
 import { asksOf } from "./session-asks.ts";
 
 const ACCEPTED: Answer = { kind: "accepted" };
-/** The exchange that brought it is over at once, and its deadline with it. */
-const NOTIFY_TIMEOUT_MS = 5_000;
 const ROOTS_CHANGED = "notifications/roots/list_changed";
 
 /**
@@ -36,9 +34,7 @@ function tellServers(exchange: Recorded): void {
   for (const server of exchange.route.servers) {
     const channel = legacyChannel(exchange, server);
     if (channel.client?.capabilities["roots"] === undefined) continue;
-    server.binding.upstream
-      .notify(channel, { jsonrpc: "2.0", method: ROOTS_CHANGED }, AbortSignal.timeout(NOTIFY_TIMEOUT_MS))
-      // A server that cannot be told asks for the roots when it needs them.
-      .catch(() => undefined);
+    // A server that cannot be told asks for the roots when it needs them.
+    tellServer(server, channel, { jsonrpc: "2.0", method: ROOTS_CHANGED });
   }
 }

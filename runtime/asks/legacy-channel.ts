@@ -1,10 +1,14 @@
-// The conversation of a legacy session with one server, and what the server is told of the client in it.
+// The conversation of a legacy session with one server, and what the server is told in it.
 import { AegisError } from "#errors";
+import type { JsonObject } from "#std";
 import type { LegacyChannelKey } from "#upstream";
 import type { Admitted } from "../pipeline/exchange.ts";
 import type { RoutedServer } from "../snapshot/snapshot.ts";
 import { callerOf } from "./ask-context.ts";
 import { forwardedCapabilities } from "./client-capabilities.ts";
+
+/** Longest that a notification to a server takes: what it came from may be over at once, and its deadline with it. */
+const NOTIFY_TIMEOUT_MS = 5_000;
 
 /**
  * The capabilities are those of the call that opens the conversation: a server that goes by older ones is refused when it
@@ -22,4 +26,11 @@ export function legacyChannel(exchange: Admitted, server: RoutedServer): LegacyC
     protocolVersion: session.protocolVersion,
     client: { capabilities, info: session.clientInfo },
   };
+}
+
+/** Tells a server what it can do without: nobody waits for it, and whether it arrived is not asked. */
+export function tellServer(server: RoutedServer, channel: LegacyChannelKey, notification: JsonObject): void {
+  server.binding.upstream
+    .notify(channel, notification, AbortSignal.timeout(NOTIFY_TIMEOUT_MS))
+    .catch(() => undefined);
 }
