@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { extractWWWAuthenticateParams } from "@modelcontextprotocol/client";
 import { Agent, fetch } from "undici";
 import type { Response } from "undici";
+import { UNSENT_CODES } from "#std";
 import { BridgeError } from "./bridge-error.ts";
 import type { TokenSource } from "./token-source.ts";
 
@@ -22,15 +23,6 @@ export interface RemoteEndpoint {
 /** Pauses before the next attempt to reach a gateway that took no connection. */
 const RETRY_PAUSES_MS: readonly number[] = [250, 500, 1_000, 2_000, 4_000];
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Codes of faults before the first byte of a request could leave. */
-const UNSENT_CODES: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
 const MAX_DISCARDED_BYTES = 65_536;
 
 /** Code of the fault that ended a fetch; with several addresses, of the first. */

@@ -10,4 +10,5 @@ export { closestName } from "./closest-name.ts";
 export type { Result } from "./result.ts";
 export { failure, ok } from "./result.ts";
 export { locateInstalled } from "./installed-package.ts";
+export { UNSENT_CODES } from "./unsent-codes.ts";
 export { dropLongMarkRuns, normalizeStreamSafe } from "./stream-safe.ts";

@@ -3,6 +3,7 @@
 // the request was ever written.
 import type { Dispatcher } from "undici";
 import { AegisError, isAegisError } from "#errors";
+import { UNSENT_CODES } from "#std";
 import { createSseReader } from "./sse-reader.ts";
 import type { SseReader } from "./sse-reader.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
@@ -52,15 +53,6 @@ export function headerOf(headers: HttpHeaders, name: string): string | undefined
   const value = headers[name];
   return typeof value === "string" ? value : value?.[0];
 }
-
-const UNSENT_CODES: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
 
 function codeOf(error: unknown): string {
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
