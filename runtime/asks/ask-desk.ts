@@ -36,11 +36,15 @@ export type GovernedAnswer =
   | { readonly kind: "refused"; readonly refusal: AskRefusal };
 
 export interface AskDesk {
-  /** Decides under the current release, and records. Rejects where that cannot be recorded: then nothing may be sent. */
+  /**
+   * Decides under the current release, and records. Rejects where that cannot be recorded: then nothing may be sent.
+   * `isKnown`: whether the log has this very verdict on this ask already; absent = it has not.
+   */
   readonly ask: (
     context: AskContext,
     method: JsonValue | undefined,
     params: JsonValue | undefined,
+    isKnown?: (verdict: AskVerdict) => boolean,
   ) => Promise<AskOutcome>;
   /** Records a refusal that needed no decision. Rejects as `ask` does. */
   readonly refuse: (context: AskContext, method: JsonValue | undefined, refusal: AskRefusal) => Promise<void>;
@@ -77,7 +81,7 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
     await audit.append({ tenant: open.context.route.entry.tenant, event: "result", body });
   };
   return {
-    ask: async (asked, method, params) => {
+    ask: async (asked, method, params, isKnown) => {
       const current = now(asked);
       const context = current ?? asked;
       const verdict: AskVerdict =
@@ -85,8 +89,10 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
           ? { ok: false, refusal: refusal("SERVER_REQUEST_DENIED", "the endpoint is gone") }
           : await governAsk(context, method, params, { fingerprint });
       const id = randomUUID();
-      const body = decisionBody(id, context, methodText(method), verdict, audit);
-      await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
+      if (isKnown?.(verdict) !== true) {
+        const body = decisionBody(id, context, methodText(method), verdict, audit);
+        await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
+      }
       if (!verdict.ok) return verdict;
       return { ok: true, id, ask: verdict.ask, context, startedMs: performance.now() };
     },

@@ -36,6 +36,8 @@ export interface HeldTask {
   readonly era: Era;
   state: TaskState;
   seenAtMs: number;
+  /** What the log has of its asks, by key: a poll that finds the same is not recorded as another ask. */
+  told: ReadonlyMap<string, string>;
 }
 
 interface Owned {
@@ -85,13 +87,13 @@ export class OpenTasks {
     };
   }
 
-  add(owner: string, task: Omit<HeldTask, "seenAtMs">): void {
+  add(owner: string, task: Omit<HeldTask, "seenAtMs" | "told">): void {
     const owned = this.#owners.get(owner) ?? { reserved: 0, tasks: new Map<string, HeldTask>() };
     this.#owners.set(owner, owned);
     if (owned.tasks.size >= this.#caps.heldPerPrincipal) this.#forgetOldest(owned);
     const key = keyOf(task.binding, task.reference);
     if (!owned.tasks.has(key)) this.#held += 1;
-    owned.tasks.set(key, { ...task, seenAtMs: this.#nowMs() });
+    owned.tasks.set(key, { ...task, seenAtMs: this.#nowMs(), told: new Map() });
   }
 
   /** The caller's task under the server's id; other callers' tasks are not found. */

@@ -11,10 +11,11 @@ import type { AskContext } from "../asks/ask-context.ts";
 import { createAskDesk } from "../asks/ask-desk.ts";
 import { governAskAnswer } from "../asks/govern-answer.ts";
 import { governAsk, methodText } from "../asks/govern-ask.ts";
-import type { AskRefusal } from "../asks/govern-ask.ts";
+import type { AskRefusal, AskVerdict } from "../asks/govern-ask.ts";
 import { presentedParams } from "../asks/relay-ask.ts";
 import { bounded, principalRecord } from "../pipeline/audit-records.ts";
 import type { Recorded } from "../pipeline/exchange.ts";
+import { digestOf } from "./task-ids.ts";
 
 /** One entry of `inputRequests`. */
 export interface TaskAsk {
@@ -24,8 +25,13 @@ export interface TaskAsk {
 
 /** Decides what is asked. Each decision is recorded before its result is given. */
 export interface AskGovernor {
-  /** The ask as the client may have it, or undefined where it is refused. */
-  readonly ask: (exchange: Recorded, ask: TaskAsk, signal: AbortSignal) => Promise<JsonObject | undefined>;
+  /** What the client may have of it. `told`: of the verdict that the log has on it, from an earlier poll of the task. */
+  readonly ask: (
+    exchange: Recorded,
+    ask: TaskAsk,
+    told: string | undefined,
+    signal: AbortSignal,
+  ) => Promise<GovernedTaskAsk>;
   /** The client's answer as the server may have it. @throws {AegisError} with the code of the refusal */
   readonly answer: (
     exchange: Recorded,
@@ -33,6 +39,13 @@ export interface AskGovernor {
     answer: JsonObject,
     signal: AbortSignal,
   ) => Promise<JsonObject>;
+}
+
+export interface GovernedTaskAsk {
+  /** The ask as the client may have it; undefined where it is refused. */
+  readonly ask: JsonObject | undefined;
+  /** Names the verdict and what it is about. */
+  readonly told: string;
 }
 
 /** Entries of `inputRequests`, and of `inputResponses`, of one message. */
@@ -45,13 +58,17 @@ export function createAskGovernor(audit: AuditLog): AskGovernor {
   // A task's request is decided by the release that it came under, and so is what is asked in its answer.
   const desk = createAskDesk({ audit });
   return {
-    ask: async (exchange, { method, params }, signal) => {
+    ask: async (exchange, { method, params }, before, signal) => {
       const context = contextOf(exchange, signal);
-      if (context === undefined) return undefined;
-      const open = await desk.ask(context, method, params);
-      if (!open.ok) return undefined;
-      await desk.deliver(open);
-      return { method: open.ask.method, params: presentedParams(open) };
+      if (context === undefined) return { ask: undefined, told: "" };
+      let told = "";
+      const open = await desk.ask(context, method, params, (verdict) => {
+        told = digestOfVerdict(context, verdict, method, params);
+        return told === before;
+      });
+      if (!open.ok) return { ask: undefined, told };
+      if (told !== before) await desk.deliver(open);
+      return { ask: { method: open.ask.method, params: presentedParams(open) }, told };
     },
     answer: async (exchange, { method, params }, answer, signal) => {
       const context = contextOf(exchange, signal);
@@ -65,6 +82,19 @@ export function createAskGovernor(audit: AuditLog): AskGovernor {
       throw new AegisError(why?.code ?? "STAGE_FAULT", why?.detail ?? "an answer without a verdict");
     },
   };
+}
+
+/** The same where the same is asked under the same release and decided alike. */
+function digestOfVerdict(
+  { snapshot }: AskContext,
+  verdict: AskVerdict,
+  method: JsonValue | undefined,
+  params: JsonValue | undefined,
+): string {
+  const { policies, shadow } = verdict.ok ? verdict : verdict.refusal;
+  const decided = verdict.ok ? verdict.ask : verdict.refusal.code;
+  const parts = [snapshot.digest, method ?? null, params ?? null, decided, policies, shadow ?? null];
+  return digestOf(JSON.stringify(parts));
 }
 
 function contextOf(exchange: Recorded, signal: AbortSignal): AskContext | undefined {

@@ -223,13 +223,18 @@ export class TaskGovernor {
     if (asks === undefined || answer.kind !== "result") return answer;
     const inputRequests: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>;
     let statusMessage: string | undefined;
+    const { binding, reference } = placeOf(exchange);
+    const held = this.open.find(ownerOf(exchange), binding, reference);
+    const told = new Map<string, string>();
     for (const [key, ask] of entriesOf(asks)) {
-      const governed = await this.#asks.ask(exchange, ask, signal);
-      if (governed === undefined) statusMessage = ASK_REFUSED;
-      else inputRequests[key] = governed;
+      const governed = await this.#asks.ask(exchange, ask, held?.told.get(key), signal);
+      told.set(key, governed.told);
+      if (governed.ask === undefined) statusMessage = ASK_REFUSED;
+      else inputRequests[key] = governed.ask;
     }
-    const told = statusMessage === undefined ? {} : { statusMessage };
-    return { ...answer, result: { ...answer.result, inputRequests, ...told } };
+    if (held !== undefined) held.told = told;
+    const status = statusMessage === undefined ? {} : { statusMessage };
+    return { ...answer, result: { ...answer.result, inputRequests, ...status } };
   }
 
   /**
@@ -257,6 +262,10 @@ export class TaskGovernor {
       if (!isJsonObject(response)) continue;
       inputResponses[key] = await this.#asks.answer(exchange, ask, response, signal);
     }
+    // Whatever is asked from now on is asked anew.
+    const { binding, reference } = placeOf(exchange);
+    const held = this.open.find(ownerOf(exchange), binding, reference);
+    if (held !== undefined) held.told = new Map();
     learn(exchange, { outbound: { ...outbound, params: { ...outbound.params, inputResponses } } });
   }
 }

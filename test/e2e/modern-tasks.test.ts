@@ -175,6 +175,29 @@ describe("a task", () => {
     });
   });
 
+  it("has what it asks recorded once, however often it is polled, and again under another verdict", async () => {
+    const taskId = await create("confirm_delete", { filename: "a.txt" });
+    const recorded = async (): Promise<readonly string[]> => {
+      const records = await readAuditRecords(world.gateway.auditDir);
+      const asks = records.filter(
+        ({ ev, body }) => ev === "decision" && body["direction"] === "server-to-client",
+      );
+      const polls = records.filter(({ ev, body }) => ev === "decision" && body["method"] === "tasks/get");
+      const results = records.filter(({ ev, body }) => ev === "result" && body["outcome"] === "accepted");
+      return [String(asks.length), String(polls.length), String(results.length)];
+    };
+    const [asks, polls, results] = (await recorded()).map(Number);
+    for (let poll = 0; poll < 3; poll += 1) {
+      const { result } = await send("tasks/get", { taskId });
+      expect(result?.["inputRequests"]).toHaveProperty("confirm");
+    }
+    expect((await recorded()).map(Number)).toEqual([(asks ?? 0) + 1, (polls ?? 0) + 3, (results ?? 0) + 1]);
+    for (let poll = 0; poll < 2; poll += 1) await send("tasks/get", { taskId }, { elicits: false });
+    expect(Number((await recorded())[0])).toBe((asks ?? 0) + 2);
+    await send("tasks/get", { taskId });
+    expect(Number((await recorded())[0])).toBe((asks ?? 0) + 3);
+  });
+
   it("does not ask what the client never said it can be asked", async () => {
     const taskId = await create("confirm_delete", { filename: "a.txt" });
     const { result } = await send("tasks/get", { taskId }, { elicits: false });
