@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { compileCache } from "../compile-cache.ts";
 import { followLogin } from "./openid-provider.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -49,7 +50,11 @@ export async function connectHome(): Promise<ConnectHome> {
       const transport = new WatchedTransport({
         command: process.execPath,
         args: [join(ROOT, "cli", "main.ts"), "connect", "--no-browser", ...args],
-        env: { HOME: dir, XDG_STATE_HOME: join(dir, "state"), PATH: process.env["PATH"] ?? "", ...env },
+        env: {
+          ...{ HOME: dir, XDG_STATE_HOME: join(dir, "state"), PATH: process.env["PATH"] ?? "" },
+          ...compileCache(),
+          ...env,
+        },
         stderr: "pipe",
       });
       transport.stderr?.on("data", (chunk: Buffer) => {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { compileCache } from "../compile-cache.ts";
 import { connectHome, visitPage } from "./connect-client.ts";
 import type { ConnectHome, ConnectedClient } from "./connect-client.ts";
 import { startEchoWorld } from "./echo-world.ts";
@@ -105,7 +106,8 @@ async function storedLogins({ stateDir }: ConnectHome): Promise<readonly Record<
 /** One run of the command; follows the login that it prints. */
 async function command(...args: readonly string[]) {
   const entry = join(import.meta.dirname, "..", "..", "cli", "main.ts");
-  const env = { HOME: home.dir, XDG_STATE_HOME: join(home.dir, "state"), PATH: process.env["PATH"] };
+  const own = { HOME: home.dir, XDG_STATE_HOME: join(home.dir, "state"), PATH: process.env["PATH"] };
+  const env = { ...own, ...compileCache() };
   const child = spawn(process.execPath, [entry, "connect", ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],

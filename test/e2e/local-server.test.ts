@@ -8,6 +8,7 @@ import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/clien
 import { Client as LegacyClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as LegacyStdio } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { compileCache } from "../compile-cache.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
@@ -67,7 +68,8 @@ interface LocalProcess {
 }
 
 function launch(args: readonly string[], env: Readonly<Record<string, string>> = {}): LocalProcess {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env["PATH"] ?? "", ...env } });
+  const inherited = { PATH: process.env["PATH"] ?? "", ...compileCache() };
+  const child = spawn(process.execPath, args, { env: { ...inherited, ...env } });
   children.add(child);
   const messages: Record<string, unknown>[] = [];
   let stderr = "";
@@ -258,7 +260,9 @@ interface AnyClient {
 
 async function connectLegacy(args: string[]): Promise<AnyClient> {
   const client = new LegacyClient({ name: "aegis-test", version: "1.0.0" });
-  await client.connect(new LegacyStdio({ command: process.execPath, args, stderr: "ignore" }));
+  await client.connect(
+    new LegacyStdio({ command: process.execPath, args, env: compileCache(), stderr: "ignore" }),
+  );
   return client as unknown as AnyClient;
 }
 
@@ -267,6 +271,8 @@ async function connectModern(args: string[]): Promise<AnyClient> {
     { name: "aegis-test", version: "1.0.0" },
     { versionNegotiation: { mode: "auto" } },
   );
-  await client.connect(new ModernStdio({ command: process.execPath, args, stderr: "ignore" }));
+  await client.connect(
+    new ModernStdio({ command: process.execPath, args, env: compileCache(), stderr: "ignore" }),
+  );
   return client as unknown as AnyClient;
 }

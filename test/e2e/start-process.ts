@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compileCache } from "../compile-cache.ts";
 import { TEMPLATE_DIR } from "./world.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
@@ -45,6 +46,7 @@ export async function startPlace(): Promise<StartPlace> {
     PATH: `${join(ROOT, "node_modules", ".bin")}:${process.env["PATH"] ?? ""}`,
     HOME: home,
     TMPDIR: temporary,
+    ...compileCache(),
   };
   return {
     dir,

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileCache } from "../../compile-cache.ts";
 import { RELEASE, ROOT, createDesk, prepareRelease } from "./cli-fixture.ts";
 import type { Desk } from "./cli-fixture.ts";
 
@@ -29,7 +30,7 @@ interface Running {
 function aegis(...argv: readonly string[]): Running {
   const child = spawn(process.execPath, [join(ROOT, "cli/bin/aegis.js"), ...argv], {
     cwd: desk.dir,
-    env: { PATH: process.env["PATH"] },
+    env: { PATH: process.env["PATH"], ...compileCache() },
   });
   let out = "";
   let err = "";
