@@ -13,6 +13,7 @@ import { abandonAll } from "./ask-desk.ts";
 import type { AskDesk, OpenAsk } from "./ask-desk.ts";
 import { askArguments } from "./ask.ts";
 import type { Ask } from "./ask.ts";
+import { transformFor } from "./govern-ask.ts";
 import type { AskRefusal } from "./govern-ask.ts";
 import { isDeclared } from "./client-capabilities.ts";
 import { presentedParams } from "./relay-ask.ts";
@@ -35,6 +36,24 @@ export interface InputRounds {
    * @throws {AegisError} REQUEST_STATE_INVALID, ASK_ANSWER_INVALID, POLICY_DENIED and what else refuses an answer
    */
   readonly retried: (exchange: Targeted, signal: AbortSignal) => Promise<RetriedInput> | undefined;
+  /**
+   * Decides what a legacy server asks together with an answer that came with the call, and records both. Undefined where
+   * a transform covers the call: what may be said of an ask is then known only when it has been transformed.
+   */
+  readonly ahead: (
+    exchange: Targeted,
+    signal: AbortSignal,
+  ) => ((ask: Ahead, answer: JsonObject) => Promise<AheadReply | undefined>) | undefined;
+}
+
+interface Ahead {
+  readonly method: string;
+  readonly params: JsonObject;
+}
+
+interface AheadReply {
+  readonly kind: "result";
+  readonly result: JsonObject;
 }
 
 export type GovernedInput =
@@ -74,6 +93,16 @@ export function createInputRounds(desk: AskDesk, sealer: Sealer): InputRounds {
       if (params?.["inputResponses"] === undefined && params?.["requestState"] === undefined)
         return undefined;
       return readRetry(desk, sealer, exchange, params, signal);
+    },
+    ahead: (exchange, signal) => {
+      const context = contextOf(exchange, signal);
+      if (transformFor(context) !== undefined) return undefined;
+      return async ({ method, params }, answer) => {
+        const open = await desk.ask(context, method, params);
+        if (!open.ok) return undefined;
+        const governed = await desk.answer(open, { kind: "result", result: answer });
+        return governed.kind === "result" ? governed : undefined;
+      };
     },
   };
 }

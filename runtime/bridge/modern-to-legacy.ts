@@ -16,11 +16,11 @@ import type {
 } from "#upstream";
 import { isMoreVerbose } from "../streams/log-level.ts";
 import { ParkableCall } from "./parkable-call.ts";
-import type { Turn } from "./parkable-call.ts";
+import type { AnswerAhead, Turn } from "./parkable-call.ts";
 import { requestDigest } from "./parked-calls.ts";
 import type { ParkBinding, ParkedCalls } from "./parked-calls.ts";
 import type { PooledSession, SessionLease, SessionPool } from "./session-pool.ts";
-import { declaredIn, modernReply } from "./translate-reply.ts";
+import { declaredIn, modernReply, withMissingCapability } from "./translate-reply.ts";
 import { legacyCapabilities, legacyParams } from "./translate.ts";
 
 /** The methods whose answer may ask for input (MCP 2026-07-28, multi round-trip requests). */
@@ -38,6 +38,8 @@ export interface BridgedServer {
   readonly upstream: ServerUpstream;
   /** `Principal.bindingKey` of the caller. */
   readonly bindingKey: string;
+  /** Absent where nothing may be answered ahead: see `ParkableCallOptions`. */
+  readonly answerAhead?: AnswerAhead | undefined;
 }
 
 /** @throws {AegisError} as `Upstream.request`; REQUEST_STATE_INVALID, CAPABILITY_REQUIRED */
@@ -110,6 +112,7 @@ async function startCall(
     throw fault;
   }
   const mayAsk = ASKING_METHODS.has(request.method);
+  const answers = request.params?.["inputResponses"];
   const call: ParkableCall = new ParkableCall({
     lease,
     request: { method: request.method, params: legacyParams(request.params), paramHeaders: {} },
@@ -117,13 +120,15 @@ async function startCall(
     takesLarge: limits.onLarge !== undefined,
     capabilities: mayAsk ? declaredIn(request.params) : {},
     mayPark: () => parked.hasRoomFor(bindingKey),
+    answerAhead: server.answerAhead,
+    answers: isJsonObject(answers) ? answers : {},
   });
   call.start();
   return call;
 }
 
 /** A session with what the request's envelope declares. @throws {AegisError} BRIDGE_SESSION_LIMIT */
-export function leaseFor(
+function leaseFor(
   pool: SessionPool,
   { entry, upstream, bindingKey }: BridgedServer,
   request: OutboundRequest,
@@ -185,5 +190,8 @@ function conclude(
     };
   }
   const serverInfo = entry.eras.legacy?.serverInfo ?? {};
-  return modernReply(turn.reply, request, { serverInfo, capabilities: declaredIn(request.params) });
+  // Elsewhere no client can be asked, whatever it declares.
+  const missing = ASKING_METHODS.has(request.method) ? call.missing : undefined;
+  const reply = withMissingCapability(turn.reply, missing);
+  return modernReply(reply, request, { serverInfo, capabilities: declaredIn(request.params) });
 }

@@ -6,8 +6,9 @@ import type { JsonObject, JsonValue } from "#std";
 import { UpstreamFault } from "#upstream";
 import type { ExchangeObserver, OutboundRequest, RequestLimits, UpstreamReply } from "#upstream";
 import { passesLogLevel } from "../streams/log-level.ts";
+import { AskKeys } from "./ask-keys.ts";
 import type { PooledCall, SessionLease } from "./session-pool.ts";
-import { isDeclared } from "./translate-reply.ts";
+import { isDeclared, requiredCapability } from "./translate-reply.ts";
 import { entryParams } from "./translate.ts";
 
 /** The request of the caller that waits for the call at the moment. */
@@ -27,6 +28,15 @@ export type Turn =
     }
   | { readonly kind: "asks"; readonly asks: Readonly<Record<string, JsonObject>> };
 
+/** A request of a server as the client would get it. */
+interface BridgedAsk {
+  readonly method: string;
+  readonly params: JsonObject;
+}
+
+/** Governs an ask together with an answer that came with the call. Undefined: the client is to be asked. */
+export type AnswerAhead = (ask: BridgedAsk, answer: JsonObject) => Promise<UpstreamReply | undefined>;
+
 export interface ParkableCallOptions {
   readonly lease: SessionLease;
   readonly request: OutboundRequest;
@@ -37,6 +47,10 @@ export interface ParkableCallOptions {
   readonly capabilities: JsonObject;
   /** Whether one more call of this caller may be parked. */
   readonly mayPark: () => boolean;
+  /** Absent where the server's words may not stand in keys: then nothing can be answered ahead either. */
+  readonly answerAhead: AnswerAhead | undefined;
+  /** What the call itself brought as answers, by key. */
+  readonly answers: JsonObject;
 }
 
 interface OpenAsk {
@@ -65,7 +79,10 @@ export class ParkableCall {
   #attachment: Attachment | undefined;
   #ending: Ending | undefined;
   #wake: () => void = () => undefined;
-  #lastKey = 0;
+  readonly #keys: AskKeys;
+  /** Answers that came with the call and are not used yet. */
+  #ahead: JsonObject;
+  #missing: JsonObject | undefined;
   #firstAskMs = 0;
   #large: Uint8Array | undefined;
   #quiet: NodeJS.Timeout | undefined;
@@ -73,7 +90,14 @@ export class ParkableCall {
 
   constructor(options: ParkableCallOptions) {
     this.#options = options;
+    this.#keys = new AskKeys(options.answerAhead !== undefined);
+    this.#ahead = options.answers;
     this.#listener = { onNotification: (notification) => this.#notify(notification) };
+  }
+
+  /** Capabilities whose requests were refused because the client did not declare them, as an error names them. */
+  get missing(): JsonObject | undefined {
+    return this.#missing;
   }
 
   /** Sends the request; what comes of it is told to whoever waits in `attend`. */
@@ -132,6 +156,8 @@ export class ParkableCall {
     } finally {
       this.#isTelling = false;
       this.#attachment = undefined;
+      // They were the answers of this one request.
+      this.#ahead = {};
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -153,16 +179,38 @@ export class ParkableCall {
     return Object.fromEntries([...this.#asks].map(([key, { entry }]) => [key, entry]));
   }
 
-  #ask(asked: JsonObject, withdrawn: AbortSignal): Promise<UpstreamReply> {
+  async #ask(asked: JsonObject, withdrawn: AbortSignal): Promise<UpstreamReply> {
     const method = asked["method"];
     const params = entryParams(asked["params"]);
-    const { capabilities, mayPark } = this.#options;
-    if (this.#ending !== undefined || typeof method !== "string" || !isDeclared(capabilities, method, params))
-      return Promise.resolve(refusal(-32601, "Method not found"));
+    const { capabilities } = this.#options;
+    if (this.#ending !== undefined || typeof method !== "string") return refusal(-32601, "Method not found");
+    if (!isDeclared(capabilities, method, params)) {
+      this.#missing = { ...this.#missing, ...requiredCapability(method, params) };
+      return refusal(-32601, "Method not found");
+    }
+    const key = this.#keys.next(method, params);
+    const ahead = await this.#answerAhead(key, { method, params });
+    return ahead ?? this.#askClient(key, { method, params }, withdrawn);
+  }
+
+  /** Each answer serves once. Whatever keeps one from serving, the client is asked. */
+  async #answerAhead(key: string, ask: BridgedAsk): Promise<UpstreamReply | undefined> {
+    const answer = Object.hasOwn(this.#ahead, key) ? this.#ahead[key] : undefined;
+    if (!isJsonObject(answer)) return undefined;
+    const { [key]: _used, ...left } = this.#ahead;
+    this.#ahead = left;
+    try {
+      return await this.#options.answerAhead?.(ask, answer);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #askClient(key: string, { method, params }: BridgedAsk, withdrawn: AbortSignal): Promise<UpstreamReply> {
+    const { mayPark } = this.#options;
+    if (this.#ending !== undefined || withdrawn.aborted) return Promise.resolve(refusal(-32603, "Withdrawn"));
     if (this.#asks.size >= MAX_OPEN_ASKS || (this.#asks.size === 0 && !mayPark()))
       return Promise.resolve(refusal(-32603, "Too many requests wait for an answer"));
-    this.#lastKey += 1;
-    const key = `ask-${String(this.#lastKey)}`;
     const entry =
       method === "roots/list" && Object.keys(params).length === 0 ? { method } : { method, params };
     return new Promise((resolve) => {

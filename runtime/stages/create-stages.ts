@@ -86,6 +86,7 @@ export function createStages(dependencies: StageDependencies): Stages {
         subscribe: streams.answerSubscription,
         onUpstream,
         bridge: dependencies.bridge,
+        answersAhead: rounds.ahead,
         clock,
         deferLarge: dependencies.largeAnswers !== undefined,
       }),

@@ -4,6 +4,7 @@ import { AegisError, isAegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { Clock } from "#std";
 import { answerAskMessage, declaredBy, legacyChannel, rememberCaller } from "../asks/index.ts";
+import type { InputRounds } from "../asks/index.ts";
 import { answerOf } from "../pipeline/answer-rules.ts";
 import type { Bridge } from "../bridge/index.ts";
 import { isBridged } from "../bridge/index.ts";
@@ -23,6 +24,8 @@ export interface DispatchOptions {
   readonly clock: Clock;
   /** The gateway's own answer to a subscription that the server does not keep; undefined for everything else. */
   readonly subscribe: (exchange: Recorded) => Answer | undefined;
+  /** Governs answers that came with a call before anything was asked. */
+  readonly answersAhead: InputRounds["ahead"];
   /** Serves a server that was not pinned in the caller's era. */
   readonly bridge: Bridge;
   /** Large answers are left to a worker instead of being read on this thread. */
@@ -77,7 +80,11 @@ async function send(
   const { entry } = exchange.target.server;
   const { bindingKey } = exchange.principal;
   const sender = isBridged(entry, exchange.era)
-    ? options.bridge.over({ entry, upstream, bindingKey, logLevel: exchange.session?.logLevel })
+    ? options.bridge.over({
+        ...{ entry, upstream, bindingKey },
+        logLevel: exchange.session?.logLevel,
+        answerAhead: options.answersAhead(exchange, signal),
+      })
     : upstream;
   const startedMs = clock.monotonicMs();
   const waiting = waitingForServer(exchange.control, observe(exchange));

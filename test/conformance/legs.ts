@@ -59,22 +59,7 @@ export const LEGS: readonly Leg[] = [
     revision: "2026-07-28",
     form: "legacy",
     baseline: "direct 2026-07-28",
-    unreachable: [
-      ...["sep-2322-elicitation-incomplete", "sep-2322-elicitation-complete"].map((check) => ({
-        scenario: "input-required-result-basic-elicitation",
-        check,
-        why: "the check wants a key of the server's choice, and what a legacy server asks has none; the gateway makes one",
-      })),
-      {
-        scenario: "input-required-result-ignore-extra-params",
-        why: "the check answers under that key before it was asked anything",
-      },
-      ...["server-rejects-undeclared-capability", "missing-capability-http-400"].map((check) => ({
-        scenario: "server-stateless",
-        check,
-        why: "a legacy server has no error for a capability that the client lacks: its tool fails",
-      })),
-    ],
+    unreachable: [],
   },
   {
     id: "modern 2025-11-25",
@@ -92,13 +77,7 @@ export const LEGS: readonly Leg[] = [
 ];
 
 /** Of the client scenarios. */
-export const CLIENT_UNREACHABLE: readonly Unreachable[] = ["roots", "sampling", "elicitation"].map(
-  (name) => ({
-    scenario: "request-metadata",
-    check: `sep-2575-client-declares-${name}-capability`,
-    why: "the suite's server offers nothing to call, so no request of the client reaches it, only the gateway's own",
-  }),
-);
+export const CLIENT_UNREACHABLE: readonly Unreachable[] = [];
 
 type Place = Pick<Difference, "scenario" | "check">;
 

@@ -36,11 +36,15 @@ const form = (properties: Schema["properties"], required: string[]): Schema => (
   properties,
   required,
 });
-const ask = (message: string, field: string, type: "string" | "boolean"): InputRequest =>
-  inputRequired.elicit({
+const ask = (message: string, field: string, type: "string" | "boolean", title?: string): InputRequest => {
+  const titled = title === undefined ? {} : { title };
+  return inputRequired.elicit({
     message,
-    requestedSchema: form({ [field]: type === "string" ? { type } : { type } }, [field]),
+    requestedSchema: form({ [field]: type === "string" ? { type, ...titled } : { type, ...titled } }, [
+      field,
+    ]),
   });
+};
 const sample = (prompt: string, maxTokens: number): InputRequest =>
   inputRequired.createMessage({
     messages: [{ role: "user", content: { type: "text", text: prompt } }],
@@ -145,7 +149,7 @@ function declaredCapabilities(server: McpServer, context: ServerContext): Client
   return declared ?? server.server.getClientCapabilities() ?? {};
 }
 
-const ASK_NAME = { user_name: ask("What is your name?", "name", "string") };
+const ASK_NAME = { user_name: ask("What is your name?", "name", "string", "User name") };
 
 /** Tools that ask once and keep nothing. */
 export function registerStatelessAsks(server: McpServer): void {
@@ -199,12 +203,25 @@ export function registerStatelessAsks(server: McpServer): void {
         : text("Nothing left to ask.");
     },
   );
-  // The SDK refuses the call where the client did not declare what the tool asks for.
-  once(
+  // The SDK refuses a modern call whose client did not declare what the tool asks for; a legacy one is simply asked.
+  const greeting = { greeting: sample("Write a greeting", 50) };
+  server.registerTool(
     "test_missing_capability",
-    "Works with clients that offer sampling.",
-    { greeting: sample("Write a greeting", 50) },
-    () => "The client offers sampling.",
+    { description: "Works with clients that offer sampling." },
+    async (context) => {
+      const { mcpReq } = context;
+      if (mcpReq.envelope === undefined)
+        await mcpReq.send({
+          method: "sampling/createMessage",
+          params: {
+            messages: [{ role: "user", content: { type: "text", text: "Write a greeting" } }],
+            maxTokens: 50,
+          },
+        });
+      else if (Object.keys(unanswered(context, greeting)).length > 0)
+        return inputRequired({ inputRequests: greeting });
+      return text("The client offers sampling.");
+    },
   );
 }
 

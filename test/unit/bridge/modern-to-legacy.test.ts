@@ -155,6 +155,15 @@ describe("what a parked call is bound to", () => {
   });
 });
 
+test("a client is told what is missing, where the server asked for it and failed without", async () => {
+  peers = await startPeers("legacy");
+  const call = { params: tool("test_missing_capability"), meta: { [CAPABILITIES]: {} } };
+  expect(await callModern(peers, call)).toMatchObject({
+    kind: "error",
+    error: { code: -32021, data: { requiredCapabilities: { sampling: {} } } },
+  });
+});
+
 test("a call that nobody answers ends upstream, and its state with it", async () => {
   peers = await startPeers("legacy", { park: { ...PARK, ttlMs: 20 } });
   const call = { params: tool("test_elicitation", { message: "Who?" }) };

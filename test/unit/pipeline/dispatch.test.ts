@@ -22,6 +22,7 @@ async function refusalOf(reply: UpstreamReply, capabilities: JsonObject): Promis
     onUpstream: () => undefined,
     clock: { nowMs: () => 0, monotonicMs: () => 0 },
     subscribe: () => undefined,
+    answersAhead: () => undefined,
     bridge: { over: () => Promise.reject(new Error("not bridged")) } as never,
     deferLarge: false,
   });
