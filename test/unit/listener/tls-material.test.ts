@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
+import { connect } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -114,3 +115,64 @@ it("asks for a client certificate where authorities are given", async () => {
     await listener.close(0);
   }
 });
+
+interface Handshake {
+  readonly isResumed: boolean;
+  /** Common name of the certificate that the server showed; none where it was a resumption. */
+  readonly shown: unknown;
+  /** What a later handshake can go on from. */
+  readonly session: Buffer;
+}
+
+/** One connection with a request, as TLS 1.3 sends tickets only after the handshake. */
+function shake(port: number, version: "TLSv1.2" | "TLSv1.3", session?: Buffer): Promise<Handshake> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      ...{ host: "127.0.0.1", port, rejectUnauthorized: false, minVersion: version, maxVersion: version },
+      ...{ cert: readFileSync(at("client.crt")), key: readFileSync(at("client.key")) },
+      ...(session === undefined ? {} : { session }),
+    });
+    let latest = session;
+    socket.on("session", (ticket: Buffer) => (latest = ticket));
+    socket.once("error", reject);
+    socket.once("secureConnect", () => {
+      const isResumed = socket.isSessionReused();
+      const shown = isResumed ? undefined : socket.getPeerCertificate().subject.CN;
+      socket.write("GET /m HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      let heard = "";
+      socket.on("data", (chunk: Buffer) => (heard += chunk.toString("latin1")));
+      socket.once("end", () => {
+        // With TLS 1.3 the server judges a client certificate only after the client holds the handshake for done.
+        if (latest === undefined || !heard.startsWith("HTTP/1.1 200")) reject(new Error("not served"));
+        else resolve({ isResumed, shown, session: latest });
+      });
+    });
+  });
+}
+
+it.each(["TLSv1.2", "TLSv1.3"] as const)(
+  "shows a new certificate, and asks by new authorities, also where a client goes on from a session (%s)",
+  async (version) => {
+    copyFileSync(at("client.crt"), at("ca.crt"));
+    const tls = await openTlsMaterial({ ...files, ca: at("ca.crt") }, Date.now);
+    const listener = await startHttpListener({
+      ...{ host: "127.0.0.1", port: 0, tls },
+      handle: (inbound) => Promise.resolve(inbound.reply.json(200, "{}")),
+    });
+    try {
+      const first = await shake(listener.port, version);
+      expect(first).toMatchObject({ isResumed: false, shown: "a" });
+      expect(await shake(listener.port, version, first.session)).toMatchObject({ isResumed: true });
+      install("b");
+      expect((await tls.reload()).kind).toBe("activated");
+      const second = await shake(listener.port, version, first.session);
+      expect(second).toMatchObject({ isResumed: false, shown: "b" });
+      expect(await shake(listener.port, version, second.session)).toMatchObject({ isResumed: true });
+      copyFileSync(at("a.crt"), at("ca.crt"));
+      expect((await tls.reload()).kind).toBe("activated");
+      await expect(shake(listener.port, version, second.session)).rejects.toThrow();
+    } finally {
+      await listener.close(0);
+    }
+  },
+);
