@@ -91,6 +91,10 @@ async function relayOpen(
     }
     const governed = await desk.answer(open, answer);
     return governed.kind === "refused" ? refusedReply(method, governed.refusal, true) : governed;
+  } catch (fault) {
+    // What was allowed has an outcome on record, whatever fails.
+    if (isAegisError(fault)) return await abandon(fault.code, fault.detail);
+    return await abandon("STAGE_FAULT", "the request could not be relayed");
   } finally {
     pending.close();
   }
