@@ -24,7 +24,10 @@ const INTRO = `# Conformance
 What the official conformance suite (\`@modelcontextprotocol/conformance\` 0.2.0-alpha.12) finds: of a server by itself,
 and of the same server behind the gateway, check by check. The server is
 [test/servers/conformance-fixture](../test/servers/conformance-fixture), written on the official SDK; the policies allow
-everything; the names are the server's own, as they are on every endpoint with one server.
+everything; the names are the server's own, as they are on every endpoint with one server. The gateway is set up as the
+server is (\`streams\` of [gateway.json](gateway-configuration.md#keys)): it answers sessions with event streams, and ends a
+stream whose answer takes long. Without that, one check at 2025-11-25 only informs that answers are JSON, and
+\`server-sse-polling\` only informs that the stream stayed open where the server does not end it itself.
 
 This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the
 page no longer says what is found. Without \`--write\` the same numbers go to standard output, with the names of the

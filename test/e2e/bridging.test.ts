@@ -111,14 +111,14 @@ type Body = Record<string, unknown>;
 async function post(
   tool: string,
   more: Body = {},
-  options: { caller?: Caller; signal?: AbortSignal } = {},
+  options: { caller?: Caller; signal?: AbortSignal; capabilities?: Body } = {},
 ): Promise<RawAnswer> {
   return rawRequest(world.endpoint("old-http"), {
     method: "tools/call",
     name: tool,
     params: { name: tool, arguments: {}, ...more },
     token: await world.token(options.caller ?? DEVELOPER, "old-http"),
-    capabilities: CAPABILITIES,
+    capabilities: options.capabilities ?? CAPABILITIES,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
 }
@@ -228,5 +228,52 @@ describe("a parked call", () => {
     gone.abort();
     await running;
     await expect.poll(() => legacy.log.cancelled).toBe(before.cancelled + 1);
+  });
+});
+
+describe("answers that come with a call", () => {
+  const greet = (content: Body): Promise<RawAnswer> =>
+    post("greet", {
+      arguments: { greeting: "Hello" },
+      inputResponses: { name: { action: "accept", content }, nobody_asked: { action: "accept", content } },
+    });
+
+  it("answer what the server asks under the same key, each a decision of its own", async () => {
+    const first = await post("greet", { arguments: { greeting: "Hello" } });
+    expect(Object.keys(first.result?.["inputRequests"] as Body)).toEqual(["name"]);
+    const done = await greet({ name: "Ada" });
+    expect(done.result).toMatchObject({ resultType: "complete", content: [{ text: "Hello Ada" }] });
+    const records = (await readAuditRecords(world.gateway.auditDir)).map(({ body }) => body);
+    const calls = records.filter(
+      ({ target, effect }) => target === "tools/call:old-http/greet" && effect === "allow",
+    );
+    const asked = records.filter(({ during }) => during === calls.at(-1)?.["id"]);
+    expect(asked).toMatchObject([
+      { direction: "server-to-client", effect: "allow", method: "elicitation/create" },
+    ]);
+    expect(records.find(({ id, outcome }) => id === asked[0]?.["id"] && outcome !== undefined)).toMatchObject(
+      {
+        outcome: "result",
+      },
+    );
+  });
+
+  it("do not where they are no answer to it: then the client is asked", async () => {
+    const asked = await greet({ colour: "red" });
+    expect(asked.result).toMatchObject({ resultType: "input_required" });
+    expect(Object.keys(asked.result?.["inputRequests"] as Body)).toEqual(["name"]);
+  });
+});
+
+describe("what a client did not declare", () => {
+  it("is named to it where the server asked for it and failed without", async () => {
+    const answer = await post("sample", {}, { capabilities: { elicitation: {} } });
+    expect(answer.status).toBe(400);
+    expect(answer.error).toMatchObject({ code: -32021, data: { requiredCapabilities: { sampling: {} } } });
+  });
+
+  it("is no matter where the server did without", async () => {
+    const answer = await post("guess", {}, { capabilities: {} });
+    expect(answer.result).toMatchObject({ content: [{ text: "without a model" }] });
   });
 });

@@ -65,6 +65,14 @@ export function createLegacyAsks(log: LegacyAsksLog): McpServer {
   server.registerTool("sample", { description: "Asks the model." }, async ({ sendRequest }) =>
     text(await sendRequest(ASK_MODEL, CreateMessageResultSchema)),
   );
+  server.registerTool(
+    "guess",
+    { description: "Asks the model, or does without." },
+    async ({ sendRequest }) => {
+      const asked = await sendRequest(ASK_MODEL, CreateMessageResultSchema).catch(() => "without a model");
+      return text(asked);
+    },
+  );
   server.registerTool("roots", { description: "Asks for roots." }, async ({ sendRequest }) =>
     text(await sendRequest(ASK_ROOTS, ListRootsResultSchema)),
   );

@@ -30,13 +30,24 @@ function deskOf(outcomes: string[]): AskDesk {
       return Promise.resolve({ code, isUndeclared: false, detail, policies: [] });
     },
     refuse: () => Promise.reject(new Error("no refusals here")),
-    answer: () => Promise.reject(new Error("no answers here")),
+    answer: ({ id, ask }, answer) => {
+      outcomes.push(`${id} answered`);
+      const result = (answer as { readonly result: JsonObject }).result;
+      const refused = {
+        code: "ASK_ANSWER_INVALID",
+        isUndeclared: false,
+        detail: "no",
+        policies: [],
+      } as const;
+      const fits = ask.params["message"] !== "unfitting";
+      return Promise.resolve(fits ? { kind: "result", result } : { kind: "refused", refusal: refused });
+    },
     returned: (_context, _ask, answer) =>
       Promise.resolve({ ok: true, result: answer as JsonObject, stripped: 0 }),
   };
 }
 
-function exchangeAt(path: string, params: JsonObject = {}): Answered {
+function exchangeAt(path: string, params: JsonObject = {}, transform?: object): Answered {
   const server = { entry: { id: "desk", leaves: [] }, methods: new Map() };
   const meta = { "io.modelcontextprotocol/clientCapabilities": CAPABILITIES };
   return {
@@ -49,6 +60,7 @@ function exchangeAt(path: string, params: JsonObject = {}): Answered {
     method: { method: "tools/call" },
     target: { kind: "leaf", server, action: "tools/call:desk/t" },
     route: { entry: { path }, servers: [server] },
+    snapshot: { transformFor: () => transform },
   } as unknown as Answered;
 }
 
@@ -111,5 +123,29 @@ describe("entries beside a refused one", () => {
     const rounds = createInputRounds(deskOf(outcomes), sealer);
     expect((await rounds.govern(exchangeAt("/mcp/here"), { inputRequests }, signal)).ok).toBe(true);
     expect(outcomes).toEqual(["d-1 delivered", "d-2 delivered"]);
+  });
+});
+
+describe("an answer that came before the question", () => {
+  const answer = { action: "accept", content: {} };
+  const given = async (message: string, outcomes: string[]): Promise<unknown> => {
+    const ahead = createInputRounds(deskOf(outcomes), sealer).ahead(exchangeAt("/mcp/here"), signal);
+    const { method, params } = form(message);
+    return ahead?.({ method: method as string, params: params as JsonObject }, answer);
+  };
+
+  it("is decided together with it, and recorded", async () => {
+    const outcomes: string[] = [];
+    expect(await given("asked", outcomes)).toEqual({ kind: "result", result: answer });
+    expect(outcomes).toEqual(["d-1 answered"]);
+  });
+
+  it.each(["refused", "unfitting"])("does not reach the server where it is %s", async (message) => {
+    expect(await given(message, [])).toBeUndefined();
+  });
+
+  it("is not looked at where a transform covers the call", () => {
+    const rounds = createInputRounds(deskOf([]), sealer);
+    expect(rounds.ahead(exchangeAt("/mcp/here", {}, {}), signal)).toBeUndefined();
   });
 });
