@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { compareSpecialisation } from "./specialisation/compare.ts";
 import { missingFeatures } from "./specialisation/expected-features.ts";
-import { PLANTED_BUGS, plant } from "./specialisation/planted-bugs.ts";
+import { PLANTED_BUGS } from "./specialisation/planted-bugs.ts";
 
 const ENTRY = join(import.meta.dirname, "specialisation", "planted-entry.ts");
 const SEED = 20_261_122;
@@ -29,22 +29,22 @@ describe("specialised slices", () => {
   });
 
   test("differ from them with any of the planted bugs", { timeout: 180_000 }, async () => {
-    const { entries, remove } = await plant(PLANTED_BUGS);
-    try {
-      const pairs = PLANTED_BUGS.map(({ seed }, index) => [String(seed), entries[index] ?? ""]);
-      const half = Math.ceil(pairs.length / 2);
-      const halves = [pairs.slice(0, half), pairs.slice(half)];
-      const seen = (await Promise.all(halves.map((half) => differencesOf(half)))).flat();
-      const unseen = PLANTED_BUGS.filter((_, index) => typeof seen[index] !== "string");
-      expect(unseen.map(({ name }) => name)).toEqual([]);
-    } finally {
-      await remove();
-    }
+    const indexes = PLANTED_BUGS.map((_, index) => index);
+    const half = Math.ceil(indexes.length / 2);
+    const halves = await Promise.all(
+      [indexes.slice(0, half), indexes.slice(half)].map((part) => differencesOf(part)),
+    );
+    const seen = halves.flatMap((differences) => differences.slice(0, -1));
+    const unseen = PLANTED_BUGS.filter((_, index) => typeof seen[index] !== "string");
+    expect(unseen.map(({ name }) => name)).toEqual([]);
+    // What they saw is the bug: in the same processes the compiler as it is shows no difference.
+    expect(halves.map((differences) => differences.at(-1))).toEqual([null, null]);
   });
 });
 
-/** The first difference of each tree, or null. */
-async function differencesOf(pairs: readonly (readonly string[])[]): Promise<readonly (string | null)[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [ENTRY, "60", ...pairs.flat()]);
+/** The first difference with each bug, or null; and with none of them, at the end. */
+async function differencesOf(bugs: readonly number[]): Promise<readonly (string | null)[]> {
+  const args = ["--disable-warning=ExperimentalWarning", ENTRY, "60", ...bugs.map(String)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
   return JSON.parse(stdout) as readonly (string | null)[];
 }
