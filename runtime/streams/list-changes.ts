@@ -1,7 +1,7 @@
 // What servers say of their own lists, `notifications/…/list_changed`: passed to those who see something of such a list, as
 // often as a caller can bear and no more often, whatever the server does.
 import type { Era, ServerId } from "#bundle";
-import { isJsonObject } from "#std";
+import { Turn, isJsonObject } from "#std";
 import type { Listens } from "./listens.ts";
 import type { Listener } from "./resource-access.ts";
 import type { ResourceUpdates } from "./resource-updates.ts";
@@ -26,8 +26,8 @@ export interface ListChangesOptions {
 const WINDOW_MS = 250;
 /** A server that goes on and on is passed on ever more rarely, down to this. */
 const MAX_WINDOW_MS = 16_000;
-/** Callers looked at in one turn of the event loop. */
-const BATCH = 64;
+/** What one turn of the event loop may spend on callers: for each it is seen whether the list has anything for them. */
+const SLICE_MS = 5;
 
 interface Window {
   timer: NodeJS.Timeout;
@@ -103,9 +103,9 @@ export class ListChanges {
     const { listens, sessions, onNotification } = this.#options;
     const method = changeMethod(kind);
     let told = 0;
-    let seen = 0;
+    const turn = new Turn(SLICE_MS);
     for (const listen of [...listens.values()]) {
-      if (++seen % BATCH === 0) await turn();
+      await turn.pause();
       const { routePath, tenant, listener } = listen;
       if (!listen.kinds.has(kind) || !this.#concerns(server, kind, { routePath, tenant }, "modern", listener))
         continue;
@@ -113,7 +113,7 @@ export class ListChanges {
     }
     const json = JSON.stringify({ jsonrpc: "2.0", method });
     for (const session of [...sessions.values()]) {
-      if (++seen % BATCH === 0) await turn();
+      await turn.pause();
       if (sessions.get(session.id) !== session) continue;
       if (!this.#concerns(server, kind, session, "legacy", listenerOf(session))) continue;
       const isSent = notifySession(session, json);
@@ -138,10 +138,6 @@ export class ListChanges {
     if (tenant !== undefined && tenant !== route.entry.tenant) return false;
     return seesAny(snapshot, route, routed, viewerOf(era, listener), kind);
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 export function viewerOf(era: Era, { principal: facts, missingAttributes, request }: Listener): Viewer {

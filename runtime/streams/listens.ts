@@ -1,6 +1,7 @@
 // Open `subscriptions/listen` streams (MCP 2026-07-28). Each tells one caller what it asked for and may know: changes of
 // lists as this caller sees them, and changes of resources. Judged again after a swap and when its token ends.
 import type { RequestId } from "#mcp";
+import { Turn } from "#std";
 import type { JsonObject } from "#std";
 import type { Principal } from "#authn";
 import type { SseStream } from "../listener/inbound.ts";
@@ -51,8 +52,17 @@ export interface ListensOptions {
   readonly onNotification: (method: string, relayed: boolean) => void;
 }
 
-/** Streams judged in one turn of the event loop. */
+/** Streams judged at once. */
 const BATCH = 32;
+/** What one turn of the event loop may spend on the views of listeners. */
+const SLICE_MS = 5;
+
+/** A listen that goes on, and what has judged it. */
+interface Judged {
+  readonly listen: Listen;
+  readonly snapshot: Snapshot;
+  readonly route: Route;
+}
 
 export class Listens {
   readonly #options: ListensOptions;
@@ -110,32 +120,39 @@ export class Listens {
         !this.#judging.has(listen) && (listen.seen.release !== release || nowMs >= listen.expiresAtMs),
     );
     for (const listen of due) this.#judging.add(listen);
+    const turn = new Turn(SLICE_MS);
     for (let at = 0; at < due.length; at += BATCH) {
-      const judged = due.slice(at, at + BATCH).map((listen) => this.#judge(listen));
-      await Promise.all(judged);
-      await new Promise((resolve) => setImmediate(resolve));
+      const judged = await Promise.all(due.slice(at, at + BATCH).map((listen) => this.#judge(listen)));
+      for (const one of judged) {
+        if (one === undefined) continue;
+        await turn.pause();
+        this.#goOn(one);
+      }
     }
   }
 
-  async #judge(listen: Listen): Promise<void> {
+  /** Undefined where the listen was ended. */
+  async #judge(listen: Listen): Promise<Judged | undefined> {
     try {
-      if (!(await this.#stays(listen))) this.end(listen);
+      const judged = await this.#stays(listen);
+      if (judged !== undefined) return judged;
     } catch {
       // A token that no longer verifies, or a release that cannot decide.
-      this.end(listen);
-    } finally {
-      this.#judging.delete(listen);
     }
+    this.#judging.delete(listen);
+    this.end(listen);
+    return undefined;
   }
 
-  async #stays(listen: Listen): Promise<boolean> {
-    const { snapshot: current, nowMs, verify, mayListen, holdLists } = this.#options;
+  async #stays(listen: Listen): Promise<Judged | undefined> {
+    const { snapshot: current, nowMs, verify, mayListen } = this.#options;
     const snapshot = current();
     const route = snapshot?.routes.get(listen.routePath);
-    if (snapshot === undefined || route === undefined || route.entry.tenant !== listen.tenant) return false;
-    if (nowMs() >= listen.expiresAtMs) return false;
+    if (snapshot === undefined || route === undefined || route.entry.tenant !== listen.tenant)
+      return undefined;
+    if (nowMs() >= listen.expiresAtMs) return undefined;
     const principal = await verify(listen, route);
-    if (principal.bindingKey !== listen.bindingKey) return false;
+    if (principal.bindingKey !== listen.bindingKey) return undefined;
     listen.listener = {
       ...listen.listener,
       principal: principal.facts,
@@ -147,13 +164,22 @@ export class Listens {
       listen.resources.delete(uri);
       watched.unwatch();
     }
+    return { listen, snapshot, route };
+  }
+
+  /** Under the release that has judged it; the next sweep sees whether that is still the active one. */
+  #goOn({ listen, snapshot, route }: Judged): void {
+    this.#judging.delete(listen);
     // What has ended meanwhile must hold nothing.
-    if (!this.#open.has(listen)) return true;
-    const former = listen.lists;
-    listen.lists = holdLists(snapshot, route, listen);
-    former.release();
-    this.#tellChanges(listen, snapshot, route);
-    return true;
+    if (!this.#open.has(listen)) return;
+    try {
+      const former = listen.lists;
+      listen.lists = this.#options.holdLists(snapshot, route, listen);
+      former.release();
+      this.#tellChanges(listen, snapshot, route);
+    } catch {
+      this.end(listen);
+    }
   }
 
   #tellChanges(listen: Listen, snapshot: Snapshot, route: Route): void {

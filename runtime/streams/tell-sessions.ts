@@ -1,6 +1,7 @@
 // What a swap means for legacy sessions: the token of an open stream is verified again under the new release, and whoever
 // sees other lists than before is told.
 import type { Principal } from "#authn";
+import { Turn } from "#std";
 import { notifySession } from "../sessions/session-table.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
@@ -15,28 +16,45 @@ export interface TellSessionsOptions {
   readonly onNotification: (method: string, relayed: boolean) => void;
 }
 
-/** Sessions looked at in one turn of the event loop. */
+/** Tokens verified at once. */
 const BATCH = 64;
+/** What one turn of the event loop may spend on the views of sessions: each is a decision for every tool of an endpoint. */
+const SLICE_MS = 5;
 
 /** Looks at the sessions that were last looked at under another release. */
 export async function tellSessions(options: TellSessionsOptions): Promise<void> {
-  const release = options.snapshot()?.digest;
-  const due = [...options.sessions.values()].filter(({ seen }) => seen?.release !== release);
+  const active = options.snapshot();
+  if (active === undefined) return;
+  const due = [...options.sessions.values()].filter(({ seen }) => seen?.release !== active.digest);
+  const turn = new Turn(SLICE_MS);
   for (let at = 0; at < due.length; at += BATCH) {
-    await Promise.all(due.slice(at, at + BATCH).map((session) => tell(session, options)));
-    await new Promise((resolve) => setImmediate(resolve));
+    const batch = due.slice(at, at + BATCH);
+    await Promise.all(batch.map((session) => endUnaccepted(session, active, options)));
+    for (const session of batch) {
+      await turn.pause();
+      // Another release has taken its place: their tokens are to be verified by that one first.
+      if (options.snapshot() !== active) return;
+      tell(session, active, options);
+    }
   }
 }
 
-async function tell(
+async function endUnaccepted(
   session: LegacySession,
-  { sessions, snapshot, verify, onNotification }: TellSessionsOptions,
+  active: Snapshot,
+  { verify }: TellSessionsOptions,
 ): Promise<void> {
-  const active = snapshot();
-  const route = active?.routes.get(session.routePath);
-  if (active === undefined || route === undefined) return;
-  if (!(await isStillAccepted(session, route, verify))) session.stream?.end();
-  if (sessions.get(session.id) === undefined) return;
+  const route = active.routes.get(session.routePath);
+  if (route !== undefined && !(await isStillAccepted(session, route, verify))) session.stream?.end();
+}
+
+function tell(
+  session: LegacySession,
+  active: Snapshot,
+  { sessions, onNotification }: TellSessionsOptions,
+): void {
+  const route = active.routes.get(session.routePath);
+  if (route === undefined || sessions.get(session.id) === undefined) return;
   const before = session.seen;
   session.seen = sessionViews(active, route, session);
   const changed = before === undefined ? [] : changedKinds(before, session.seen);
