@@ -1,13 +1,16 @@
 // The committed truth table {Developer, Employee, external} × {SELECT, drop, jira.search, wire_transfer}, decided in
-// three places: by `aegis test`, by `aegis explain` and by a live gateway. All three agree in every cell.
+// four places: by `aegis test`, by `aegis explain`, by a live gateway and by one that decides with cedar-wasm alone. All
+// agree in every cell.
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT, runCli } from "#cli";
-import { compile } from "#compiler";
+import { compile, directoryWorkspace } from "#compiler";
 import type { MatrixTest, TestCall, TestPrincipal } from "#compiler";
 import type { DemoServerId } from "../../cli/demo/demo-servers.ts";
+import { startGatewayWorld } from "./gateway-world.ts";
+import type { GatewayWorld } from "./gateway-world.ts";
 import { readAuditRecords } from "./audit-records.ts";
 import { rawCall } from "./raw-call.ts";
 import { TEMPLATE_DIR, startWorld } from "./world.ts";
@@ -39,6 +42,7 @@ interface Decided {
 }
 
 let world: World;
+let cedarWorld: GatewayWorld;
 let table: MatrixTest;
 
 beforeAll(async () => {
@@ -49,9 +53,14 @@ beforeAll(async () => {
   if (found === undefined) throw new Error(`no table in ${SUITE}`);
   table = found;
   world = await startWorld();
+  const { transports, programs } = world.servers;
+  cedarWorld = await startGatewayWorld({
+    ...{ workspace: directoryWorkspace(TEMPLATE_DIR), transports, programs },
+    gateway: { overrides: { decisions: { engine: "cedar-wasm" } } },
+  });
 });
 
-afterAll(() => world.stop());
+afterAll(() => Promise.all([world.stop(), cedarWorld.stop()]));
 
 function cell(principal: string, call: string): { caller: TestPrincipal; what: TestCall } {
   const caller = table.principals.find(({ name }) => name === principal);
@@ -60,18 +69,22 @@ function cell(principal: string, call: string): { caller: TestPrincipal; what: T
   return { caller, what };
 }
 
-async function liveDecision({ facts }: TestPrincipal, call: TestCall): Promise<Decided> {
+async function liveDecision(
+  { gateway, ...live }: GatewayWorld,
+  { facts }: TestPrincipal,
+  call: TestCall,
+): Promise<Decided> {
   const caller = {
     subject: facts.id,
     roles: facts.roles,
     isExternal: facts.attributes["is_external"] === true,
   };
-  const token = await world.token(caller, call.server);
+  const token = await live.token(caller, call.server);
   const before = await world.servers.calls(call.server as DemoServerId);
-  const answer = await rawCall(world.endpoint(call.server), token, call.target, call.arguments);
+  const answer = await rawCall(live.endpoint(call.server), token, call.target, call.arguments);
   const reached = (await world.servers.calls(call.server as DemoServerId)) - before;
   expect(reached).toBe(answer.error === undefined ? 1 : 0);
-  const decisions = (await readAuditRecords(world.gateway.auditDir)).filter(
+  const decisions = (await readAuditRecords(gateway.auditDir)).filter(
     ({ ev, body }) => ev === "decision" && body["target"] === call.action,
   );
   const last = decisions.at(-1)?.body;
@@ -89,7 +102,7 @@ it("is the table that is committed", () => {
 });
 
 describe.each(PRINCIPALS)("%s", (principal) => {
-  it.each(CALLS)("%s: explain and the live gateway decide alike, for the same policies", async (call) => {
+  it.each(CALLS)("%s: explain and the live gateways decide alike, for the same policies", async (call) => {
     const { caller, what } = cell(principal, call);
     const explained = await aegis(
       "explain",
@@ -103,8 +116,8 @@ describe.each(PRINCIPALS)("%s", (principal) => {
     );
     expect(explained).toMatchObject({ exit: EXIT.ok, err: "" });
     const { decision, reasons } = JSON.parse(explained.out) as Decided;
-    const live = await liveDecision(caller, what);
-    expect(live).toEqual({ decision, reasons });
+    expect(await liveDecision(world, caller, what)).toEqual({ decision, reasons });
+    expect(await liveDecision(cedarWorld, caller, what)).toEqual({ decision, reasons });
     expect(decision).toBe(ALLOWED.includes(`${principal} ${call}`) ? "allow" : "deny");
   });
 });
