@@ -93,20 +93,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
   });
   const open = (inbound: InboundHttp, check: (inbound: InboundHttp) => void): Promise<Grant | undefined> =>
     openConnection(options, table, inbound, check);
-  const keep = (grant: Grant, made: Pick<OpenConnection, "connection" | "end">, id?: string): void => {
-    const { owner, exchange } = grant;
-    table.add({ ...made, owner, expiresAtMs: exchange.principal.expiresAtMs }, id);
-    made.connection.closed.addEventListener("abort", grant.conclude, { once: true });
-    if (made.connection.closed.aborted) grant.conclude();
-  };
   return {
     upgrade: async (inbound, accept) => {
       const grant = await open(inbound, ({ method, headers }) => checkUpgrade(method, headers));
       if (grant === undefined) return;
-      const socket = await accept();
-      if (socket === undefined) return grant.conclude();
       const headers = carriedHeaders(inbound.headers);
-      keep(grant, openWebSocket(socket, { ...common(inbound, inbound.path), headers: () => headers }));
+      const { expiresAtMs } = grant.exchange.principal;
+      await keep(table, grant, { expiresAtMs }, async () => {
+        const socket = await accept();
+        if (socket === undefined) return undefined;
+        return openWebSocket(socket, { ...common(inbound, inbound.path), headers: () => headers });
+      });
     },
     sse: async (inbound, routePath) => {
       if (inbound.method === "POST") return deliver(options, table, inbound, routePath);
@@ -114,9 +111,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const grant = await open(located, requireEventStream);
       if (grant === undefined) return;
       const id = newConnectionId();
-      const stream = grant.exchange.reply.takeOver({}, endpointEvent(id));
-      if (stream === undefined) return grant.conclude();
-      keep(grant, openSse(stream, common(inbound, routePath)), id);
+      const { reply, principal } = grant.exchange;
+      await keep(table, grant, { expiresAtMs: principal.expiresAtMs, id }, () => {
+        const stream = reply.takeOver({}, endpointEvent(id));
+        return stream === undefined ? undefined : openSse(stream, common(inbound, routePath));
+      });
     },
     local: async (streams, routePath, token) => {
       const inbound = localOpening(routePath, token());
@@ -128,8 +127,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         headers: () => authorizationHeaders(header()),
       });
       // The token may be renewed at any time; each message is judged by the one that is there then.
-      table.add({ ...made, owner: grant.owner, expiresAtMs: Number.POSITIVE_INFINITY });
-      made.connection.closed.addEventListener("abort", grant.conclude, { once: true });
+      await keep(table, grant, { expiresAtMs: Number.POSITIVE_INFINITY }, () => made);
       return made;
     },
     count: () => table.size,
@@ -137,6 +135,27 @@ export function createConnections(options: ConnectionsOptions): Connections {
     reauthorise: (next) => table.reauthorise((owner) => isAdmitted(owner, next)),
     drain: (graceMs) => table.drain(graceMs),
   };
+}
+
+type MadeConnection = Pick<OpenConnection, "connection" | "end">;
+
+/** Keeps what is made of a grant until it has closed. Where that is nothing, whatever the reason, its room is free at once. */
+async function keep(
+  table: ConnectionTable,
+  { owner, conclude }: Grant,
+  { expiresAtMs, id }: { readonly expiresAtMs: number; readonly id?: string },
+  make: () => MadeConnection | undefined | Promise<MadeConnection | undefined>,
+): Promise<void> {
+  try {
+    const made = await make();
+    if (made === undefined) return conclude();
+    table.add({ ...made, owner, expiresAtMs }, id);
+    if (made.connection.closed.aborted) conclude();
+    else made.connection.closed.addEventListener("abort", conclude, { once: true });
+  } catch (fault) {
+    conclude();
+    throw fault;
+  }
 }
 
 type CommonOptions = Pick<
