@@ -114,5 +114,7 @@ function exceptions(run: ServerRun): string {
     for (const entry of leg.unreachable) note(`${COLUMNS[leg.form]}, ${leg.revision}`, entry);
   for (const entry of CLIENT_UNREACHABLE) note("client", entry);
   const rows = [...places].map(([key, where]) => [...key.split(" | "), where.join("; ")]);
-  return `## What cannot be reached\n\n${table(["check", "why", "where"], rows)}\n`;
+  const text = `What a modern server asks a legacy client is tried by [test/e2e/bridging.test.ts](../test/e2e/bridging.test.ts) instead,
+with the tools of the fixture that ask by \`input_required\`.`;
+  return `## What cannot be reached\n\n${text}\n\n${table(["check", "why", "where"], rows)}\n`;
 }
