@@ -11,6 +11,9 @@ import { DEVELOPER } from "./gateway-world.ts";
 import { initializeRequest, modernHeaders, modernMeta, postMessage } from "./raw-call.ts";
 import { modernRequest } from "./sse-client.ts";
 
+/** What comes is waited for longer than a busy machine takes. */
+const PATIENT = { timeout: 10_000 };
+
 let world: EchoWorld;
 beforeEach(async () => {
   world = await startEchoWorld();
@@ -36,7 +39,7 @@ it("answers what is under way, ends listens with their result, and closes with 1
     socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: modernMeta() } }));
   send("listen", "subscriptions/listen", { notifications });
   send("call", "tools/call", { name: "wait", arguments: { ms: 1_000 } });
-  await expect.poll(() => seen.length === 1 && world.echo.counters().waiting === 1).toBe(true);
+  await expect.poll(() => seen.length === 1 && world.echo.counters().waiting === 1, PATIENT).toBe(true);
   const closed = once(socket, "close");
   const stopped = world.gateway.stop();
   const [code] = (await closed) as [number];
@@ -66,11 +69,11 @@ it("takes no message over HTTP+SSE any more, and answers those that it has taken
   const ended = (async () => {
     for await (const text of opened.body?.pipeThrough(new TextDecoderStream()) ?? []) events += text;
   })();
-  await expect.poll(() => events).toContain("endpoint");
+  await expect.poll(() => events, PATIENT).toContain("endpoint");
   const target = new URL(/data: (\S+)/u.exec(events)?.[1] ?? "", `${endpoint.href}/sse`);
   const post = (body: object): Promise<unknown> => postMessage(target, body, { authorization });
   await post(initializeRequest("2024-11-05"));
-  await expect.poll(() => events).toContain('"id":0');
+  await expect.poll(() => events, PATIENT).toContain('"id":0');
   const wait = { jsonrpc: "2.0", method: "tools/call", params: { name: "wait", arguments: { ms: 2_000 } } };
   await post({ ...wait, id: "taken" });
   // A connection stays open while it is busy; what is sent on it meanwhile arrives.
@@ -90,10 +93,10 @@ it("takes no message over HTTP+SSE any more, and answers those that it has taken
   };
   const params = { ...wait.params, _meta: modernMeta() };
   send(endpoint.pathname, modernHeaders("tools/call", "wait"), { ...wait, id: "busy", params });
-  await expect.poll(() => world.echo.counters().waiting).toBe(2);
+  await expect.poll(() => world.echo.counters().waiting, PATIENT).toBe(2);
   const closed = once(socket, "close");
   const stopped = world.gateway.stop();
-  await expect.poll(() => isRefused(endpoint)).toBe(true);
+  await expect.poll(() => isRefused(endpoint), PATIENT).toBe(true);
   send(`${target.pathname}${target.search}`, {}, { ...wait, id: "late" });
   await Promise.all([closed, stopped, ended]);
   expect(events).toMatch(/"id":"taken"[^\n]*"result"|"result"[^\n]*"id":"taken"/u);
