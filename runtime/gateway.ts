@@ -21,6 +21,7 @@ import type { Listeners, LocalServerOptions } from "./listeners.ts";
 import { createAnswerPool } from "./large-answers/answer-pool.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { createRateLimiter } from "./limits/index.ts";
+import type { RateLimiter } from "./limits/index.ts";
 import {
   buildListenerPipeline,
   buildRequestPipeline,
@@ -163,13 +164,14 @@ async function createCore(options: GatewayOptions): Promise<Core> {
   const largeAnswers = createAnswerPool();
   const bridge = createBridge();
   const openTasks = new OpenTasks(TASK_CAPS, clock.nowMs);
+  const limiter = createRateLimiter();
   const release: ReleasePart = createReleasePart({
-    ...{ config, root, audit, sessions, logger, metrics, clock },
+    ...{ config, root, audit, sessions, logger, metrics, clock, limiter },
     ...{ largeAnswers, bridge, openTasks, updates: streams.updates, listChanges: streams.listChanges },
   });
   const { holder } = release;
   const runner = createRunner(options, {
-    ...{ audit, sessions, clock, largeAnswers, bridge, streams, openTasks },
+    ...{ audit, sessions, clock, limiter, largeAnswers, bridge, streams, openTasks },
     currentSnapshot: holder.current,
   });
   const stages = runner.stages;
@@ -267,6 +269,7 @@ interface RunnerParts {
   readonly audit: AuditProcessLog;
   readonly sessions: SessionTable;
   readonly clock: Clock;
+  readonly limiter: RateLimiter;
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
   readonly streams: Streams;
@@ -276,14 +279,14 @@ interface RunnerParts {
 
 function createRunner(
   options: GatewayOptions,
-  { audit, sessions, clock, largeAnswers, bridge, streams, openTasks, currentSnapshot }: RunnerParts,
+  { audit, sessions, clock, limiter, largeAnswers, bridge, streams, openTasks, currentSnapshot }: RunnerParts,
 ): ExchangeRunner & { readonly stages: Stages } {
   const { config, metrics } = options;
   const reportUnrecorded = unrecordedReporter(options.logger, clock);
   const made = createStages({
     transport: transportRules(config),
     sessions,
-    limiter: createRateLimiter(),
+    limiter,
     audit,
     clock,
     maxRequestBytes: config.limits.maxRequestBytes,

@@ -12,7 +12,8 @@ import type { Bridge } from "./bridge/index.ts";
 import type { ProcessConfig } from "./config/index.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
 import { SYSTEM_TENANT } from "./pipeline/audit-records.ts";
-import { createAskDesk } from "./asks/index.ts";
+import { createAskDesk, createAskLimits } from "./asks/index.ts";
+import type { RateLimiter } from "./limits/index.ts";
 import { createEventRouter } from "./sessions/event-router.ts";
 import type { LegacySession, SessionTable } from "./sessions/session-table.ts";
 import { buildSnapshot } from "./snapshot/build-snapshot.ts";
@@ -39,6 +40,8 @@ export interface ReleasePartOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** The counts that every call is charged to. */
+  readonly limiter: RateLimiter;
   /** Reads what is too large to be read on this thread. */
   readonly largeAnswers: AnswerPool;
   readonly bridge: Bridge;
@@ -166,7 +169,10 @@ function createBindings(
     largeMessages: options.largeAnswers,
     events: createEventRouter({
       audit,
-      asks: createAskDesk({ audit, currentSnapshot: holder.current }),
+      asks: createAskDesk({
+        ...{ audit, currentSnapshot: holder.current },
+        limits: createAskLimits(options.limiter, clock),
+      }),
       sessions,
       bindings: self,
       bridge: options.bridge,

@@ -13,8 +13,8 @@ export const unusedLimit: CheckRule = {
         .flatMap(({ leaf, server }) => [leaf.name, `${server.entry.id}/${leaf.name}`]),
     );
     for (const { shape, source } of context.documents.limits) {
-      for (const [index, { id, tools }] of shape.limits.entries()) {
-        if (tools === undefined || tools.some((name) => names.has(name))) continue;
+      for (const [index, { id, tools, asks }] of shape.limits.entries()) {
+        if (asks !== undefined || tools === undefined || tools.some((name) => names.has(name))) continue;
         const message = `nobody is granted what the limit ${id} counts`;
         context.sink.report("LIMIT_UNUSED", source.at("limits", index, "tools"), message);
       }

@@ -182,6 +182,7 @@ export interface LimitsShape extends HeaderShape {
   readonly limits: readonly {
     readonly id: string;
     readonly tools?: readonly string[];
+    readonly asks?: readonly AskGroup[];
     readonly per: readonly LimitKey[];
     readonly limit: number;
     readonly window: string;

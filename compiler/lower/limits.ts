@@ -1,10 +1,12 @@
 // limits.yaml of each layer → limits.json. A tenant's limits count its own callers alone.
-import { DEFAULT_TENANT } from "#bundle";
-import type { LimitEntry, LimitsSection, TenantId } from "#bundle";
+import { DEFAULT_TENANT, METHODS_OF_KIND, leafActionOf } from "#bundle";
+import type { LeafAction, LimitEntry, LimitsSection, TenantId } from "#bundle";
 import type { DiagnosticSink } from "../diagnostics/index.ts";
 import { parseDurationMs } from "../documents/units.ts";
+import type { AskGroup } from "../documents/shapes.ts";
 import type { Layer } from "./layers.ts";
 import type { NameIndex } from "./names.ts";
+import type { LoweredRegistry } from "./registry.ts";
 
 /** `<tenant>/<id>`: what a tenant calls its limit is no limit of another. */
 function limitId(tenant: TenantId, id: string): string {
@@ -15,9 +17,16 @@ function tenantOf(tenant: TenantId): Pick<LimitEntry, "tenant"> {
   return tenant === DEFAULT_TENANT ? {} : { tenant };
 }
 
+/** A kind of ask, of every server that the layer may name. */
+function askActions(kind: AskGroup, { servers }: LoweredRegistry): readonly LeafAction[] {
+  return [...servers.keys()].flatMap((server) =>
+    METHODS_OF_KIND[kind].map((method) => leafActionOf(method, server, "")),
+  );
+}
+
 /** The limits of one layer; `names` resolves what the layer may name. */
 export function lowerLimits(
-  { documents, tenant }: Layer,
+  { documents, tenant, registry }: Layer,
   names: NameIndex,
   sink: DiagnosticSink,
 ): LimitsSection {
@@ -47,10 +56,13 @@ export function lowerLimits(
         );
         return leaf === undefined ? [] : [leaf.leaf.action];
       });
+      const asked = limit.asks?.flatMap((kind) => askActions(kind, registry));
+      const counted =
+        actions === undefined && asked === undefined ? undefined : [...(actions ?? []), ...(asked ?? [])];
       limits.set(limit.id, {
         id: limitId(tenant, limit.id),
         ...tenantOf(tenant),
-        ...(actions === undefined ? {} : { actions: [...new Set(actions)].sort() }),
+        ...(counted === undefined ? {} : { actions: [...new Set(counted)].sort() }),
         per: [...limit.per].sort(),
         limit: limit.limit,
         windowMs,

@@ -1,7 +1,7 @@
 // Changes that are no decisions: definitions, servers, routes, identity, tenants, limits, transforms, modes, facts,
 // retention, and what guards the repository itself.
-import { DEFAULT_TENANT } from "#bundle";
-import type { BundleContent, LimitEntry, ServerEntry } from "#bundle";
+import { DEFAULT_TENANT, METHODS_OF_KIND, methodOfAction } from "#bundle";
+import type { BundleContent, LeafAction, LimitEntry, ServerEntry } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import type { ProjectModel } from "../compile.ts";
@@ -137,7 +137,17 @@ function admitsMore(before: LimitEntry, after: LimitEntry): boolean {
   if (after.tenant !== before.tenant && after.tenant !== undefined) return true;
   if (after.per.some((key) => !before.per.includes(key))) return true;
   const counted = after.actions;
+  // A limit on everything counts no asks.
+  if (counted === undefined && before.actions?.some(isAsk) === true) return true;
   return counted !== undefined && (before.actions ?? ["*"]).some((action) => !counted.includes(action));
+}
+
+const ASKS: ReadonlySet<string> = new Set(
+  (["elicitation", "roots", "sampling"] as const).flatMap((kind) => METHODS_OF_KIND[kind]),
+);
+
+function isAsk(action: LeafAction): boolean {
+  return ASKS.has(methodOfAction(action));
 }
 
 /** A bundle carries no gates: then nothing is said of them. */

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { bounded, principalRecord, shadowRecord } from "../pipeline/audit-records.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import { underRelease } from "./ask-context.ts";
+import type { AskLimits } from "./ask-limits.ts";
 import type { AskContext } from "./ask-context.ts";
 import type { Ask } from "./ask.ts";
 import { governAskAnswer, governAskError, lostPermission } from "./govern-answer.ts";
@@ -67,9 +68,11 @@ export interface AskDeskOptions {
   readonly audit: AuditLog;
   /** The active release; that of the exchange where absent. */
   readonly currentSnapshot?: (() => Snapshot | undefined) | undefined;
+  /** What the policies' limits say of an ask; absent = nothing. */
+  readonly limits?: AskLimits | undefined;
 }
 
-export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDesk {
+export function createAskDesk({ audit, currentSnapshot, limits }: AskDeskOptions): AskDesk {
   const { fingerprint } = audit;
   const now = (context: AskContext): AskContext | undefined => {
     if (currentSnapshot === undefined) return context;
@@ -84,12 +87,14 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
     ask: async (asked, method, params, isKnown) => {
       const current = now(asked);
       const context = current ?? asked;
-      const verdict: AskVerdict =
+      const decided: AskVerdict =
         current === undefined
           ? { ok: false, refusal: refusal("SERVER_REQUEST_DENIED", "the endpoint is gone") }
           : await governAsk(context, method, params, { fingerprint });
       const id = randomUUID();
-      if (isKnown?.(verdict) !== true) {
+      const isTold = isKnown?.(decided) === true;
+      const verdict = isTold ? decided : await limited(context, decided, limits);
+      if (!isTold) {
         const body = decisionBody(id, context, methodText(method), verdict, audit);
         await audit.append({ tenant: context.route.entry.tenant, event: "decision", body });
       }
@@ -119,6 +124,19 @@ export function createAskDesk({ audit, currentSnapshot }: AskDeskOptions): AskDe
       return refusal(code, detail);
     },
   };
+}
+
+/** A permitted ask counts once, before it is recorded. */
+async function limited(
+  context: AskContext,
+  verdict: AskVerdict,
+  limits: AskLimits | undefined,
+): Promise<AskVerdict> {
+  if (!verdict.ok || limits === undefined) return verdict;
+  const why = await limits(context, verdict.ask.method);
+  if (why === undefined) return verdict;
+  const { policies, query, shadow } = verdict;
+  return { ok: false, refusal: { ...why, policies, query, shadow } };
 }
 
 /** Ends asks that did not go to the client after all. Rejects as `AskDesk.abandon` does. */
@@ -209,7 +227,8 @@ function decisionBody(
   };
   if (!verdict.ok) {
     body["code"] = verdict.refusal.code;
-    body["stage"] = query === undefined ? "ask" : "authorize";
+    const isLimited = verdict.refusal.code === "RATE_LIMITED";
+    body["stage"] = isLimited ? "throttle" : query === undefined ? "ask" : "authorize";
     body["detail"] = bounded(verdict.refusal.detail);
   }
   if (shadow !== undefined) body["shadow"] = shadowRecord(shadow);

@@ -4,6 +4,7 @@ export type { Ask, AskMethod } from "./ask.ts";
 export { callerOf, underRelease } from "./ask-context.ts";
 export type { AskContext, AskedCaller, AskedServer } from "./ask-context.ts";
 export { AskShare, MAX_ASKS_PER_MINUTE } from "./ask-share.ts";
+export { createAskLimits } from "./ask-limits.ts";
 export { createAskDesk } from "./ask-desk.ts";
 export type { AskDesk, AskOutcome, ClientAnswer, GovernedAnswer, OpenAsk } from "./ask-desk.ts";
 export { askInCall, askInSession, rememberCaller } from "./call-asks.ts";

@@ -3,7 +3,7 @@ import type { AuditLog } from "#audit";
 import type { Sealer } from "#sealing";
 import type { Clock } from "#std";
 import type { Bridge } from "../bridge/index.ts";
-import { createAskDesk, createInputRounds } from "../asks/index.ts";
+import { createAskDesk, createAskLimits, createInputRounds } from "../asks/index.ts";
 import type { Snapshot } from "../snapshot/snapshot.ts";
 import type { TransportRules } from "../listener/check-transport.ts";
 import type { AnswerPool } from "../large-answers/answer-pool.ts";
@@ -58,7 +58,10 @@ export interface StageDependencies {
 export function createStages(dependencies: StageDependencies): Stages {
   const { transport, sessions, limiter, audit, clock, maxRequestBytes, onNotification } = dependencies;
   const { onUpstream, sealer, streams } = dependencies;
-  const asks = createAskDesk({ audit, currentSnapshot: dependencies.currentSnapshot });
+  const asks = createAskDesk({
+    ...{ audit, currentSnapshot: dependencies.currentSnapshot },
+    limits: createAskLimits(limiter, clock),
+  });
   const rounds = createInputRounds(asks, sealer);
   const tasks = createTaskGovernor({ sealer, limiter, clock, audit, open: dependencies.openTasks });
   const { currentSnapshot = () => undefined } = dependencies;

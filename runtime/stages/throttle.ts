@@ -1,8 +1,8 @@
 // Stage 8, throttle: every limit of the leaf is checked; all are charged or none.
-import { hash } from "node:crypto";
-import type { LeafAction, LeafEntry, LimitEntry, LimitKey, TenantId } from "#bundle";
+import type { LeafAction, LeafEntry, LimitEntry, TenantId } from "#bundle";
 import type { Clock } from "#std";
 import type { Principal } from "../authn/principal.ts";
+import { limitKey } from "../limits/limit-key.ts";
 import type { LimitCheck, RateDecision, RateLimiter } from "../limits/rate-limiter.ts";
 import { learn } from "../pipeline/exchange.ts";
 import type { Permitted, Target, Throttled } from "../pipeline/exchange.ts";
@@ -76,26 +76,12 @@ class KnownKeys {
 }
 
 function checksOf(exchange: Permitted, limits: readonly LimitEntry[]): readonly LimitCheck[] {
-  return limits.map((limit) => ({ limit, key: limitKey(limit, exchange) }));
-}
-
-/** One counter's name. Hashed, so that a caller cannot choose its length or forge a separator. */
-function limitKey(limit: LimitEntry, exchange: Permitted): string {
-  const parts = limit.per.map((part) => `${part}=${keyPart(part, exchange)}`);
-  const scope = JSON.stringify([exchange.route.entry.tenant, limit.id, ...parts]);
-  return hash("sha256", scope, "base64url");
-}
-
-function keyPart(part: LimitKey, exchange: Permitted): string {
-  switch (part) {
-    case "principal":
-      // Not the client: where clients register themselves, a caller would have one allowance for each.
-      return JSON.stringify([exchange.principal.issuer, exchange.principal.facts.id]);
-    case "tenant":
-      return exchange.route.entry.tenant;
-    case "server":
-      return exchange.target.kind === "leaf" ? exchange.target.server.entry.id : "";
-    case "tool":
-      return exchange.target.kind === "leaf" ? exchange.target.action : "";
-  }
+  const { principal, target, route } = exchange;
+  const leaf = target.kind === "leaf" ? target : undefined;
+  const { tenant } = route.entry;
+  const subject = {
+    ...{ tenant, principal },
+    ...{ server: leaf?.server.entry.id ?? "", action: leaf?.action ?? "" },
+  };
+  return limits.map((limit) => ({ limit, key: limitKey(limit, subject) }));
 }

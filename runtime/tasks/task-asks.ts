@@ -9,6 +9,7 @@ import type { JsonObject, JsonValue } from "#std";
 import { callerOf } from "../asks/ask-context.ts";
 import type { AskContext } from "../asks/ask-context.ts";
 import { createAskDesk } from "../asks/ask-desk.ts";
+import type { AskLimits } from "../asks/ask-limits.ts";
 import { governAskAnswer } from "../asks/govern-answer.ts";
 import { governAsk, methodText } from "../asks/govern-ask.ts";
 import type { AskRefusal, AskVerdict } from "../asks/govern-ask.ts";
@@ -53,10 +54,10 @@ export const MAX_ASKS = 64;
 /** UTF-16 code units of the key of an entry. */
 export const MAX_ASK_KEY_CHARS = 256;
 
-export function createAskGovernor(audit: AuditLog): AskGovernor {
+export function createAskGovernor(audit: AuditLog, limits: AskLimits): AskGovernor {
   const options = { fingerprint: audit.fingerprint };
   // A task's request is decided by the release that it came under, and so is what is asked in its answer.
-  const desk = createAskDesk({ audit });
+  const desk = createAskDesk({ audit, limits });
   return {
     ask: async (exchange, { method, params }, before, signal) => {
       const context = contextOf(exchange, signal);
@@ -66,7 +67,8 @@ export function createAskGovernor(audit: AuditLog): AskGovernor {
         told = digestOfVerdict(context, verdict, method, params);
         return told === before;
       });
-      if (!open.ok) return { ask: undefined, told };
+      // One that a limit refused is asked for again with the next poll.
+      if (!open.ok) return { ask: undefined, told: open.refusal.code === "RATE_LIMITED" ? "" : told };
       if (told !== before) await desk.deliver(open);
       return { ask: { method: open.ask.method, params: presentedParams(open) }, told };
     },

@@ -9,6 +9,7 @@ import { isJsonObject } from "#std";
 import type { Clock, JsonObject, JsonValue } from "#std";
 import type { ExchangeObserver, OutboundRequest } from "#upstream";
 import type { RateLimiter } from "#limits";
+import { createAskLimits } from "../asks/ask-limits.ts";
 import { answerOf as replyAnswer } from "../pipeline/answer-rules.ts";
 import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { learn } from "../pipeline/exchange.ts";
@@ -61,7 +62,7 @@ export class TaskGovernor {
   constructor(options: TaskGovernorOptions) {
     const caps = { ...TASK_CAPS, ...options.caps };
     this.#options = options;
-    this.#asks = createAskGovernor(options.audit);
+    this.#asks = createAskGovernor(options.audit, createAskLimits(options.limiter, options.clock));
     this.open = options.open ?? new OpenTasks(caps, options.clock.nowMs);
     this.#requests = {
       id: "gateway/task-requests",
