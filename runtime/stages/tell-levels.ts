@@ -17,6 +17,8 @@ import type {
 import { pipeline } from "../pipeline/pipeline.ts";
 import type { Pipeline, Stage } from "../pipeline/pipeline.ts";
 import { requestFactsOf } from "../pipeline/request-facts.ts";
+import { fromTarget } from "../pipeline/request-pipeline.ts";
+import { fromAnswer } from "../pipeline/response-pipeline.ts";
 import { recordDenial } from "../pipeline/run-exchange.ts";
 import type { ExchangeRunner } from "../pipeline/run-exchange.ts";
 import { proceed, readVerdict } from "../pipeline/verdict.ts";
@@ -77,7 +79,7 @@ function telling(
   runner: Pick<ExchangeRunner, "audit" | "clock">,
 ): Stage<Recorded, Answered> {
   const { dispatch } = stages;
-  const telling = levelPipeline(stages);
+  const telling = fromAnswer(fromTarget(pipeline<Targeted>(), stages), stages).build();
   return {
     name: dispatch.name,
     run: (exchange, signal) => {
@@ -87,20 +89,6 @@ function telling(
       return withOthers(exchange, dispatch, tells, signal);
     },
   };
-}
-
-function levelPipeline(stages: LevelStages): Pipeline<Targeted, Concluded> {
-  return pipeline<Targeted>()
-    .stage(stages.pinAndProject)
-    .stage(stages.authorize)
-    .stage(stages.throttle)
-    .stage(stages.transformRequest)
-    .stage(stages.record)
-    .stage(stages.dispatch)
-    .stage(stages.checkResult)
-    .stage(stages.transformResponse)
-    .stage(stages.recordResult)
-    .build();
 }
 
 /** Those with logging that the caller may use and that are not known to be away. */
