@@ -4,7 +4,7 @@ import type { InboundHttp } from "../listener/inbound.ts";
 import type { ExchangeControl } from "./exchange.ts";
 
 /** Longest an exchange may take before its route is known. */
-export const ADMISSION_DEADLINE_MS = 30_000;
+const ADMISSION_DEADLINE_MS = 30_000;
 
 export interface OwnedControl extends ExchangeControl {
   /** Stops the timer; the signal stays as it is. */

@@ -60,7 +60,7 @@ function denialMessage({ address }: ReplyChannel, denial: Denial, options: Denia
 }
 
 /** The JSON-RPC error a caller sees: number, message with the reason, stable code and decision id. */
-export function denialError(denial: Denial, options: Pick<DenialReplyOptions, "decisionId">): JsonObject {
+function denialError(denial: Denial, options: Pick<DenialReplyOptions, "decisionId">): JsonObject {
   const entry = ERROR_CODES[denial.code];
   const data: Record<string, JsonValue> = { code: denial.code, decisionId: options.decisionId };
   if (denial.reason !== undefined) data["reason"] = denial.reason;
