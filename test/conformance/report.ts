@@ -35,7 +35,8 @@ checks that failed.
 
 Every check that the direct run made is counted once: it passed through the gateway, it failed or warned in both runs,
 it passed directly and is excepted ([with the reason](#what-cannot-be-reached)), or it is worse through the gateway. A
-client scenario can make a check more through the gateway than directly.
+client scenario can make a check more through the gateway than directly. Where a few scenarios of a run are worse they are
+run once more, alone, since the suite waits only a second for most things; what is worse then is worse.
 
 A cell holds the checks that passed, "3 of 5" where others failed or warned. Checks that
 [cannot be reached](#what-cannot-be-reached) through a gateway are left out of its cells. \`tasks-*\` scenarios are an
