@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT } from "#cli";
+import { compileCache } from "../../compile-cache.ts";
 import { RELEASE, ROOT, createDesk, prepareRelease } from "./cli-fixture.ts";
 import type { Desk } from "./cli-fixture.ts";
 
@@ -169,6 +170,7 @@ describe("as a process", () => {
   const environment = {
     PATH: `${join(ROOT, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`,
     HOME: "/nonexistent",
+    ...compileCache(),
   };
   const aegis = (argv: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     spawnSync(bin, argv, { cwd: desk.dir, encoding: "utf8", env: { ...environment, ...env } });
@@ -209,7 +211,7 @@ describe("gateway", () => {
       cwd: desk.dir,
       encoding: "utf8",
       timeout: 60_000,
-      env: { PATH: `${join(ROOT, "node_modules/.bin")}:${process.env["PATH"] ?? ""}` },
+      env: { PATH: `${join(ROOT, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`, ...compileCache() },
     });
 
   it.each([

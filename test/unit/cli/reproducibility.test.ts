@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileCache } from "../../compile-cache.ts";
 import { ROOT, TEMPLATE, createDesk } from "./cli-fixture.ts";
 import type { Desk } from "./cli-fixture.ts";
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => desk.remove());
 
-const ENV = { PATH: process.env["PATH"] };
+const ENV = { PATH: process.env["PATH"], ...compileCache() };
 
 /** Builds in a process of its own, under a umask, and gives what it printed and wrote. */
 function build(cwd: string, dir: string, options: { env?: Record<string, string>; umask?: string } = {}) {
