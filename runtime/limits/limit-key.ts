@@ -1,7 +1,7 @@
 // Whose counter a limit is charged to.
 import { hash } from "node:crypto";
 import type { LeafAction, LimitEntry, LimitKey, ServerId, TenantId } from "#bundle";
-import type { Principal } from "../authn/principal.ts";
+import type { Principal } from "#authn";
 
 /** What a limit can be counted by. */
 export interface LimitSubject {
