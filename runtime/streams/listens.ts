@@ -8,7 +8,7 @@ import type { SseStream } from "../listener/inbound.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import type { HeldLists } from "./list-changes.ts";
 import type { Listener } from "./resource-access.ts";
-import { changedKinds, viewsOf } from "./visible-views.ts";
+import { changedKinds, viewsInSlices } from "./visible-views.ts";
 import type { ListKind, SeenViews } from "./visible-views.ts";
 
 export const META_SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
@@ -126,7 +126,7 @@ export class Listens {
       for (const one of judged) {
         if (one === undefined) continue;
         await turn.pause();
-        this.#goOn(one);
+        await this.#goOn(one, turn);
       }
     }
   }
@@ -168,7 +168,7 @@ export class Listens {
   }
 
   /** Under the release that has judged it; the next sweep sees whether that is still the active one. */
-  #goOn({ listen, snapshot, route }: Judged): void {
+  async #goOn({ listen, snapshot, route }: Judged, turn: Turn): Promise<void> {
     this.#judging.delete(listen);
     // What has ended meanwhile must hold nothing.
     if (!this.#open.has(listen)) return;
@@ -176,16 +176,16 @@ export class Listens {
       const former = listen.lists;
       listen.lists = this.#options.holdLists(snapshot, route, listen);
       former.release();
-      this.#tellChanges(listen, snapshot, route);
+      await this.#tellChanges(listen, snapshot, route, turn);
     } catch {
       this.end(listen);
     }
   }
 
-  #tellChanges(listen: Listen, snapshot: Snapshot, route: Route): void {
+  async #tellChanges(listen: Listen, snapshot: Snapshot, route: Route, turn: Turn): Promise<void> {
     const { principal, missingAttributes, request } = listen.listener;
     const caller = { facts: principal, missingAttributes };
-    const seen = viewsOf(snapshot, route, { era: "modern", caller, request });
+    const seen = await viewsInSlices(snapshot, route, { era: "modern", caller, request }, turn);
     const changed = changedKinds(listen.seen, seen);
     listen.seen = seen;
     for (const kind of changed)

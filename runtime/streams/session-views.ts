@@ -3,9 +3,13 @@ import { listenerOf } from "../sessions/session-table.ts";
 import type { LegacySession } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
 import { viewsOf } from "./visible-views.ts";
-import type { SeenViews } from "./visible-views.ts";
+import type { SeenViews, Viewer } from "./visible-views.ts";
+
+export function sessionViewer(session: LegacySession): Viewer {
+  const { principal: facts, missingAttributes, request } = listenerOf(session);
+  return { era: "legacy", caller: { facts, missingAttributes }, request };
+}
 
 export function sessionViews(active: Snapshot, route: Route, session: LegacySession): SeenViews {
-  const { principal: facts, missingAttributes, request } = listenerOf(session);
-  return viewsOf(active, route, { era: "legacy", caller: { facts, missingAttributes }, request });
+  return viewsOf(active, route, sessionViewer(session));
 }

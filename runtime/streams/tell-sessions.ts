@@ -5,8 +5,8 @@ import { Turn } from "#std";
 import { notifySession } from "../sessions/session-table.ts";
 import type { LegacySession, SessionTable } from "../sessions/session-table.ts";
 import type { Route, Snapshot } from "../snapshot/snapshot.ts";
-import { sessionViews } from "./session-views.ts";
-import { changedKinds } from "./visible-views.ts";
+import { sessionViewer } from "./session-views.ts";
+import { changedKinds, viewsInSlices } from "./visible-views.ts";
 
 export interface TellSessionsOptions {
   readonly sessions: Pick<SessionTable, "get" | "values">;
@@ -34,7 +34,7 @@ export async function tellSessions(options: TellSessionsOptions): Promise<void> 
       await turn.pause();
       // Another release has taken its place: their tokens are to be verified by that one first.
       if (options.snapshot() !== active) return;
-      tell(session, active, options);
+      await tell(session, active, turn, options);
     }
   }
 }
@@ -48,15 +48,18 @@ async function endUnaccepted(
   if (route !== undefined && !(await isStillAccepted(session, route, verify))) session.stream?.end();
 }
 
-function tell(
+async function tell(
   session: LegacySession,
   active: Snapshot,
-  { sessions, onNotification }: TellSessionsOptions,
-): void {
+  turn: Turn,
+  { sessions, snapshot, onNotification }: TellSessionsOptions,
+): Promise<void> {
   const route = active.routes.get(session.routePath);
   if (route === undefined || sessions.get(session.id) === undefined) return;
   const before = session.seen;
-  session.seen = sessionViews(active, route, session);
+  const seen = await viewsInSlices(active, route, sessionViewer(session), turn);
+  if (snapshot() !== active || sessions.get(session.id) === undefined) return;
+  session.seen = seen;
   const changed = before === undefined ? [] : changedKinds(before, session.seen);
   for (const kind of changed) {
     const method = `notifications/${kind}/list_changed`;

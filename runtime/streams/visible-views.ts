@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Era, RequestFacts } from "#bundle";
 import { isListed } from "#pdp";
 import type { ListCaller } from "#pdp";
+import type { Turn } from "#std";
 import type { ListName, Route, RoutedServer, Snapshot } from "../snapshot/snapshot.ts";
 
 /** What a change notification is about. Templates are announced as resources (MCP server features, resources). */
@@ -37,11 +38,40 @@ export interface Viewer {
 }
 
 export function viewsOf(snapshot: Snapshot, route: Route, viewer: Viewer): SeenViews {
-  const digestOf = (kind: ListKind): string => viewDigest(snapshot, route, viewer, LISTS_OF_KIND[kind]);
-  return {
-    release: snapshot.digest,
-    digests: { tools: digestOf("tools"), prompts: digestOf("prompts"), resources: digestOf("resources") },
-  };
+  const steps = viewSteps(snapshot, route, viewer);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, with a turn for others wherever the budget of `turn` is used: hundreds of tools take tens of milliseconds. */
+export async function viewsInSlices(
+  snapshot: Snapshot,
+  route: Route,
+  viewer: Viewer,
+  turn: Turn,
+): Promise<SeenViews> {
+  const steps = viewSteps(snapshot, route, viewer);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (turn.isOver()) await turn.pause();
+  }
+}
+
+/** A step for each definition. */
+function* viewSteps(
+  snapshot: Snapshot,
+  route: Route,
+  viewer: Viewer,
+): Generator<undefined, SeenViews, undefined> {
+  const steps = (kind: ListKind): Generator<undefined, string, undefined> =>
+    viewDigest(snapshot, route, viewer, LISTS_OF_KIND[kind]);
+  const tools = yield* steps("tools");
+  const prompts = yield* steps("prompts");
+  const resources = yield* steps("resources");
+  return { release: snapshot.digest, digests: { tools, prompts, resources } };
 }
 
 /** The kinds of which the caller sees something else than before. */
@@ -62,16 +92,17 @@ export function seesAny(
   );
 }
 
-function viewDigest(
+function* viewDigest(
   { evaluator }: Snapshot,
   route: Route,
   { era, caller, request }: Viewer,
   lists: readonly ListName[],
-): string {
+): Generator<undefined, string, undefined> {
   const hash = createHash("sha256");
   for (const { entry, lists: ofServer } of route.servers) {
     for (const list of lists) {
       for (const { leaf } of ofServer[era][list]) {
+        yield;
         if (!isListed(evaluator, route.entry.tenant, caller, request, leaf.action)) continue;
         const digests = leaf.definitions.filter(({ eras }) => eras.includes(era)).map(({ digest }) => digest);
         hash.update(JSON.stringify([entry.id, list, leaf.action, digests]));

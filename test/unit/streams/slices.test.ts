@@ -3,7 +3,9 @@ import { expect, it } from "vitest";
 import { tellSessions } from "../../../runtime/streams/tell-sessions.ts";
 import { Listens } from "../../../runtime/streams/listens.ts";
 import type { Listen } from "../../../runtime/streams/listens.ts";
+import { viewsInSlices, viewsOf } from "../../../runtime/streams/visible-views.ts";
 import type { Snapshot } from "../../../runtime/snapshot/snapshot.ts";
+import { Turn } from "#std";
 
 const CALLERS = 24;
 /** More than a slice. */
@@ -69,7 +71,7 @@ it("leaves sessions to the next sweep where another release has become active me
     verify: () => Promise.reject(new Error("no stream, nothing to verify")),
     onNotification: () => undefined,
   });
-  expect(sessions.map(({ seen }) => seen?.release)).toEqual(["new", "new", undefined, undefined]);
+  expect(sessions.map(({ seen }) => seen?.release)).toEqual(["new", undefined, undefined, undefined]);
 });
 
 it("makes the views of listens a few in a turn", async () => {
@@ -98,4 +100,23 @@ it("makes the views of listens a few in a turn", async () => {
   expect([...listens.values()].every(({ seen }) => seen.release === "new")).toBe(true);
   await listens.sweep();
   expect(made().views).toBe(CALLERS);
+});
+
+it("makes even one view in slices", async () => {
+  const turns: number[] = [];
+  let decided = 0;
+  const leaves = Array.from({ length: 20 }, (_, at) => ({ leaf: { action: String(at), definitions: [] } }));
+  const lists = { tools: leaves, prompts: [], resources: [], resourceTemplates: [] };
+  const route = { entry: { tenant: "acme" }, servers: [{ entry: { id: "s" }, lists: { modern: lists } }] };
+  const visible = (): boolean => {
+    if (decided++ === 0) setImmediate(() => turns.push(decided));
+    for (const endMs = performance.now() + VIEW_MS; performance.now() < endMs;);
+    return true;
+  };
+  const viewer = { era: "modern", caller: { facts: {}, missingAttributes: [] }, request: {} } as never;
+  const snapshot = { digest: "new", evaluator: { visible } } as unknown as Snapshot;
+  const sliced = await viewsInSlices(snapshot, route as never, viewer, new Turn(5));
+  expect(turns).toEqual([1]);
+  expect(decided).toBe(20);
+  expect(sliced).toEqual(viewsOf(snapshot, route as never, viewer));
 });
