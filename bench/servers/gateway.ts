@@ -8,6 +8,7 @@ import { compile, memoryWorkspace } from "#compiler";
 import type { OverlayIssuer } from "#compiler";
 import type { DecisionEngine } from "#config";
 import { startReadyChild } from "../../cli/dev/child-process.ts";
+import { GATEWAY_FLAGS } from "../../cli/dev/gateway-process.ts";
 import { freePort } from "../../cli/dev/free-port.ts";
 import { createThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
 import type { ThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
@@ -74,13 +75,7 @@ export async function startMeasuredGateway(options: GatewayOptions): Promise<Mea
   const startedMs = performance.now();
   const child = await startReadyChild<Listening>({
     command: process.execPath,
-    args: [
-      "--disallow-code-generation-from-strings",
-      ...(options.nodeFlags ?? []),
-      options.entry,
-      "--config",
-      configPath,
-    ],
+    args: [...GATEWAY_FLAGS, ...(options.nodeFlags ?? []), options.entry, "--config", configPath],
     ...(options.env === undefined
       ? {}
       : { env: { ...process.env, ...options.env } as Record<string, string> }),

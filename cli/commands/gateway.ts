@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { gatewayEntry } from "../dev/gateway-process.ts";
+import { GATEWAY_FLAGS, gatewayEntry } from "../dev/gateway-process.ts";
 import { EXIT } from "../output/exit-codes.ts";
 import type { ExitCode } from "../output/exit-codes.ts";
 import type { CommandHost } from "../program.ts";
@@ -37,16 +37,12 @@ interface GatewayCommandOptions {
   readonly route?: string;
 }
 
-/** Runs it as a process of its own, under the flag that forbids code from strings; signals are passed on. */
+/** Runs it as a process of its own, under the flags that it ships with; signals are passed on. */
 function runGateway(args: readonly string[], cwd: string): Promise<ExitCode> {
-  const child = spawn(
-    process.execPath,
-    ["--disallow-code-generation-from-strings", gatewayEntry(), ...args],
-    {
-      stdio: "inherit",
-      cwd,
-    },
-  );
+  const child = spawn(process.execPath, [...GATEWAY_FLAGS, gatewayEntry(), ...args], {
+    stdio: "inherit",
+    cwd,
+  });
   const forward = (signal: NodeJS.Signals) => (): void => void child.kill(signal);
   process.on("SIGTERM", forward("SIGTERM"));
   process.on("SIGINT", forward("SIGINT"));

@@ -44,6 +44,18 @@ interface Listening {
   readonly adminPort: number;
 }
 
+/**
+ * What Node is told where a gateway is started, as the first line of `runtime/bin/aegis-gateway.js` says too. No code from
+ * strings. The rest keeps the activation of a large bundle from holding up calls: the gateway may collect what is young
+ * between two slices of it; and the old generation, in MiB, is not collected in the middle of it while it is small.
+ */
+export const GATEWAY_FLAGS: readonly string[] = [
+  "--disallow-code-generation-from-strings",
+  "--expose-gc",
+  "--max-semi-space-size=16",
+  "--initial-old-space-size=128",
+];
+
 /** The built gateway beside the built CLI, else the one of this checkout. */
 export function gatewayEntry(): string {
   const built = join(import.meta.dirname, "gateway", "gateway.js");
@@ -73,7 +85,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   await writeFile(configPath, `${JSON.stringify(config, null, 2)}\n`);
   const child = await startReadyChild<Listening>({
     command: process.execPath,
-    args: ["--disallow-code-generation-from-strings", gatewayEntry(), "--config", configPath],
+    args: [...GATEWAY_FLAGS, gatewayEntry(), "--config", configPath],
     readyOn: "stderr",
     parseReady: parseListening,
     onLine: (_stream, line) => options.onLog?.(line),

@@ -1,7 +1,6 @@
 // Bundle content to `.aegis` bytes and back. Encoding is deterministic; decoding hashes before it parses anything.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { TrustError } from "#errors";
-import { isJsonObject } from "#std";
+import { Turn, isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { readArchive, writeArchive } from "./archive.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -128,14 +127,11 @@ export async function decodeBundleInTurns(
   signal: AbortSignal,
 ): Promise<DecodedBundle> {
   const steps = decodeSteps(bytes, expectedDigest);
-  let turnStartedMs = performance.now();
+  const turn = new Turn(TURN_MS, signal);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
-    if (performance.now() - turnStartedMs < TURN_MS) continue;
-    await nextTurn();
-    signal.throwIfAborted();
-    turnStartedMs = performance.now();
+    if (turn.isOver()) await turn.pause();
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   TenantId,
 } from "#bundle";
 import { TrustError } from "#errors";
+import { Turn } from "#std";
 import type { JsonObject } from "#std";
 import { isCedarSafe, principalEntity, serverEntity, tenantsOf } from "./cedar-request.ts";
 import type { CedarEntity } from "./cedar-request.ts";
@@ -22,7 +23,6 @@ import { denial, engineFault, readableCause } from "./decisions.ts";
 import type { Decision, DecisionMode, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
 import type { SchemaView } from "./schema-view.ts";
-import { Turn } from "./turn.ts";
 
 /** A throwing call leaks wasm stack; an instance dies after some 1,400 of them. */
 const maxThrowsPerInstance = 64;

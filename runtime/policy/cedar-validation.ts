@@ -2,9 +2,8 @@
 // depends on its size, so that schemas that differ in their actions alone are joined and parsed together.
 import { TrustError } from "#errors";
 import { isJsonObject } from "#std";
-import type { JsonObject } from "#std";
+import type { JsonObject, Turn } from "#std";
 import type { CedarInstance } from "./cedar-instance.ts";
-import type { Turn } from "./turn.ts";
 
 /** Parsed at once: about a millisecond. */
 const MAX_JOINED_SCHEMAS = 8;

@@ -16,6 +16,7 @@ import { createFactProgram, createSqlReader } from "#facts";
 import type { DerivedFacts, DerivedOutcome, FactProgram, FactResources, Matcher, SqlReader } from "#facts";
 import { compileProgram, validateAndProject } from "#schema";
 import type { CompiledProgram } from "#schema";
+import { Turn } from "#std";
 import type { JsonObject } from "#std";
 import type { createCedarPdp } from "./cedar-engine.ts";
 import { bareContext, buildContext, requestVisibility, visibilityContext } from "./context.ts";
@@ -26,7 +27,6 @@ import type { Decision, DecisionQuery, Pdp, ShadowContext } from "./pdp.ts";
 import { REQUEST_MEMBERS, requestContext } from "./request-context.ts";
 import type { RequestMember } from "./request-context.ts";
 import { viewSchema } from "./schema-view.ts";
-import { Turn } from "./turn.ts";
 
 /** A call that is ready to be decided, or why it cannot be. `detail` never quotes an argument value. */
 export type PreparedCall =

@@ -2,7 +2,7 @@
 // have, and as the reference that a sample of live decisions is checked against. A difference denies, is reported, and
 // leaves the slice to cedar-wasm from then on.
 import type { PolicySection, RegistrySection, Slice } from "#bundle";
-import { isJsonObject } from "#std";
+import { Turn, isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { createCedarPdp } from "./cedar-engine.ts";
 import type { CedarPdpOptions } from "./cedar-engine.ts";
@@ -13,7 +13,6 @@ import type { CompiledSlice } from "./interpreter/compile-slice.ts";
 import { ReferenceOnly, UnsupportedConstruct } from "./interpreter/unsupported.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
-import { Turn } from "./turn.ts";
 
 /** What a cross-check found; no argument values in it. */
 export interface DecisionDifference {

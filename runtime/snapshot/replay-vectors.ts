@@ -1,7 +1,7 @@
 // Golden decision vectors: a candidate snapshot must decide as the compiler's evaluator did, or it is not activated.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BundleContent, DecisionVector } from "#bundle";
 import { TrustError } from "#errors";
+import { Turn } from "#std";
 import type { Evaluator } from "#pdp";
 
 /** Longest the event loop is held before other work gets a turn. */
@@ -13,17 +13,14 @@ export async function replayVectors(
   content: Pick<BundleContent, "vectors">,
   signal: AbortSignal,
 ): Promise<void> {
-  let turnStartedMs = performance.now();
+  const turn = new Turn(TURN_MS, signal);
   for (const vector of content.vectors.vectors) {
     const actual = await decideVector(evaluator, vector, signal);
     const expected = describe(vector.expect.effect, vector.expect.reasons);
     if (actual !== expected) {
       throw new TrustError("BUNDLE_VECTOR_FAILED", `${vector.name}: expected ${expected}, decided ${actual}`);
     }
-    if (performance.now() - turnStartedMs < TURN_MS) continue;
-    signal.throwIfAborted();
-    await nextTurn();
-    turnStartedMs = performance.now();
+    await turn.pause();
   }
 }
 

@@ -5,6 +5,7 @@ export { isJsonObject, isRawNumber, rawNumber, setMember } from "./json.ts";
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
 export { assert, assertNever } from "./assert.ts";
+export { Turn } from "./turn.ts";
 export { IdTable } from "./id-table.ts";
 export { closestName } from "./closest-name.ts";
 export type { Result } from "./result.ts";

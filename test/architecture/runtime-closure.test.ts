@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Metafile } from "esbuild";
 import { buildGateway } from "../../cli/build/build-artefacts.ts";
+import { GATEWAY_FLAGS } from "../../cli/dev/gateway-process.ts";
 import { ROOT } from "./source-imports.ts";
 
 /** Packages inside the gateway's bundle. A new one needs a reason in docs/dependencies.md. */
@@ -91,7 +92,8 @@ describe("gateway artefact", () => {
       expect(output.bytes).toBeLessThan(MAX_BYTES);
     }
     const launcher = readFileSync(join(ROOT, "runtime/bin/aegis-gateway.js"), "utf8");
-    expect(launcher.split("\n")[0]).toContain("--disallow-code-generation-from-strings");
+    expect(launcher.split("\n")[0]).toBe(`#!/usr/bin/env -S node ${GATEWAY_FLAGS.join(" ")}`);
+    expect(GATEWAY_FLAGS).toContain("--disallow-code-generation-from-strings");
   });
 });
 

@@ -1,7 +1,7 @@
 // A second gateway process on the same channel, as a local MCP server: `aegis-gateway --stdio --route …`.
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { gatewayEntry } from "../../cli/dev/gateway-process.ts";
+import { GATEWAY_FLAGS, gatewayEntry } from "../../cli/dev/gateway-process.ts";
 import type { GatewayWorld } from "../e2e/gateway-world.ts";
 import type { StdioCommand } from "./open-leg.ts";
 
@@ -25,10 +25,7 @@ export async function stdioGateway(
   const route = world.endpoint(server).pathname;
   return {
     command: process.execPath,
-    args: [
-      ...["--disallow-code-generation-from-strings", gatewayEntry()],
-      ...["--config", path, "--stdio", "--route", route],
-    ],
+    args: [...GATEWAY_FLAGS, gatewayEntry(), ...["--config", path, "--stdio", "--route", route]],
     env: { MATRIX_TOKEN: token },
   };
 }
