@@ -23,12 +23,20 @@ const LONGEST = [
   "matrix/six-primitives",
 ].map((name) => `/test/${name}.test.ts`);
 
+/** A worker is kept for the next file only where that may share it too: those files must not be among others. */
+function isShared({ project }: TestSpecification): boolean {
+  return project.config.isolate === false;
+}
+
+function rankOf(file: TestSpecification): number {
+  const index = LONGEST.findIndex((name) => file.moduleId.endsWith(name));
+  const rank = index === -1 ? LONGEST.length : index;
+  if (isShared(file)) return LONGEST.length + rank;
+  return index === -1 ? 3 * LONGEST.length : index;
+}
+
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const index = LONGEST.findIndex((name) => moduleId.endsWith(name));
-      return index === -1 ? LONGEST.length : index;
-    };
-    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+    return (await super.sort(files)).toSorted((left, right) => rankOf(left) - rankOf(right));
   }
 }

@@ -35,7 +35,8 @@ interface CatalogueFile {
 const DIRECTORY = join(import.meta.dirname, "../../../data/tool-schemas");
 const UPDATE = process.env["AEGIS_UPDATE_CASES"] === "1";
 const INSTANCES = 24;
-const COMPILE_LIMIT_MS = 2_000;
+/** Processor time: what other processes do at the same time has no part in it. */
+const COMPILE_LIMIT_CPU_MS = 2_000;
 const SERVER = "catalogue";
 
 const files = readdirSync(DIRECTORY)
@@ -172,9 +173,10 @@ describe.each(files)("$name", ({ name, catalogue }) => {
     if (tool.errors?.includes("PIN_INVALID") === true)
       expect(() => readPins(pinText(tool))).toThrow(TypeError);
     else expect(formatPins(readPins(pinText(tool)))).toBe(pinText(tool));
-    const startedMs = performance.now();
+    const before = process.cpuUsage();
     const { content, errors, text } = await compileTool(tool);
-    expect(performance.now() - startedMs).toBeLessThan(COMPILE_LIMIT_MS);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(COMPILE_LIMIT_CPU_MS);
     found.set(tool.name, errors);
     if (!UPDATE) expect({ errors, text }).toEqual({ errors: tool.errors ?? [], text });
     if (content === undefined) {
