@@ -9,7 +9,11 @@ const AT = "2026-11-22T10:00:00Z";
 let nowMs = 0;
 let open: OpenTasks;
 
-function task(upstreamId: string, status: TaskStatus = "working", binding = "b"): Omit<HeldTask, "seenAtMs"> {
+function task(
+  upstreamId: string,
+  status: TaskStatus = "working",
+  binding = "b",
+): Omit<HeldTask, "seenAtMs" | "told"> {
   return {
     id: `sealed-${upstreamId}`,
     reference: { server: "s", upstreamId, action: "a", argumentsDigest: "d", createdAtMs: 0 },
