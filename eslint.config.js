@@ -13,7 +13,8 @@ export default tseslint.config(
     files: ["**/*.ts"],
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ["vitest.config.ts"] },
+        // One program for all files: each of the projects of tsc would read and check its references again.
+        project: ["tsconfig.lint.json"],
         tsconfigRootDir: import.meta.dirname,
       },
     },
