@@ -11,6 +11,7 @@ import { compileTransform, parseJsonText } from "#transform";
 import type { CompiledTransform } from "#transform";
 import type { UpstreamReply } from "#upstream";
 import { translateReply } from "../bridge/translate-reply.ts";
+import type { Translation } from "../bridge/translate-reply.ts";
 import { answerJson, answerOf, conform, nameAnswer, outcomeCode, redact } from "../pipeline/answer-rules.ts";
 import type { ReadAnswer } from "../pipeline/answer-rules.ts";
 import { ruleTaskAnswer } from "../tasks/task-answers.ts";
@@ -98,12 +99,20 @@ export function finishAnswer(
 
 /** @throws {AegisError} RESULT_BLOCKED for a task that asks for something: that is decided on the main thread alone */
 function readAnswer(reply: UpstreamReply, plan: SentPlan): ReadAnswer {
-  const { translation } = plan;
+  const translation = readTranslation(plan);
   const answer = answerOf(translation === undefined ? reply : translateReply(reply, translation));
   if (plan.task === undefined) return answer;
   const ruled = ruleTaskAnswer(answer, plan.task);
   if (ruled.asks !== undefined) throw new AegisError("RESULT_BLOCKED", "a large answer that asks something");
   return ruled.answer;
+}
+
+/** Written by the main thread from the translation it made itself. */
+function readTranslation({ translationJson }: SentPlan): Translation | undefined {
+  if (translationJson === undefined) return undefined;
+  const translation = parseJsonText(translationJson);
+  if (translation === undefined) throw new AegisError("RESULT_BLOCKED", "a translation cannot be read");
+  return translation as unknown as Translation;
 }
 
 function forget({ transforms, routes }: WorkerMemory): void {

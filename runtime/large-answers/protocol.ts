@@ -48,10 +48,12 @@ export interface PlannedTransform {
 }
 
 /** The plan as it travels: an entry or a route that this worker has compiled is not sent again. */
-export interface SentPlan extends Omit<FinishPlan, "names" | "transform"> {
+export interface SentPlan extends Omit<FinishPlan, "names" | "transform" | "translation"> {
   readonly transform:
     (Omit<PlannedTransform, "entryJson"> & { readonly entryJson: string | undefined }) | undefined;
   readonly names?: Omit<PlannedNames, "routeJson"> & { readonly routeJson: string | undefined };
+  /** As text: what a client declares may hold numbers that cannot be cloned. */
+  readonly translationJson?: string;
   /** Everything compiled so far is dropped first. */
   readonly forget: boolean;
 }

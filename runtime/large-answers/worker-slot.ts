@@ -111,7 +111,7 @@ export class WorkerSlot {
   }
 
   #sent(plan: FinishPlan): SentPlan {
-    const { transform, names, ...rest } = plan;
+    const { transform, names, translation, ...rest } = plan;
     const wanted = [transform?.digest, names?.digest].filter((digest) => digest !== undefined);
     const missing = wanted.filter((digest) => !this.#known.has(digest));
     const forget = this.#known.size + missing.length > MAX_COMPILED;
@@ -120,6 +120,7 @@ export class WorkerSlot {
     for (const digest of wanted) this.#known.add(digest);
     const sent = {
       ...rest,
+      ...(translation === undefined ? {} : { translationJson: JSON.stringify(translation) }),
       forget,
       transform: transform && {
         ...transform,

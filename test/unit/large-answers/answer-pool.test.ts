@@ -194,6 +194,23 @@ describe("answer pool", () => {
     expect(body).toContain('"b":12345678901234567891');
   });
 
+  it("translates for a client that declares a number that a double cannot carry, and keeps its worker", async () => {
+    const threads = pool.threads();
+    const legacy = { protocolVersion: "2025-11-25", capabilities: {}, serverInfo: { name: "old" } };
+    const params = parseStrict(
+      new TextEncoder().encode(
+        '{"uri":1e400,"_meta":{"io.modelcontextprotocol/clientCapabilities":{"roots":{"x":9007199254740993}}}}',
+      ),
+    ) as JsonObject;
+    const call = { method: "tools/call", params };
+    const translation = translationOf({ eras: { legacy } } as never, "modern", call);
+    if (translation === undefined) throw new Error("nothing to translate");
+    const reply: UpstreamReply = { kind: "result", result: { content: [] } };
+    const finished = await pool.finish("s", wire(reply), { ...planOf(undefined), translation }, never);
+    expect(finished.kind).toBe("finished");
+    expect(pool.threads()).toEqual(threads);
+  });
+
   it("leaves the main thread to others meanwhile", async () => {
     const order: string[] = [];
     const slow = pool
