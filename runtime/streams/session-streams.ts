@@ -278,7 +278,8 @@ export class SessionStreams {
   }
 
   #letGo(stream: LogicalStream, retryMs: number): void {
-    if (stream.isOver || stream.isCatchingUp) return;
+    // To a session that has ended nobody can come back.
+    if (stream.isOver || stream.isCatchingUp || this.#closing.signal.aborted) return;
     clearTimeout(stream.poll);
     const { connection } = stream;
     stream.connection = undefined;

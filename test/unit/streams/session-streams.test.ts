@@ -381,4 +381,14 @@ describe("connections that wait for an answer no longer than they may", () => {
     streams.close();
     expect(vi.getTimerCount()).toBe(0);
   });
+
+  it("sends nobody away to a session that has ended", () => {
+    const { streams } = world({ pollAfterMs: 1_000 });
+    const late = fakeConnection();
+    streams.close();
+    const stream = streams.openAnswer(late, { id: 7 });
+    vi.advanceTimersByTime(60_000);
+    stream.end("answer");
+    expect(texts(late)).toEqual(["answer"]);
+  });
 });
