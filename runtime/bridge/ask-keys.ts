@@ -5,6 +5,8 @@ import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 
 const MAX_KEY_CHARS = 64;
+/** Different questions of one call. */
+const MAX_NAMES = 1_024;
 const NAMES: ReadonlyMap<string, string> = new Map([
   ["elicitation/create", "form"],
   ["roots/list", "roots"],
@@ -21,9 +23,10 @@ export class AskKeys {
     this.#mayQuote = mayQuote;
   }
 
-  /** Never the same twice: an answer to a former question is none to this one. */
-  next(method: string, params: JsonObject): string {
+  /** Never the same twice: an answer to a former question is none to this one. Undefined for one question too many. */
+  next(method: string, params: JsonObject): string | undefined {
     const name = this.#mayQuote ? nameOf(method, params) : "ask";
+    if (this.#given.size >= MAX_NAMES && !this.#given.has(name)) return undefined;
     const count = (this.#given.get(name) ?? 0) + 1;
     this.#given.set(name, count);
     if (!this.#mayQuote) return `ask-${String(count)}`;

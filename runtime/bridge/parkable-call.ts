@@ -189,6 +189,7 @@ export class ParkableCall {
       return refusal(-32601, "Method not found");
     }
     const key = this.#keys.next(method, params);
+    if (key === undefined) return refusal(-32603, "Too many requests in one call");
     const ahead = await this.#answerAhead(key, { method, params });
     return ahead ?? this.#askClient(key, { method, params }, withdrawn);
   }

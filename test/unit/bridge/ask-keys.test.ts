@@ -36,6 +36,14 @@ describe("the key of a question", () => {
     expect(keys()).toEqual(keys());
   });
 
+  it("is not given to a server that never stops asking something else", () => {
+    const keys = new AskKeys(true);
+    const next = (name: string): string | undefined => keys.next("elicitation/create", form({ [name]: {} }));
+    const given = Array.from({ length: 5_000 }, (_, at) => next(`q${String(at)}`));
+    expect(given.filter((key) => key !== undefined)).toHaveLength(1_024);
+    expect(next("q0")).toBe("q0-2");
+  });
+
   it("is short, whatever a server calls its fields", () => {
     const params = form({ ["x".repeat(100_000)]: {}, ["y".repeat(100_000)]: {} });
     expect(new AskKeys(true).next("elicitation/create", params)).toHaveLength(64);
