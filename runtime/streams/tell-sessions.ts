@@ -27,15 +27,16 @@ export async function tellSessions(options: TellSessionsOptions): Promise<void> 
   if (active === undefined) return;
   const due = [...options.sessions.values()].filter(({ seen }) => seen?.release !== active.digest);
   const turn = new Turn(SLICE_MS);
+  // Tokens first: views take seconds where there are thousands of sessions, and a stream must not outlive its token for it.
   for (let at = 0; at < due.length; at += BATCH) {
-    const batch = due.slice(at, at + BATCH);
-    await Promise.all(batch.map((session) => endUnaccepted(session, active, options)));
-    for (const session of batch) {
-      await turn.pause();
-      // Another release has taken its place: their tokens are to be verified by that one first.
-      if (options.snapshot() !== active) return;
-      await tell(session, active, turn, options);
-    }
+    await Promise.all(due.slice(at, at + BATCH).map((session) => endUnaccepted(session, active, options)));
+    await turn.pause();
+  }
+  for (const session of due) {
+    await turn.pause();
+    // Another release has taken its place: their tokens are to be verified by that one first.
+    if (options.snapshot() !== active) return;
+    await tell(session, active, turn, options);
   }
 }
 

@@ -74,6 +74,23 @@ it("leaves sessions to the next sweep where another release has become active me
   expect(sessions.map(({ seen }) => seen?.release)).toEqual(["new", undefined, undefined, undefined]);
 });
 
+it("ends streams whose tokens are refused before it makes a view, however many sessions there are", async () => {
+  const { snapshot, made } = slowRelease();
+  const later = { ...snapshot, digest: "later" };
+  let ended = 0;
+  const sessions = Array.from({ length: 200 }, (_, at) => ({
+    ...{ id: String(at), routePath: "/m", principal: {}, missingAttributes: [], request: {} },
+    ...{ seen: undefined, authorization: "Bearer old", stream: { end: () => void (ended += 1) } },
+  }));
+  await tellSessions({
+    sessions: { get: () => sessions[0], values: () => sessions.values() } as never,
+    snapshot: () => (made().views < 2 ? snapshot : later),
+    verify: () => Promise.reject(new Error("not accepted any more")),
+    onNotification: () => undefined,
+  });
+  expect(ended).toBe(200);
+});
+
 it("makes the views of listens a few in a turn", async () => {
   const { snapshot, made } = slowRelease();
   const listens = new Listens({
