@@ -103,6 +103,7 @@ export function createStreams(options: StreamsOptions): Streams {
       answerListen(exchange, signal, { listens, updates, limit, audit, snapshot, watchTasks }),
     answerSubscription: (exchange) => answerSubscription(exchange, { updates, snapshot, onNotification }),
     sweep: async () => {
+      listens.endExpired();
       if (isSweeping) return;
       isSweeping = true;
       try {

@@ -111,23 +111,32 @@ export class Listens {
     for (const listen of [...this.#open]) this.end(listen);
   }
 
-  /** Judges again what was judged by another release or with a token that has ended since. */
-  async sweep(): Promise<void> {
-    const release = this.#options.snapshot()?.digest;
+  /** Ends those whose token has ended. */
+  endExpired(): void {
     const nowMs = this.#options.nowMs();
+    for (const listen of [...this.#open]) if (nowMs >= listen.expiresAtMs) this.end(listen);
+  }
+
+  /** Judges again what was judged by another release. All are judged before the first view is made: views take a while. */
+  async sweep(): Promise<void> {
+    const { snapshot: current } = this.#options;
+    const active = current();
     const due = [...this.#open].filter(
-      (listen) =>
-        !this.#judging.has(listen) && (listen.seen.release !== release || nowMs >= listen.expiresAtMs),
+      (listen) => !this.#judging.has(listen) && listen.seen.release !== active?.digest,
     );
     for (const listen of due) this.#judging.add(listen);
     const turn = new Turn(SLICE_MS);
+    const judged: (Judged | undefined)[] = [];
     for (let at = 0; at < due.length; at += BATCH) {
-      const judged = await Promise.all(due.slice(at, at + BATCH).map((listen) => this.#judge(listen)));
-      for (const one of judged) {
-        if (one === undefined) continue;
-        await turn.pause();
-        await this.#goOn(one, turn);
-      }
+      judged.push(...(await Promise.all(due.slice(at, at + BATCH).map((listen) => this.#judge(listen)))));
+      await turn.pause();
+    }
+    for (const one of judged) {
+      if (one === undefined) continue;
+      await turn.pause();
+      // Another release has taken its place, and judges all of them first.
+      if (current() === active) await this.#goOn(one, turn);
+      else this.#judging.delete(one.listen);
     }
   }
 

@@ -1,5 +1,6 @@
 // After a swap everybody's view is made anew: for as many callers as there may be, in turns that leave room for calls.
 import { expect, it } from "vitest";
+import { createStreams } from "../../../runtime/streams/create-streams.ts";
 import { tellSessions } from "../../../runtime/streams/tell-sessions.ts";
 import { Listens } from "../../../runtime/streams/listens.ts";
 import type { Listen } from "../../../runtime/streams/listens.ts";
@@ -34,6 +35,17 @@ function slowRelease(): {
   const snapshot = { digest: "new", routes: new Map([["/m", route]]), evaluator: {} } as unknown as Snapshot;
   // The lists of a server are looked up once for each of the three kinds of a view.
   return { snapshot, made: () => ({ views: views / 3, most: most / 3 }) };
+}
+
+function listenOf(id: number, end = (): void => undefined): Listen {
+  const { signal } = new AbortController();
+  const listen = {
+    ...{ id, routePath: "/m", tenant: "acme", bindingKey: "dana", expiresAtMs: 1, kinds: new Set() },
+    stream: { send: () => true, end, closed: signal },
+    ...{ resources: new Map(), lists: { release: () => undefined }, listener: {}, onEnd: () => undefined },
+    seen: { release: "old", digests: { tools: "", prompts: "", resources: "" } },
+  };
+  return listen as unknown as Listen;
 }
 
 it("makes the views of sessions a few in a turn", async () => {
@@ -102,21 +114,57 @@ it("makes the views of listens a few in a turn", async () => {
     holdLists: () => ({ release: () => undefined }) as never,
     onNotification: () => undefined,
   });
-  for (let at = 0; at < CALLERS; at++) {
-    const { signal } = new AbortController();
-    const listen = {
-      ...{ id: at, routePath: "/m", tenant: "acme", bindingKey: "dana", expiresAtMs: 1 },
-      ...{ stream: { send: () => true, end: () => undefined, closed: signal }, kinds: new Set() },
-      ...{ resources: new Map(), lists: { release: () => undefined }, listener: {}, onEnd: () => undefined },
-      seen: { release: "old", digests: { tools: "", prompts: "", resources: "" } },
-    };
-    listens.add(listen as unknown as Listen);
-  }
+  for (let at = 0; at < CALLERS; at++) listens.add(listenOf(at));
   await listens.sweep();
   expect(made()).toEqual({ views: CALLERS, most: 1 });
   expect([...listens.values()].every(({ seen }) => seen.release === "new")).toBe(true);
   await listens.sweep();
   expect(made().views).toBe(CALLERS);
+});
+
+it("ends listens whose tokens are refused before it makes a view, and leaves the rest to a release that came meanwhile", async () => {
+  const { snapshot, made } = slowRelease();
+  const later = { ...snapshot, digest: "later" };
+  let viewsAtEnd = -1;
+  const listens = new Listens({
+    snapshot: () => (made().views < 2 ? snapshot : later),
+    nowMs: () => 0,
+    verify: ({ id }) =>
+      id === 99
+        ? Promise.reject(new Error("not accepted any more"))
+        : Promise.resolve({ bindingKey: "dana", facts: {}, missingAttributes: [], expiresAtMs: 1 } as never),
+    mayListen: () => Promise.resolve(true),
+    holdLists: () => ({ release: () => undefined }) as never,
+    onNotification: () => undefined,
+  });
+  for (let at = 0; at < 100; at++) listens.add(listenOf(at, () => void (viewsAtEnd = made().views)));
+  await listens.sweep();
+  expect({ viewsAtEnd, left: listens.size, views: made().views }).toEqual({
+    ...{ viewsAtEnd: 0, left: 99 },
+    views: 2,
+  });
+});
+
+it("ends a listen whose token has ended although others are still being looked at", async () => {
+  const { snapshot } = slowRelease();
+  let nowMs = 0;
+  const principal = { bindingKey: "dana", facts: {}, missingAttributes: [], expiresAtMs: 1 };
+  const route = snapshot.routes.get("/m");
+  const verifier = { verify: () => Promise.resolve(principal) };
+  const active = { ...snapshot, routes: new Map([["/m", { ...route, verifier }]]) } as unknown as Snapshot;
+  const streams = createStreams({
+    ...{ limits: { maxStreams: 99, maxStreamsPerPrincipal: 99 }, snapshot: () => active },
+    ...{ audit: {} as never, sessions: { get: () => undefined, values: () => [].values() } as never },
+    clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
+    ...{ onNotification: () => undefined, onFault: () => undefined },
+  });
+  for (let at = 0; at < CALLERS; at++) streams.listens.add(listenOf(at));
+  const sweep = streams.sweep();
+  nowMs = 1;
+  await streams.sweep();
+  expect(streams.describe().listens).toBe(0);
+  await sweep;
+  streams.close();
 });
 
 it("makes even one view in slices", async () => {
