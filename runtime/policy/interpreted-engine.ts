@@ -1,15 +1,18 @@
 // The PDP on the closure interpreter, with cedar-wasm beside it: for slices with a construct the interpreter does not
 // have, and as the reference that a sample of live decisions is checked against. A difference denies, is reported, and
 // leaves the slice to cedar-wasm from then on.
-import type { PolicySection, RegistrySection, Slice } from "#bundle";
+import type { PolicySection, RegistrySection, TenantId } from "#bundle";
 import { Turn, isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import { createCedarPdp } from "./cedar-engine.ts";
 import type { CedarPdpOptions } from "./cedar-engine.ts";
 import { principalEntity, serverEntity, tenantsOf } from "./cedar-request.ts";
 import { engineFault } from "./decisions.ts";
+import { Callers } from "./interpreter/callers.ts";
 import { compileSlice } from "./interpreter/compile-slice.ts";
 import type { CompiledSlice } from "./interpreter/compile-slice.ts";
+import { OPERATORS } from "./interpreter/operators.ts";
+import { compileEntityTypes, entityTypesText } from "./interpreter/request-types.ts";
 import { ReferenceOnly, UnsupportedConstruct } from "./interpreter/unsupported.ts";
 import type { Decision, DecisionQuery, Pdp } from "./pdp.ts";
 import { viewSchema } from "./schema-view.ts";
@@ -87,31 +90,43 @@ async function compileSlices(
     registry.servers.flatMap((server) => server.leaves.map((leaf) => [leaf.action, server])),
   );
   const slices = new Map<string, CompiledSlice>();
-  const tenants = tenantsOf(policies.slices);
+  const callersOf = sharedCallers(tenantsOf(policies.slices));
   for (const slice of policies.slices) {
     await turn.pause();
     const server = servers.get(slice.action);
     const schema = policies.schemas[slice.schema];
     if (server === undefined || !isJsonObject(schema)) continue;
-    const view = viewSchema(schema);
-    const compiled = tryCompile(slice, policies, schema, {
-      server: serverEntity(server, view),
-      principalOf: (facts) => principalEntity(facts, view, tenants),
-    });
+    const compiled = unlessUnsupported(() =>
+      compileSlice(slice, policies, schema, {
+        server: serverEntity(server, viewSchema(schema)),
+        callers: callersOf(schema),
+      }),
+    );
     if (compiled !== undefined) slices.set(sliceKey(slice.tenant, slice.action), compiled);
   }
   return slices;
 }
 
+/** One for all schemas with the same entity types; it throws UnsupportedConstruct. */
+function sharedCallers(tenants: ReadonlySet<TenantId>): (schema: JsonObject) => Callers {
+  const shared = new Map<string, Callers>();
+  return (schema) => {
+    const text = entityTypesText(schema);
+    const known = shared.get(text);
+    if (known !== undefined) return known;
+    const view = viewSchema(schema);
+    const callers = new Callers(compileEntityTypes(schema, OPERATORS), (facts) =>
+      principalEntity(facts, view, tenants),
+    );
+    shared.set(text, callers);
+    return callers;
+  };
+}
+
 /** Undefined where the slice has a construct the interpreter does not have. */
-function tryCompile(
-  slice: Slice,
-  policies: PolicySection,
-  schema: JsonObject,
-  entities: Parameters<typeof compileSlice>[3],
-): CompiledSlice | undefined {
+function unlessUnsupported(compile: () => CompiledSlice): CompiledSlice | undefined {
   try {
-    return compileSlice(slice, policies, schema, entities);
+    return compile();
   } catch (fault) {
     if (fault instanceof UnsupportedConstruct) return undefined;
     throw fault;

@@ -1,14 +1,15 @@
 // One slice to closures: request validation, its policy sets, and the decision as Cedar takes it.
-import type { PolicySection, PrincipalFacts, Slice, SlicePolicy } from "#bundle";
+import type { PolicySection, Slice, SlicePolicy } from "#bundle";
 import { isJsonObject } from "#std";
 import type { JsonObject } from "#std";
 import type { CedarEntity } from "../cedar-request.ts";
-import { isCedarSafe } from "../cedar-request.ts";
 import { denial, engineFault } from "../decisions.ts";
 import type { Decision, DecisionMode, DecisionQuery, PolicyEvaluationError } from "../pdp.ts";
+import { CallerFirst } from "./callers.ts";
+import type { Callers } from "./callers.ts";
 import { compilePolicy } from "./compile-policy.ts";
 import type { CompiledPolicy } from "./compile-policy.ts";
-import type { Frame, KnownEntity } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import { EvaluationError } from "./long.ts";
 import { OPERATORS } from "./operators.ts";
 import type { OperatorTable } from "./operators.ts";
@@ -25,18 +26,12 @@ export interface CompiledSlice {
 
 export interface SliceEntities {
   readonly server: CedarEntity;
-  /** Undefined where the caller cannot be represented. */
-  readonly principalOf: (facts: PrincipalFacts) => CedarEntity | undefined;
+  /** Those of the entity types of the slice's schema. */
+  readonly callers: Callers;
 }
 
 export interface NamedPolicy extends CompiledPolicy {
   readonly id: string;
-}
-
-/** Who is calling, as the frame needs it; undefined where the principal does not have the declared shape. */
-interface Caller {
-  readonly entity: EntityValue;
-  readonly entities: ReadonlyMap<string, KnownEntity>;
 }
 
 /** @throws {UnsupportedConstruct} where a policy or the schema has a construct the interpreter does not have */
@@ -53,47 +48,51 @@ export function compileSlice(
     visibility: compiled(slice.visibility),
     shadow: compiled([...slice.call, ...slice.shadow]),
   };
-  const types = compileRequestTypes(schema, slice.action, OPERATORS);
-  const shadowTypes = shadowTypesOf(slice, policies) ?? types;
-  const { server } = entities;
-  const resource = new EntityValue(server.uid.type, server.uid.id);
-  if (!types.resourceTypes.has(resource.type) || types.admit([server]) === undefined)
-    throw new UnsupportedConstruct("server entity");
-  // Facts are immutable and live as long as a verified token: what they become is computed once.
-  const callers = new WeakMap<PrincipalFacts, { readonly caller: Caller | undefined }>();
-  const callerOf = (facts: PrincipalFacts): Caller | undefined => {
-    const known = callers.get(facts);
-    if (known !== undefined) return known.caller;
-    const caller = buildCaller(entities.principalOf(facts), server, types);
-    callers.set(facts, { caller });
-    return caller;
+  const { server, callers } = entities;
+  const types = compileRequestTypes(schema, slice.action, OPERATORS, callers.types);
+  const contexts: Readonly<Record<DecisionMode, RequestTypes["context"]>> = {
+    call: types.context,
+    visibility: remembering(types.context),
+    shadow: (shadowTypesOf(slice, policies, callers) ?? types).context,
   };
+  const resource = new EntityValue(server.uid.type, server.uid.id);
+  const others = types.resourceTypes.has(resource.type) ? types.admit([server]) : undefined;
+  if (others === undefined) throw new UnsupportedConstruct("server entity");
   return {
     server: server.uid.id,
     decide: (query) => {
-      const caller = callerOf(query.principal);
-      const { context: contextOf } = query.mode === "shadow" ? shadowTypes : types;
-      const context = caller === undefined ? undefined : contextOf(query.context);
-      if (caller === undefined || context === undefined)
+      const caller = callers.of(query.principal);
+      if (caller === undefined || !types.principalTypes.has(caller.entity.type))
         return engineFault("the request does not fit the schema");
+      const context = contexts[query.mode](query.context);
+      if (context === undefined) return engineFault("the request does not fit the schema");
       const frame = {
         principal: caller.entity,
         action: types.action,
         resource,
         context,
-        entities: caller.entities,
+        entities: new CallerFirst(caller, others),
       };
       return decisionOf(answerSet(sets[query.mode], frame));
     },
   };
 }
 
+/** Lists ask about every caller with one and the same context. */
+function remembering(read: RequestTypes["context"]): RequestTypes["context"] {
+  let last: { readonly json: JsonObject; readonly record: ReturnType<typeof read> } | undefined;
+  return (json) => {
+    if (last?.json !== json) last = { json, record: read(json) };
+    return last.record;
+  };
+}
+
 /** The types of a shadow decision where they are its own; they differ from the others in the context alone. */
-function shadowTypesOf(slice: Slice, policies: PolicySection): RequestTypes | undefined {
+function shadowTypesOf(slice: Slice, policies: PolicySection, { types }: Callers): RequestTypes | undefined {
   if (slice.shadowFacts === undefined) return undefined;
   const schema = policies.schemas[slice.shadowFacts.schema];
   if (!isJsonObject(schema ?? null)) throw new UnsupportedConstruct("form", "schema");
-  return compileRequestTypes(schema as JsonObject, slice.action, OPERATORS);
+  return compileRequestTypes(schema as JsonObject, slice.action, OPERATORS, types);
 }
 
 /** Cedar's own answer: a policy that errors is skipped. `reasons` are the permits of an allow, else the forbids. */
@@ -145,16 +144,4 @@ export function compileSet(
       return { id, ...compilePolicy(body as JsonObject, table) };
     })
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function buildCaller(
-  principal: CedarEntity | undefined,
-  server: CedarEntity,
-  types: RequestTypes,
-): Caller | undefined {
-  if (principal === undefined || !isCedarSafe(principal)) return undefined;
-  if (!types.principalTypes.has(principal.uid.type)) return undefined;
-  const entities = types.admit([server, principal]);
-  if (entities === undefined) return undefined;
-  return { entity: new EntityValue(principal.uid.type, principal.uid.id), entities };
 }

@@ -8,13 +8,18 @@ export interface KnownEntity {
   readonly ancestors: ReadonlySet<string>;
 }
 
+/** Entities by key. One that is not there has no attributes, tags or ancestors. */
+export interface EntityTable {
+  readonly get: (key: string) => KnownEntity | undefined;
+}
+
 export interface Frame {
   readonly principal: EntityValue;
   readonly action: EntityValue;
   readonly resource: EntityValue;
   readonly context: RecordValue;
-  /** By entity key, the actions of the schema among them. An entity that is not here has no attributes, tags or ancestors. */
-  readonly entities: ReadonlyMap<string, KnownEntity>;
+  /** The actions of the schema among them. */
+  readonly entities: EntityTable;
 }
 
 /** A compiled expression. @throws {EvaluationError} as Cedar does */

@@ -18,10 +18,18 @@ export interface GivenEntity {
   readonly parents: readonly { readonly type: string; readonly id: string }[];
 }
 
+/** The entity types of a schema: slices that have the same ones share them, and what callers are admitted as. */
+export interface EntityTypes {
+  /** By key; undefined where cedar-wasm refuses one of them. @throws {ReferenceOnly} */
+  readonly admit: (entities: readonly GivenEntity[]) => ReadonlyMap<string, KnownEntity> | undefined;
+}
+
 export interface RequestTypes {
   readonly action: EntityValue;
   readonly principalTypes: ReadonlySet<string>;
   readonly resourceTypes: ReadonlySet<string>;
+  /** The actions of the schema, by entity key. */
+  readonly actions: ReadonlyMap<string, KnownEntity>;
   /** Entities by key, the actions of the schema among them; undefined where cedar-wasm refuses one. @throws {ReferenceOnly} */
   readonly admit: (entities: readonly GivenEntity[]) => ReadonlyMap<string, KnownEntity> | undefined;
   /** The context; undefined where cedar-wasm refuses it. @throws {ReferenceOnly} */
@@ -40,30 +48,65 @@ const ACTION_TYPE = "Action";
 const maxContextValues = 200_000;
 
 /** @throws {UnsupportedConstruct} for a schema outside the interpreter's list */
-export function compileRequestTypes(schema: JsonObject, action: string, table: OperatorTable): RequestTypes {
-  const fragment = schema[""];
-  if (!isJsonObject(fragment)) throw new UnsupportedConstruct("schema", "fragment");
-  if (Object.keys(schema).length > 1) throw new UnsupportedConstruct("namespace");
-  const [entityTypes, actions] = [part(fragment, "entityTypes"), part(fragment, "actions")];
+export function compileRequestTypes(
+  schema: JsonObject,
+  action: string,
+  table: OperatorTable,
+  types: EntityTypes = compileEntityTypes(schema, table),
+): RequestTypes {
+  const fragment = fragmentOf(schema);
+  const declared = part(fragment, "actions");
   const meter = { remaining: 0 };
-  const scope: TypeScope = { commonTypes: part(fragment, "commonTypes"), entityTypes, table, meter };
-  const appliesTo = part(part(actions, action), "appliesTo");
-  const context = compileRecordType(appliesTo["context"], scope);
-  const types = new Map(
-    Object.entries(entityTypes).map(([name, entry]) => [name, compileEntityType(name, entry, scope)]),
-  );
-  const known = actionEntities(actions);
+  const appliesTo = part(part(declared, action), "appliesTo");
+  const context = compileRecordType(appliesTo["context"], scopeOf(fragment, table, meter));
+  const actions = actionEntities(declared);
   return {
     action: new EntityValue(ACTION_TYPE, action),
     principalTypes: new Set(texts(appliesTo["principalTypes"])),
     resourceTypes: new Set(texts(appliesTo["resourceTypes"])),
-    admit: (entities) => admit(entities, types, known),
+    actions,
+    admit: (entities) => {
+      const admitted = types.admit(entities);
+      return admitted === undefined ? undefined : new Map([...actions, ...admitted]);
+    },
     context: (json) => {
       meter.remaining = maxContextValues - context.size;
       if (!context.conforms(json)) return undefined;
       if (meter.remaining < 0) throw new ReferenceOnly("an outsized context");
       return context.read(json) as RecordValue;
     },
+  };
+}
+
+/** @throws {UnsupportedConstruct} for a schema outside the interpreter's list */
+export function compileEntityTypes(schema: JsonObject, table: OperatorTable): EntityTypes {
+  const fragment = fragmentOf(schema);
+  const scope = scopeOf(fragment, table, { remaining: 0 });
+  const types = new Map(
+    Object.entries(scope.entityTypes).map(([name, entry]) => [name, compileEntityType(name, entry, scope)]),
+  );
+  return { admit: (entities) => admit(entities, types) };
+}
+
+/** Schemas with the same text have the same entity types. @throws {UnsupportedConstruct} */
+export function entityTypesText(schema: JsonObject): string {
+  const { entityTypes, commonTypes } = fragmentOf(schema);
+  return JSON.stringify([entityTypes ?? null, commonTypes ?? null]);
+}
+
+function fragmentOf(schema: JsonObject): JsonObject {
+  const fragment = schema[""];
+  if (!isJsonObject(fragment)) throw new UnsupportedConstruct("schema", "fragment");
+  if (Object.keys(schema).length > 1) throw new UnsupportedConstruct("namespace");
+  return fragment;
+}
+
+function scopeOf(fragment: JsonObject, table: OperatorTable, meter: TypeScope["meter"]): TypeScope {
+  return {
+    commonTypes: part(fragment, "commonTypes"),
+    entityTypes: part(fragment, "entityTypes"),
+    table,
+    meter,
   };
 }
 
@@ -127,10 +170,9 @@ function actionId(group: JsonValue): string {
 function admit(
   entities: readonly GivenEntity[],
   types: ReadonlyMap<string, EntityType>,
-  actions: ReadonlyMap<string, KnownEntity>,
 ): ReadonlyMap<string, KnownEntity> | undefined {
   const parents = new Map(entities.map(({ uid, parents: own }) => [entityKey(uid.type, uid.id), own]));
-  const admitted = new Map(actions);
+  const admitted = new Map<string, KnownEntity>();
   for (const entity of entities) {
     const type = types.get(entity.uid.type);
     if (type === undefined || !isOfType(entity, type)) return undefined;

@@ -255,7 +255,7 @@ export const PLANTED_OPERATORS: readonly PlantedBug[] = [
       : other("in")(left, argument, frame),
   ),
   binary("in", "an absent entity errs", (left, argument, frame) => {
-    if (!frame.entities.has(entityOf(left).key)) throw new EvaluationError("absent");
+    if (frame.entities.get(entityOf(left).key) === undefined) throw new EvaluationError("absent");
     return other("in")(left, argument, frame);
   }),
   binary("contains", "inverted", (left, argument) => !setOf(left).has(argument)),
@@ -285,7 +285,7 @@ export const PLANTED_OPERATORS: readonly PlantedBug[] = [
       frame.entities.get(entityOf(left).key)?.attributes.has(textOf(argument)) === true,
   ),
   binary("hasTag", "an absent entity errs", (left, argument, frame) => {
-    if (!frame.entities.has(entityOf(left).key)) throw new EvaluationError("absent");
+    if (frame.entities.get(entityOf(left).key) === undefined) throw new EvaluationError("absent");
     return other("hasTag")(left, argument, frame);
   }),
   binary("getTag", "reads attributes", (left, argument, frame) =>
@@ -321,7 +321,8 @@ export const PLANTED_OPERATORS: readonly PlantedBug[] = [
     }
   }),
   named("has", "an absent entity errs", (target, path, frame) => {
-    if (target instanceof EntityValue && !frame.entities.has(target.key)) throw new EvaluationError("absent");
+    if (target instanceof EntityValue && frame.entities.get(target.key) === undefined)
+      throw new EvaluationError("absent");
     return right.named.has(target, path, frame);
   }),
   named("is", "inverted", (target, type) => !right.named.is(target, type)),
