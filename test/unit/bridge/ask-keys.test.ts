@@ -28,7 +28,7 @@ describe("the key of a question", () => {
 
   it("is never given twice in a call, and is the same in the next one", () => {
     const ask = form({ name: {} });
-    const keys = (): readonly string[] => {
+    const keys = (): readonly (string | undefined)[] => {
       const call = new AskKeys(true);
       return [1, 2, 3].map(() => call.next("elicitation/create", ask));
     };

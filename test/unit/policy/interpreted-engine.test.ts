@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { canonicalJson, sha256Hex } from "#bundle";
 import type { PolicySection, PrincipalFacts } from "#bundle";
-import { createCedarInstance, createInterpretedPdp } from "#pdp";
+import { createCedarInstance, createCedarPdp, createInterpretedPdp } from "#pdp";
 import type { CedarInstance, DecisionDifference, DecisionQuery } from "#pdp";
 import type { JsonObject } from "#std";
 import { ACTION, REGISTRY, SCHEMA } from "./random-slices.ts";
@@ -100,6 +100,49 @@ describe("interpreted engine", () => {
     expect(pdp.decide({ ...QUERY, context: { ...QUERY.context, amount } }).effect).toBe(effect);
     expect(differences).toEqual([]);
     expect(pdp.coverage()).toEqual({ interpreted: 1, reference: 0 });
+  });
+
+  it("decides about one caller by each action's own principal types and server", async () => {
+    const other = "tools/call:desk/tool";
+    const fragment = SCHEMA[""] as { readonly actions: Readonly<Record<string, JsonObject>> };
+    const { [ACTION]: declared, ...groups } = fragment.actions;
+    const appliesTo = { ...(declared?.["appliesTo"] as JsonObject), principalTypes: ["Agent"] };
+    const otherSchema = { "": { ...fragment, actions: { ...groups, [other]: { ...declared, appliesTo } } } };
+    const isProduction = when({
+      "==": {
+        left: { ".": { left: { Var: "resource" }, attr: "tier" } },
+        right: { Value: "production" },
+      },
+    });
+    const section = sectionOf(isProduction);
+    const [slice] = section.slices;
+    const [server] = REGISTRY.servers;
+    if (slice === undefined || server === undefined) throw new Error("the fixture is empty");
+    const both = {
+      ...section,
+      schemas: { ...section.schemas, other: otherSchema },
+      slices: [slice, { ...slice, action: other, schema: "other" }],
+    };
+    const desk = { ...server, id: "desk", leaves: server.leaves.map((leaf) => ({ ...leaf, action: other })) };
+    const effectsOf = async (tier: "internal" | "production"): Promise<readonly string[]> => {
+      const registry = { servers: [server, { ...desk, tier }] };
+      const engines = [
+        await createInterpretedPdp(both, registry, { crossCheckEvery: 0 }),
+        await createCedarPdp(both, registry),
+      ];
+      const callers: readonly PrincipalFacts[] = [ALICE, { ...ALICE, type: "Agent" }];
+      const effects = engines.map((pdp) =>
+        callers.map((principal) =>
+          [QUERY, { ...QUERY, action: other, server: "desk" }]
+            .map((query) => pdp.decide({ ...query, principal }).effect)
+            .join(" "),
+        ),
+      );
+      expect(effects[0]).toEqual(effects[1]);
+      return effects[0] ?? [];
+    };
+    expect(await effectsOf("production")).toEqual(["allow deny", "allow allow"]);
+    expect(await effectsOf("internal")).toEqual(["allow deny", "allow deny"]);
   });
 
   it("denies, reports and falls back where the engines disagree", async () => {
