@@ -88,6 +88,7 @@ function openStream(
     if (isGeneral) {
       session.stream = stream;
       session.authorization = exchange.inbound.headers.get("authorization");
+      judgeAgain(session, exchange);
     }
     const close = (): void => {
       if (session.stream?.closed === connection.closed) session.stream = undefined;
@@ -101,6 +102,12 @@ function openStream(
     void conclude(isAegisError(fault) ? fault.code : "STAGE_FAULT");
     throw fault;
   }
+}
+
+/** A swap may have passed while this was recorded: the sweep after it saw no stream whose token it had to verify. */
+function judgeAgain(session: LegacySession, { snapshot }: Authenticated): void {
+  const { seen } = session;
+  if (seen !== undefined && seen.release !== snapshot.digest) session.seen = { ...seen, release: "" };
 }
 
 function attach(
