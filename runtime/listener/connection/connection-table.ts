@@ -36,6 +36,8 @@ export class ConnectionTable {
   readonly #connections = new Map<string, OpenConnection>();
   readonly #limit: ConcurrencyLimit;
   #isDraining = false;
+  /** Of the latest swap. */
+  #isAdmitted: OwnerCheck = () => true;
 
   constructor(limits: Pick<ConnectionLimits, "maxConnections" | "maxConnectionsPerPrincipal">) {
     const { maxConnections, maxConnectionsPerPrincipal } = limits;
@@ -66,6 +68,8 @@ export class ConnectionTable {
     closed.addEventListener("abort", () => void this.#connections.delete(id), { once: true });
     // It was being opened when the drain began.
     if (this.#isDraining) open.end("stopping");
+    // The same of a swap.
+    else if (!this.#isAdmitted(open.owner)) open.end("unauthorised");
     return open;
   }
 
@@ -91,6 +95,7 @@ export class ConnectionTable {
 
   /** Ends the connections whose owner is no longer admitted. Called on every swap. */
   reauthorise(isAdmitted: OwnerCheck): void {
+    this.#isAdmitted = isAdmitted;
     for (const open of [...this.#connections.values()]) {
       if (!isAdmitted(open.owner)) open.end("unauthorised");
     }

@@ -40,3 +40,15 @@ it("takes no messages and no connections while it drains, and ends one that was 
   expect(open.ended).toEqual(["stopping"]);
   expect(table.size).toBe(0);
 });
+
+it("ends a connection that was being opened when a swap took its route away", () => {
+  const table = new ConnectionTable({ maxConnections: 8, maxConnectionsPerPrincipal: 8 });
+  table.reauthorise(({ routePath }) => routePath !== "/m");
+  const late = connection(Promise.resolve());
+  table.add(late.entry);
+  expect(late.ended).toEqual(["unauthorised"]);
+  table.reauthorise(() => true);
+  const next = connection(Promise.resolve());
+  table.add(next.entry);
+  expect(next.ended).toEqual([]);
+});
