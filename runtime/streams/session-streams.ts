@@ -262,14 +262,20 @@ export class SessionStreams {
       : undefined;
   }
 
+  /** What other sessions keep is theirs: beyond half of it all, answers of this one could be lost. */
+  #hasRoom(): boolean {
+    const { budget } = this.#options;
+    return 2 * (budget.usedBytes - this.#bytes) <= budget.maxBytes;
+  }
+
   #pollAfter(stream: LogicalStream, waitedMs: number): void {
     const pollAfterMs = this.#pollAfterMs;
     clearTimeout(stream.poll);
     if (pollAfterMs === undefined || stream.isOver) return;
     stream.poll = setTimeout(
       () => {
-        // Whoever still reads what it missed is not sent away for it.
-        if (stream.isCatchingUp) this.#pollAfter(stream, 0);
+        // Whoever still reads what it missed is not sent away for it, nor anybody whose answer might find no room.
+        if (stream.isCatchingUp || !this.#hasRoom()) this.#pollAfter(stream, 0);
         else this.#letGo(stream, POLL_DELAY_MS);
       },
       Math.max(0, pollAfterMs - waitedMs),

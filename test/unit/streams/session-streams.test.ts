@@ -382,6 +382,24 @@ describe("connections that wait for an answer no longer than they may", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("sends nobody away while other sessions keep most of what may be kept", () => {
+    const { streams, budget } = world({ pollAfterMs: 1_000, budgetBytes: 10_000 });
+    const connection = fakeConnection();
+    const stream = streams.openAnswer(connection, { id: 7 });
+    budget.usedBytes = 9_990;
+    vi.advanceTimersByTime(5_000);
+    expect(connection.ended()).toBe(false);
+    budget.usedBytes = 5_000;
+    vi.advanceTimersByTime(1_000);
+    expect(connection.ended()).toBe(true);
+    const again = fakeConnection();
+    streams.resume(idOf(connection, 0), again);
+    budget.usedBytes = 9_990;
+    vi.advanceTimersByTime(5_000);
+    stream.end("answer");
+    expect(texts(again)).toEqual(["answer"]);
+  });
+
   it("sends nobody away to a session that has ended", () => {
     const { streams } = world({ pollAfterMs: 1_000 });
     const late = fakeConnection();
