@@ -125,6 +125,7 @@ class CedarPdp {
   readonly #tenants: ReadonlySet<TenantId>;
   readonly #slices: ReadonlyMap<string, PreparedSlice>;
   readonly #createInstance: () => CedarInstance;
+  readonly #decidesAlone: boolean;
   #engine: Engine | undefined;
   #spare: Engine | undefined;
 
@@ -138,7 +139,8 @@ class CedarPdp {
     this.#slices = slices;
     this.#createInstance = createInstance;
     this.#engine = newEngine(createInstance);
-    this.#spare = newEngine(createInstance);
+    this.#decidesAlone = [...slices.values()].some(({ isSpare }) => !isSpare);
+    this.#spare = this.#anotherEngine();
   }
 
   /** Throws TrustError BUNDLE_INVALID. */
@@ -194,10 +196,15 @@ class CedarPdp {
     try {
       this.#engine = this.#spare ?? newEngine(this.#createInstance);
       this.#spare = undefined;
-      this.#spare = newEngine(this.#createInstance);
+      this.#spare = this.#anotherEngine();
     } catch {
       // Without a spare the next fault makes an instance on demand; without any instance the engine denies.
     }
+  }
+
+  /** Where another engine decides and this one only checks, a fault can wait for an instance made on demand. */
+  #anotherEngine(): Engine | undefined {
+    return this.#decidesAlone ? newEngine(this.#createInstance) : undefined;
   }
 }
 
