@@ -82,6 +82,7 @@ export class ParkableCall {
   readonly #keys: AskKeys;
   /** Answers that came with the call and are not used yet. */
   #ahead: JsonObject;
+  #governAhead: AnswerAhead | undefined;
   #missing: JsonObject | undefined;
   #firstAskMs = 0;
   #large: Uint8Array | undefined;
@@ -89,9 +90,10 @@ export class ParkableCall {
   #isTelling = false;
 
   constructor(options: ParkableCallOptions) {
-    this.#options = options;
+    this.#options = { ...options, answerAhead: undefined };
     this.#keys = new AskKeys(options.answerAhead !== undefined);
     this.#ahead = options.answers;
+    this.#governAhead = options.answerAhead;
     this.#listener = { onNotification: (notification) => this.#notify(notification) };
   }
 
@@ -156,8 +158,9 @@ export class ParkableCall {
     } finally {
       this.#isTelling = false;
       this.#attachment = undefined;
-      // They were the answers of this one request.
+      // They were the answers of this one request, which a call that waits must not keep: nor its release.
       this.#ahead = {};
+      this.#governAhead = undefined;
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -201,7 +204,7 @@ export class ParkableCall {
     const { [key]: _used, ...left } = this.#ahead;
     this.#ahead = left;
     try {
-      return await this.#options.answerAhead?.(ask, answer);
+      return await this.#governAhead?.(ask, answer);
     } catch {
       return undefined;
     }
