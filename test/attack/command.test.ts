@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEchoWorld } from "../e2e/echo-world.ts";
 import type { EchoWorld } from "../e2e/echo-world.ts";
 import { DEVELOPER } from "../e2e/gateway-world.ts";
@@ -29,6 +30,25 @@ async function attack(...args: readonly string[]) {
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
   const [code] = (await once(child, "close")) as [number | null];
   return { code, out, err };
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+interface Row {
+  readonly id: string;
+  readonly outcome: string;
+  readonly reason: string;
+}
+
+async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer(handler);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    await use(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 }
 
 it.each([
@@ -59,9 +79,87 @@ it("ends as docs/attack-corpus.md shows", async () => {
   expect(code).toBe(0);
 });
 
+it("says which schemes it takes", async () => {
+  const { code, err } = await attack("--url", "ws://127.0.0.1:1/mcp");
+  expect(err).toMatch(/^error: --url is ws:\/\/, and http and https are supported: .* HTTP\/1\.1/u);
+  expect(code).toBe(2);
+});
+
+it("lists what cannot be aimed at a URL, with the reason", async () => {
+  const { out } = await attack(
+    ...["--url", world.endpoint("echo").href, "--token", "env:TOKEN", "--only", "^(?:J16|T2[789]|T32)"],
+    ...["--format", "json"],
+  );
+  const { results } = JSON.parse(out) as { results: readonly Row[] };
+  const attacks = new Set(results.map(({ id }) => id.slice(0, 3)));
+  expect([...attacks].toSorted()).toEqual(["J16", "T27", "T28", "T29", "T32"]);
+  expect(results.every(({ outcome }) => outcome === "not-applicable")).toBe(true);
+  expect(results[0]?.reason).toMatch(/needs a hostile server behind the target/u);
+});
+
+describe("where the ordinary requests do not work", () => {
+  const refuseAll: Handler = (_request, response) => void response.writeHead(400).end("{}");
+  const emptyPage: Handler = (_request, response) => void response.writeHead(200).end("<p>hello</p>");
+  const silent: Handler = () => undefined;
+  it.each([
+    ["refuses everything", refuseAll, /came back: status 400, body "\{\}"/u],
+    ["is no MCP endpoint", emptyPage, /came back: status 200, body "<p>hello<\/p>"/u],
+    ["never answers", silent, /came back: no complete answer within 300 ms/u],
+  ])("a target that %s is one error, and nothing is judged", async (_name, handler, text) => {
+    await withServer(handler, async (url) => {
+      const { code, out, err } = await attack("--url", url, "--timeout", "300");
+      expect(err).toMatch(text);
+      expect(err).toMatch(/sent T00-list, POST \/mcp tools\/list of 2026-07-28; .* Check that the path/u);
+      expect(err.trim().split("\n")).toHaveLength(1);
+      expect({ code, out }).toEqual({ code: 2, out: "" });
+    });
+  });
+
+  it("a wrong path of a gateway is that error too", async () => {
+    const url = new URL("/nowhere/mcp", world.endpoint("echo")).href;
+    const { code, err } = await attack("--url", url, "--token", "env:TOKEN");
+    expect(err).toMatch(/POST \/nowhere\/mcp tools\/list .* came back: status 404/u);
+    expect(code).toBe(2);
+  });
+
+  it("a tool that the target does not have is that error too", async () => {
+    const url = world.endpoint("echo").href;
+    const { code, err } = await attack("--url", url, "--token", "env:TOKEN", "--tool", "nothing");
+    expect(err).toMatch(/sent T00-call, .* --tool and --arguments are a call that it allows/u);
+    expect(code).toBe(2);
+  });
+
+  it.each([["modern"], ["legacy"]])(
+    "--anyway gives every case a row, of a target that never answers, as %s",
+    async (era) => {
+      await withServer(silent, async (url) => {
+        const { code, out, err } = await attack(
+          ...[
+            "--url",
+            url,
+            "--timeout",
+            "100",
+            "--anyway",
+            "--offers",
+            era,
+            "--only",
+            "^(?:T00|T01|T30|J01)",
+          ],
+        );
+        expect(out).toMatch(/^T01-origin\s+fail\s+-\s.*no complete answer within 100 ms/mu);
+        expect(out).toMatch(/^T30-\S+\s+fail\s/mu);
+        // An HTTP server of Node answers one of them by itself: no Host.
+        expect(out).not.toMatch(/^(?!T01-host-missing)\S+\s+pass\s/mu);
+        expect(err).toMatch(/^\d+ cases at .* \d\d+ fail, /u);
+        expect(code).toBe(1);
+      });
+    },
+  );
+});
+
 it("attacks a server of 2025-11-25 alone with its own requests", async () => {
   const seen: string[] = [];
-  const server = createServer((request, response) => {
+  const openOnly: Handler = (request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => void pieces.push(piece));
     request.on("end", () => {
@@ -71,22 +169,17 @@ it("attacks a server of 2025-11-25 alone with its own requests", async () => {
       response.writeHead(isOpening && !isModern ? 200 : 400, isOpening ? { "mcp-session-id": "s1" } : {});
       response.end("{}");
     });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  try {
-    const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/mcp`;
-    const { err } = await attack("--url", url, "--expect", "refusal", "--only", "^J");
+  };
+  await withServer(openOnly, async (url) => {
+    const { err } = await attack("--url", url, "--expect", "refusal", "--only", "^J", "--anyway");
     const [cases, passed, failed, inapplicable] = (err.match(/\d+(?= (?:cases|pass|fail|not))/gu) ?? []).map(
       Number,
     );
     expect(err).toContain("at 2025-11-25");
-    expect(inapplicable).toBe(1);
-    expect((passed ?? 0) + (failed ?? 0)).toBe((cases ?? 0) - 1);
+    // One that 2025-11-25 has not, and what a server would answer (J16).
+    expect(inapplicable).toBeGreaterThan(1);
+    expect((passed ?? 0) + (failed ?? 0)).toBe((cases ?? 0) - (inapplicable ?? 0));
     expect(passed).toBeGreaterThan(60);
     expect(seen.filter((session) => session === "s1").length).toBeGreaterThan(60);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  });
 });

@@ -2,11 +2,11 @@
 import { requestBytes } from "./case-file.ts";
 import type { RequestSpec, Variables } from "./case-file.ts";
 import { exchangeRaw } from "./raw-http.ts";
-import type { RawTarget } from "./raw-http.ts";
+import type { RawResponse, RawTarget } from "./raw-http.ts";
 
 export interface OpenedSession {
-  /** Of the answer to `initialize`. */
-  readonly status: number;
+  /** The answer to `initialize`. */
+  readonly answer: RawResponse;
   /** Absent where the server has no sessions, or refused. */
   readonly session?: string;
 }
@@ -32,13 +32,13 @@ const INITIALIZE = {
 export async function openSession(target: RawTarget, variables: Variables): Promise<OpenedSession> {
   const send = (request: RequestSpec): ReturnType<typeof exchangeRaw> =>
     exchangeRaw(target, requestBytes({ presets: {} }, request, variables));
-  const { status, headers } = await send({ headers: HEADERS, body: JSON.stringify(INITIALIZE) });
-  const session = headers.get("mcp-session-id");
-  if (session === undefined || status !== 200) return { status };
+  const answer = await send({ headers: HEADERS, body: JSON.stringify(INITIALIZE) });
+  const session = answer.headers.get("mcp-session-id");
+  if (session === undefined || answer.status !== 200) return { answer };
   await send({
     headers: HEADERS,
     add: [`Mcp-Session-Id: ${session}`, "MCP-Protocol-Version: 2025-11-25"],
     body: '{"jsonrpc":"2.0","method":"notifications/initialized"}',
   });
-  return { status, session };
+  return { answer, session };
 }

@@ -2,9 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { parse } from "yaml";
 import { closestName } from "#std";
-import { openSession } from "./legacy-session.ts";
-import { runCorpus, targetOf, variablesOf } from "./run-corpus.ts";
+import { askControl, erasOf } from "./control.ts";
+import type { ControlAnswer } from "./control.ts";
+import { runCorpus } from "./run-corpus.ts";
 import type { CorpusOptions, CorpusResult } from "./run-corpus.ts";
 import { runScripts } from "./run-scripts.ts";
 
@@ -33,11 +35,13 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
   --only <pattern>           cases whose id matches, such as ^J01
   --timeout <ms>             for one answer                                    (default 10000)
   --insecure                 take any certificate
+  --anyway                   go on where the ordinary requests (T00) do not work
   --format text|json         (default text)
   --help
 
 A target without 2026-07-28 gets the requests of 2025-11-25. A case that needs what the target does not offer is
-"not-applicable". Exit 1 where a case fails; 2 for wrong use, where nothing listens, or where the token is refused.
+"not-applicable", and so is what a server behind the target would have to answer. Exit 1 where a case fails; 2 for
+wrong use, where nothing listens, where the token is refused, or where the ordinary requests (T00) do not work.
 `;
 
 const OFFERS: readonly string[] =
@@ -66,6 +70,7 @@ function readOptions(argv: readonly string[]) {
         only: { type: "string" },
         timeout: { type: "string", default: "10000" },
         insecure: { type: "boolean", default: false },
+        anyway: { type: "boolean", default: false },
         format: { type: "string", default: "text" },
         help: { type: "boolean", default: false },
       },
@@ -118,7 +123,9 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
     throw new UsageError("--url is missing or no URL");
   const url = new URL(values.url);
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new UsageError("--url is neither http nor https");
+    throw new UsageError(
+      `--url is ${url.protocol}//, and http and https are supported: the cases are requests of HTTP/1.1, byte for byte`,
+    );
   if (values.format !== "text" && values.format !== "json") throw new UsageError("--format is text or json");
   if (values.expect !== "exact" && values.expect !== "refusal")
     throw new UsageError("--expect is exact or refusal");
@@ -174,25 +181,47 @@ function table(results: readonly CorpusResult[]): string {
     .join("\n");
 }
 
-/** What the target speaks: it takes a well-formed list, and gives a session. @throws {TargetError} where it does neither */
-async function eraOffers(
-  options: Omit<CorpusOptions, "file">,
-  hasToken: boolean,
-): Promise<readonly string[]> {
-  const probe = { ...options, file: join(DATA, "http.yaml"), only: /^T00-list$/u, offers: ["modern"] };
-  const [list] = await runCorpus(probe);
-  if (list?.reason.startsWith("cannot connect") === true) throw new TargetError(list.reason);
-  const isModern = list?.outcome === "pass";
-  const opened = await openSession(targetOf(probe), await variablesOf(probe)).catch(() => ({ status: 0 }));
-  const refusal = [list?.status ?? 0, opened.status].find((status) => status === 401 || status === 403);
-  const isLegacy = opened.status === 200;
-  if (!isModern && !isLegacy && refusal !== undefined)
+/** What was sent, what came back, and what to look at. */
+function controlError(answers: readonly ControlAnswer[]): TargetError {
+  const asked = answers.map(({ sent, cameBack }) => `sent ${sent}; came back: ${cameBack}`).join("; ");
+  return new TargetError(
+    `the ordinary requests (T00) do not work, so that a refusal would say nothing: ${asked}. Check that the path of --url is an MCP endpoint, that --token may use it, that it speaks 2026-07-28 or 2025-11-25, and that --tool and --arguments are a call that it allows; --anyway goes on all the same`,
+  );
+}
+
+/** Tries the ordinary requests. @returns what the target speaks @throws {TargetError} where they do not work */
+async function control(given: Omit<CorpusOptions, "file">, values: Values): Promise<readonly string[]> {
+  const options = { ...given, file: join(DATA, "http.yaml") };
+  const { offers, asked } = await erasOf(options);
+  const refused = asked.find(({ cameBack }) => cameBack.startsWith("cannot connect"));
+  if (refused !== undefined) throw new TargetError(refused.cameBack);
+  const all = [...new Set([...(given.offers ?? []), ...offers])];
+  if (values.anyway) return all;
+  const [list, opening] = asked;
+  const status = [list, opening].find((one) => one?.status === 401 || one?.status === 403)?.status;
+  if (!asked.some(({ works }) => works) && status !== undefined)
     throw new TargetError(
-      hasToken
-        ? `the target answers ${refusal} to well-formed requests: it refuses the token; give one that may use this endpoint (--token env:NAME or file:path)`
-        : `the target answers ${refusal} to well-formed requests: it wants a token (--token env:NAME or file:path)`,
+      values.token === undefined
+        ? `the target answers ${status} to well-formed requests: it wants a token (--token env:NAME or file:path)`
+        : `the target answers ${status} to well-formed requests: it refuses the token; give one that may use this endpoint (--token env:NAME or file:path)`,
     );
-  return [...(isModern ? ["modern"] : []), ...("session" in opened ? ["legacy"] : [])];
+  if (!asked.some(({ works }) => works)) throw controlError(asked);
+  for (const id of ["T00-list", "T00-call"] as const) {
+    const answer = await askControl({ ...options, offers: all }, id);
+    if (!answer.works) throw controlError([answer]);
+  }
+  return all;
+}
+
+/** What a server would have to answer, behind the target: it cannot be sent to a URL. */
+function upstreamRows({ only }: Pick<CorpusOptions, "only">): readonly CorpusResult[] {
+  const { cases } = parse(readFileSync(join(DATA, "upstream.yaml"), "utf8")) as {
+    readonly cases: readonly Pick<CorpusResult, "id" | "title">[];
+  };
+  const reason = "needs a hostile server behind the target, as npm test has it";
+  return cases
+    .filter(({ id }) => only?.test(id) !== false)
+    .map(({ id, title }) => ({ id, title, outcome: "not-applicable", status: 0, reason }));
 }
 
 /** "178 pass, 0 fail, 18 not applicable (needs patience 4, …)" */
@@ -215,12 +244,12 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const given = corpusOptions(values);
-  const found = await eraOffers(given, values.token !== undefined);
-  const options = { ...given, offers: [...new Set([...(given.offers ?? []), ...found])] };
+  const options = { ...given, offers: await control(given, values) };
   const results = [
     ...(await runCorpus({ ...options, file: join(DATA, "http.yaml") })),
     ...(await runCorpus({ ...options, file: join(DATA, "json.yaml") })),
     ...(await runScripts({ ...options, file: join(DATA, "scripts.yaml") })),
+    ...upstreamRows(options),
   ];
   const count = (outcome: CorpusResult["outcome"]): number =>
     results.filter((one) => one.outcome === outcome).length;

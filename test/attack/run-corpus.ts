@@ -47,9 +47,15 @@ export interface CorpusResult {
 
 /** Every case, one after the other. */
 export async function runCorpus(options: CorpusOptions): Promise<readonly CorpusResult[]> {
-  const variables = await variablesOf(options);
   const file = inEra(readCaseFile(options.file), options);
   const results: CorpusResult[] = [];
+  let variables: Variables | undefined;
+  let noSession = "";
+  try {
+    variables = await variablesOf(options);
+  } catch (fault) {
+    noSession = `no session: ${(fault as Error).message}`;
+  }
   for (const attack of file.cases) {
     const { id, title } = attack;
     if (options.only?.test(id) === false) continue;
@@ -57,6 +63,10 @@ export async function runCorpus(options: CorpusOptions): Promise<readonly Corpus
     if (missing.length > 0) {
       const reason = `needs ${missing.join(", ")}`;
       results.push({ id, title, outcome: "not-applicable", status: 0, reason });
+      continue;
+    }
+    if (variables === undefined) {
+      results.push({ id, title, outcome: "fail", status: 0, reason: noSession });
       continue;
     }
     const before = await options.upstreamCalls?.();
@@ -85,7 +95,8 @@ export async function runCorpus(options: CorpusOptions): Promise<readonly Corpus
 export const isLegacyOnly = ({ offers = [] }: Pick<CorpusOptions, "offers">): boolean =>
   !offers.includes("modern");
 
-function inEra(file: CaseFile, options: CorpusOptions): CaseFile {
+/** A file of cases as this target gets it. */
+export function inEra(file: CaseFile, options: CorpusOptions): CaseFile {
   if (!isLegacyOnly(options)) return file;
   return { presets: legacyPresets(file), cases: file.cases.map(legacySpec) };
 }
