@@ -14,8 +14,10 @@ import {
 } from "./handshake.ts";
 import { inspectLarge } from "./large-message.ts";
 import type { LargeMessages } from "./large-message.ts";
+import { createRestartBackOff } from "./restart-back-off.ts";
+import type { Attempt, RestartBackOff } from "./restart-back-off.ts";
 import { readServerMessage } from "./server-message.ts";
-import { UPSTREAM_CAPS, backOffMs } from "./upstream-caps.ts";
+import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault, abortFault, untilAborted } from "./upstream-fault.ts";
 import type {
   ChannelKey,
@@ -36,6 +38,8 @@ export interface WireChannelOptions {
   readonly open: OpenWire;
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
+  /** Of all channels of this era: what ends before a caller asked it anything ends for everybody. */
+  readonly restarts: RestartBackOff;
   readonly largeMessages?: LargeMessages | undefined;
   /** After the last request of a modern channel; a legacy one is a session, which its owner ends. */
   readonly idleMs?: number | undefined;
@@ -67,7 +71,32 @@ interface Running {
   readonly wire: Wire;
   readonly correlator: Correlator;
   readonly liveness: WireLiveness;
+  readonly life: WireLife;
   readonly ready: Promise<EraEntry | undefined>;
+}
+
+type Opening = Pick<Running, "correlator" | "liveness" | "life">;
+
+/** What one wire does for the delay before the next. */
+interface WireLife {
+  readonly asked: () => void;
+  readonly answered: () => void;
+  readonly failed: () => void;
+}
+
+/** @param own of this channel alone: what the requests of one session end must not keep others waiting. */
+function wireLife(shared: Attempt, own: Attempt | undefined): WireLife {
+  let wasAsked = false;
+  return {
+    asked: () => {
+      wasAsked = true;
+    },
+    answered: () => {
+      shared.answered();
+      own?.answered();
+    },
+    failed: () => (wasAsked && own !== undefined ? own : shared).failed(),
+  };
 }
 
 function sendFault(error: unknown): UpstreamFault {
@@ -78,14 +107,15 @@ function sendFault(error: unknown): UpstreamFault {
 class SingleWireChannel implements WireChannel {
   readonly #options: WireChannelOptions;
   readonly #underWay = new Map<number, UnderWay>();
+  readonly #ownRestarts: RestartBackOff | undefined;
   #running: Running | undefined;
-  #failures = 0;
   #idle: NodeJS.Timeout | undefined;
-  #notBeforeMs = 0;
   #released = false;
 
   constructor(options: WireChannelOptions) {
     this.#options = options;
+    this.#ownRestarts =
+      options.channel.era === "legacy" ? createRestartBackOff(options.monotonicMs) : undefined;
   }
 
   readonly request = async (
@@ -99,6 +129,7 @@ class SingleWireChannel implements WireChannel {
     await untilAborted(running.ready, signal);
     const pending = running.correlator.open(request, observer, limits.onLarge);
     this.#underWay.set(pending.id, { pending, maxResponseBytes: limits.maxResponseBytes });
+    running.life.asked();
     const abandoned = running.liveness.sent();
     const onAbort = (): void => {
       if (!pending.fail(abortFault(signal))) return;
@@ -164,10 +195,10 @@ class SingleWireChannel implements WireChannel {
 
   #started(): Running {
     if (this.#running !== undefined) return this.#running;
-    const { monotonicMs, server, channel, events } = this.#options;
+    const { restarts, server, channel, events } = this.#options;
     if (this.#released)
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "the channel was released", { unsent: true });
-    if (monotonicMs() < this.#notBeforeMs) {
+    if (!restarts.isDue() || this.#ownRestarts?.isDue() === false) {
       throw new UpstreamFault(
         "UPSTREAM_UNAVAILABLE",
         "the connection keeps ending; it is not opened again yet",
@@ -189,13 +220,14 @@ class SingleWireChannel implements WireChannel {
       },
       onSilent: () => this.#giveUp(running),
     });
-    const wire = this.#openWire(correlator, liveness, () => void wire.stop());
+    const life = wireLife(restarts.begin(), this.#ownRestarts?.begin());
+    const wire = this.#openWire({ correlator, liveness, life }, () => void wire.stop());
     const ready =
       channel.era === "modern"
         ? wire.opened.then(() => undefined)
         : this.#handshake(wire, correlator, channel);
     ready.catch(() => void wire.stop());
-    const running = { wire, correlator, liveness, ready };
+    const running = { wire, correlator, liveness, life, ready };
     this.#running = running;
     return running;
   }
@@ -206,19 +238,15 @@ class SingleWireChannel implements WireChannel {
     const reason = "the server did not answer anything any more; its connection or process was ended";
     if (this.#running === running) {
       this.#running = undefined;
-      this.#failed();
+      running.life.failed();
     }
     running.correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason, { gone: true }));
     void running.wire.stop();
     events.onProtocolViolation(server, `${channel.era}: ${reason}`);
   }
 
-  #failed(): void {
-    this.#failures++;
-    this.#notBeforeMs = this.#options.monotonicMs() + backOffMs(this.#failures - 1);
-  }
-
-  #openWire(correlator: Correlator, liveness: WireLiveness, onFlood: () => void): Wire {
+  #openWire(opening: Opening, onFlood: () => void): Wire {
+    const { correlator, liveness, life } = opening;
     const { server, channel, events } = this.#options;
     let malformed = 0;
     const count = (isWellFormed: boolean): void => {
@@ -230,10 +258,10 @@ class SingleWireChannel implements WireChannel {
       onMessage: (message) => {
         liveness.heard();
         if (this.#leavesUnread(message)) {
-          void this.#readLarge(correlator, message).then(count);
+          void this.#readLarge(opening, message).then(count);
           return;
         }
-        count(this.#read(correlator, message));
+        count(this.#read(opening, message));
       },
       onOversized: () => {
         correlator.violation("a message larger than the transport's cap");
@@ -246,7 +274,8 @@ class SingleWireChannel implements WireChannel {
         // One that was closed for want of calls has a successor, or none is wanted.
         if (this.#running?.correlator === correlator) {
           this.#running = undefined;
-          this.#failed();
+          // One that the gateway itself ended says nothing against the program.
+          if (!this.#released) life.failed();
         }
         correlator.failAll(new UpstreamFault("UPSTREAM_UNAVAILABLE", reason, { gone: true }));
         // What the gateway releases itself is no event.
@@ -279,9 +308,10 @@ class SingleWireChannel implements WireChannel {
   }
 
   /** False where it was not a well-formed message. Later messages of the wire do not wait for it. */
-  async #readLarge(correlator: Correlator, text: Uint8Array | string): Promise<boolean> {
+  async #readLarge(opening: Opening, text: Uint8Array | string): Promise<boolean> {
+    const { correlator, life } = opening;
     const { largeMessages, server } = this.#options;
-    if (largeMessages === undefined) return this.#read(correlator, text);
+    if (largeMessages === undefined) return this.#read(opening, text);
     const signal = AbortSignal.timeout(UPSTREAM_CAPS.largeMessageTimeoutMs);
     try {
       const large = await inspectLarge(largeMessages, server, text, UPSTREAM_CAPS.maxLineBytes, signal);
@@ -289,10 +319,10 @@ class SingleWireChannel implements WireChannel {
       const waiting = this.#waitingFor(envelope);
       if (waiting === undefined || waiting.pending.takesLarge) {
         if (this.#fits(waiting, bytes.byteLength)) correlator.acceptLarge(large);
-        if (envelope.kind === "response") this.#failures = 0;
+        if (envelope.kind === "response") life.answered();
         return true;
       }
-      return this.#read(correlator, bytes);
+      return this.#read(opening, bytes);
     } catch (error) {
       const fault =
         error instanceof UpstreamFault
@@ -321,12 +351,12 @@ class SingleWireChannel implements WireChannel {
   }
 
   /** False where it was not a well-formed message. */
-  #read(correlator: Correlator, text: Uint8Array | string): boolean {
+  #read({ correlator, life }: Opening, text: Uint8Array | string): boolean {
     try {
       const message = readServerMessage(text, UPSTREAM_CAPS.maxLineBytes);
       if (!this.#fits(this.#waitingFor(message), Buffer.byteLength(text))) return true;
       correlator.accept(message);
-      if (message.kind === "response") this.#failures = 0;
+      if (message.kind === "response") life.answered();
       return true;
     } catch (error) {
       correlator.violation(error instanceof UpstreamFault ? error.detail : "a malformed message");

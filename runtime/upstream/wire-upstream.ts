@@ -4,6 +4,8 @@ import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover } from "./handshake.ts";
 import type { LargeMessages } from "./large-message.ts";
+import { createRestartBackOff } from "./restart-back-off.ts";
+import type { RestartBackOff } from "./restart-back-off.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
@@ -40,11 +42,17 @@ class WireUpstream implements ServerUpstream {
   readonly server: ServerId;
   readonly #options: WireUpstreamOptions;
   readonly #channels = new Map<string, WireChannel>();
+  readonly #restarts: Readonly<Record<Era, RestartBackOff>>;
   #closed = false;
 
   constructor(options: WireUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
+    const { monotonicMs } = options;
+    this.#restarts = {
+      modern: createRestartBackOff(monotonicMs),
+      legacy: createRestartBackOff(monotonicMs),
+    };
   }
 
   readonly request = async (
@@ -109,7 +117,7 @@ class WireUpstream implements ServerUpstream {
     }
     const { server, open, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
     const shared = { server, open, events, monotonicMs, largeMessages, idleMs, patience };
-    const opened = createWireChannel({ ...shared, channel });
+    const opened = createWireChannel({ ...shared, channel, restarts: this.#restarts[channel.era] });
     this.#channels.set(key, opened);
     return opened;
   }

@@ -147,6 +147,74 @@ describe("processes", () => {
     await expect(resultOf(setup, "pid")).rejects.toMatchObject({ detail: "the process ended (exit code 3)" });
   });
 
+  describe("the delay before the next start", () => {
+    const LONG_MS = 60_000;
+
+    /** Has the program started over and over by `attempt`; the delays, by a clock that moves in steps of 50 ms. */
+    async function delaysMs(
+      setup: Setup,
+      attempt: () => Promise<unknown>,
+      starts: number,
+    ): Promise<number[]> {
+      const startedAtMs: number[] = [];
+      while (startedAtMs.length < starts) {
+        const fault: unknown = await attempt().catch((error: unknown) => error);
+        const detail = fault instanceof Error && "detail" in fault ? String(fault.detail) : "";
+        if (detail.startsWith("the process ended")) startedAtMs.push(setup.clock.nowMs);
+        else expect(detail).toContain("keeps ending");
+        setup.clock.nowMs += 50;
+      }
+      return startedAtMs.slice(1).map((atMs, n) => atMs - (startedAtMs[n] ?? 0));
+    }
+
+    test("grows while it keeps ending, whether channels are released between", async () => {
+      const setup = setUp("dies-at-once");
+      const attempts: readonly (() => Promise<unknown>)[] = [
+        () => resultOf(setup, "pid"),
+        // What finds out whether the server is back.
+        async () => {
+          const channel = legacyChannel("contact");
+          await setup.upstream.announce(channel, never()).finally(() => setup.upstream.release(channel));
+        },
+      ];
+      for (const attempt of attempts) expect(await delaysMs(setup, attempt, 5)).toEqual([50, 200, 400, 800]);
+      // Another session of the same program waits too.
+      await expect(resultOf(setup, "pid", legacyChannel("another"))).rejects.toMatchObject({
+        detail: expect.stringContaining("keeps ending") as unknown,
+      });
+    });
+
+    test("grows where it answers initialize and ends", async () => {
+      const setup = setUp("dies-initialized");
+      const attempt = async (): Promise<never> => {
+        const closed = setup.recording.closed.length;
+        await setup.upstream.announce(legacyChannel(), never());
+        await setup.recording.until(() => setup.recording.closed.length > closed);
+        throw Object.assign(new Error(), { detail: setup.recording.closed.at(-1)?.reason });
+      };
+      expect(await delaysMs(setup, attempt, 4)).toEqual([50, 200, 400]);
+    });
+
+    test("starts anew after one that answered and lived, and only then", async () => {
+      const setup = setUp();
+      const crash = (): Promise<unknown> => resultOf(setup, "crash");
+      expect(await delaysMs(setup, crash, 4)).toEqual([50, 200, 400]);
+      setup.clock.nowMs += LONG_MS;
+      await resultOf(setup, "pid");
+      expect(await delaysMs(setup, crash, 2)).toEqual([1_600]);
+      setup.clock.nowMs += LONG_MS;
+      await resultOf(setup, "pid");
+      setup.clock.nowMs += LONG_MS;
+      expect(await delaysMs(setup, crash, 3)).toEqual([50, 200]);
+    });
+
+    test("of one session is not that of others, where what it asked for ends its process", async () => {
+      const setup = setUp();
+      expect(await delaysMs(setup, () => resultOf(setup, "crash", legacyChannel("a")), 3)).toEqual([50, 200]);
+      expect(await resultOf(setup, "pid", legacyChannel("b"))).toHaveProperty("pid");
+    });
+  });
+
   test.each(["echo", "ignores-signals"])("close leaves no process behind (%s)", async (mode) => {
     const setup = setUp(mode);
     const { pid } = await resultOf(setup, "pid");

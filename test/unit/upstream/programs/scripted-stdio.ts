@@ -81,6 +81,7 @@ lines.on("line", (line) => {
     if (message.params?.name === "asks") asked = message;
     return onCall(message);
   }
+  if (message.method === "notifications/initialized" && mode === "dies-initialized") process.exit(3);
   if (message.method === "notifications/cancelled") {
     return write({
       jsonrpc: "2.0",
