@@ -6,6 +6,7 @@ import {
   UpstreamFault,
   createUpstreamFactory,
   listDefinitions,
+  readingChannel,
 } from "#upstream";
 import type {
   ChannelKey,
@@ -66,7 +67,7 @@ const MAX_DEFINITION_DEPTH = 64;
 const NOT_AN_ERA: ReadonlySet<number> = new Set([401, 403, 407, 408, 425, 429]);
 
 const MODERN: ChannelKey = { era: "modern" };
-const LEGACY: ChannelKey = { era: "legacy", session: "pin", protocolVersion: LATEST_LEGACY_PROTOCOL_VERSION };
+const LEGACY: ChannelKey = readingChannel("pin", LATEST_LEGACY_PROTOCOL_VERSION);
 
 function quietEvents(onViolation: (detail: string) => void): UpstreamEvents {
   const refused: UpstreamReply = { kind: "error", error: { code: -32601, message: "Method not found" } };

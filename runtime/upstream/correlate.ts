@@ -2,6 +2,7 @@
 // for each request. Everything a peer may not send ends here as a protocol violation and is dropped.
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { META_SUBSCRIPTION_ID } from "./envelope.ts";
+import { NOBODY_TO_ASK } from "./handshake.ts";
 import type { LargeMessage } from "./large-message.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 import type { AegisError } from "#errors";
@@ -375,12 +376,13 @@ class ChannelCorrelator implements Correlator {
     withdrawn: AbortSignal,
   ): Promise<UpstreamReply> {
     if (message.method === "ping") return { kind: "result", result: {} };
+    const { events, server, channel } = this.#options;
+    if (channel.era === "legacy" && channel.client?.isReader === true) return NOBODY_TO_ASK;
     const base = { jsonrpc: "2.0", id: message.id, method: message.method };
     const request: JsonObject = message.params === undefined ? base : { ...base, params: message.params };
     try {
       const pending = this.#pending.get(scope ?? this.#onlyPending() ?? -1);
       if (pending !== undefined) return await pending.observer.onServerRequest(request, withdrawn);
-      const { events, server, channel } = this.#options;
       return await events.onServerRequest(server, channel, request, withdrawn);
     } catch {
       return { kind: "error", error: { code: -32603, message: "Internal error" } };

@@ -11,7 +11,7 @@ import {
 } from "#mcp";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import type { OutboundRequest } from "./upstream.ts";
+import type { LegacyChannelKey, OutboundRequest } from "./upstream.ts";
 
 export const MODERN_PROTOCOL_VERSION = "2026-07-28";
 export const LATEST_LEGACY_PROTOCOL_VERSION = "2025-11-25";
@@ -23,6 +23,13 @@ export const META_SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 
 /** How the gateway introduces itself. Unauthenticated on the wire, so it carries nothing worth hiding. */
 export const GATEWAY_CLIENT_INFO: JsonObject = { name: "aegis-gateway", version: "0.1.0" };
+
+/** All that the gateway relays for clients. Revisions without modes of elicitation or of sampling ignore the members. */
+const RELAYED: JsonObject = {
+  elicitation: { form: {}, url: {} },
+  roots: {},
+  sampling: { context: {}, tools: {} },
+};
 
 /** Envelope of a modern request that the gateway sends on its own behalf. It declares no capability unless told to. */
 export function gatewayEnvelope(capabilities: JsonObject = {}): JsonObject {
@@ -39,11 +46,16 @@ export function gatewayEnvelope(capabilities: JsonObject = {}): JsonObject {
  * by it: the modern era has no requests of servers, and `input_required` is no answer to `server/discover` and lists.
  */
 export function readingEnvelope(): JsonObject {
-  return gatewayEnvelope({
-    elicitation: { form: {}, url: {} },
-    roots: {},
-    sampling: { context: {}, tools: {} },
-  });
+  return gatewayEnvelope(RELAYED);
+}
+
+/**
+ * The same in the legacy era: a session of the gateway's own, never a caller's, whose declaration is equal for `aegis pin`
+ * and each verification, whatever the revision. A declaration lets a server ask there, and every ask is refused with
+ * -32601 before anybody hears of it.
+ */
+export function readingChannel(session: string, protocolVersion: string): LegacyChannelKey {
+  return { era: "legacy", session, protocolVersion, client: { capabilities: RELAYED, isReader: true } };
 }
 
 function nameOf(method: string, params: JsonObject | undefined): JsonValue | undefined {

@@ -17,14 +17,16 @@ export const MAX_HANDSHAKE_BYTES = 1024 * 1024;
 /** UTF-16 code units of what a client says of itself. */
 const MAX_CLIENT_TEXT_CHARS = 256;
 
+/** What a server gets that asks the gateway itself. */
+export const NOBODY_TO_ASK: UpstreamReply = {
+  kind: "error",
+  error: { code: -32601, message: "Method not found" },
+};
+
 /** For exchanges of the gateway's own: nothing that comes along is of interest, and every server request is refused. */
 export const SILENT_OBSERVER: ExchangeObserver = {
   onNotification: () => undefined,
-  onServerRequest: () =>
-    Promise.resolve({
-      kind: "error",
-      error: { code: -32601, message: "Method not found" },
-    } satisfies UpstreamReply),
+  onServerRequest: () => Promise.resolve(NOBODY_TO_ASK),
 };
 
 export const INITIALIZED: JsonObject = { jsonrpc: "2.0", method: "notifications/initialized" };

@@ -20,7 +20,12 @@ export type { ProcessBudget } from "./process-wire.ts";
 export { createProcessBudget } from "./process-wire.ts";
 export { UPSTREAM_CAPS } from "./upstream-caps.ts";
 export { UpstreamFault, isUnsent, untilAborted } from "./upstream-fault.ts";
-export { LATEST_LEGACY_PROTOCOL_VERSION, MODERN_PROTOCOL_VERSION, gatewayEnvelope } from "./envelope.ts";
+export {
+  LATEST_LEGACY_PROTOCOL_VERSION,
+  MODERN_PROTOCOL_VERSION,
+  gatewayEnvelope,
+  readingChannel,
+} from "./envelope.ts";
 export type { LiveDefinition, LiveListing } from "./definitions.ts";
 export { listDefinitions } from "./definitions.ts";
 export type {

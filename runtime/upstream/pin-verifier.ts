@@ -5,7 +5,7 @@ import type { Digest, Era, LeafEntry, LeafKind, ServerEntry, ServerId } from "#b
 import type { Clock } from "#std";
 import { listDefinitions } from "./definitions.ts";
 import type { LiveListing } from "./definitions.ts";
-import { LATEST_LEGACY_PROTOCOL_VERSION } from "./envelope.ts";
+import { LATEST_LEGACY_PROTOCOL_VERSION, readingChannel } from "./envelope.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
 import { UpstreamFault, untilAborted } from "./upstream-fault.ts";
 import type { ChannelKey } from "./upstream.ts";
@@ -126,7 +126,7 @@ function pinChannel(entry: ServerEntry, era: Era, verifier: number): ChannelKey 
   if (era === "modern") return { era };
   const protocolVersion = entry.eras.legacy?.protocolVersion ?? LATEST_LEGACY_PROTOCOL_VERSION;
   // A verifier that is replaced must not take its successor's channel down.
-  return { era, session: `pins-${String(verifier)}`, protocolVersion };
+  return readingChannel(`pins-${String(verifier)}`, protocolVersion);
 }
 
 class ServerPins {

@@ -13,7 +13,7 @@ export type ChannelKey =
       readonly era: "legacy";
       readonly session: string;
       readonly protocolVersion: string;
-      /** What `initialize` declares when the channel is opened; absent = the gateway itself, without any capability. */
+      /** What `initialize` declares when the channel is opened; absent = the gateway itself, with no capability. */
       readonly client?: DeclaredClient;
     };
 
@@ -25,6 +25,8 @@ export interface DeclaredClient {
   readonly capabilities: JsonObject;
   /** The client's own words, unauthenticated; absent = the gateway's. */
   readonly info?: JsonObject | undefined;
+  /** The gateway itself, where it reads what the server shows: there is nobody to ask, so every ask is refused at once. */
+  readonly isReader?: true;
 }
 
 export interface OutboundRequest {

@@ -1,11 +1,15 @@
 // The reference server that exercises the whole protocol, a legacy one, behind the gateway over both transports.
 import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ElicitRequestSchema, ListRootsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TransportEntry } from "#bundle";
 import type { ProgramEntry } from "#upstream";
 import { startReadyChild } from "../../cli/dev/child-process.ts";
 import type { ReadyChild } from "../../cli/dev/child-process.ts";
 import { freePort } from "../../cli/dev/free-port.ts";
+import { ASK_ANYTHING } from "./asking-world.ts";
 import { openLegacy, openModern } from "./clients.ts";
 import { DEVELOPER, EMPLOYEE, startGatewayWorld } from "./gateway-world.ts";
 import type { GatewayWorld } from "./gateway-world.ts";
@@ -20,6 +24,13 @@ const ENTRY = join(
 const programs: Readonly<Record<string, ProgramEntry>> = {
   everything: { command: process.execPath, args: [ENTRY, "stdio"] },
 };
+/** Registered for a client that declares roots, sampling or elicitation, and for no other. */
+const CONDITIONAL_TOOLS = [
+  "get-roots-list",
+  "trigger-elicitation-request",
+  "trigger-sampling-request",
+  "trigger-url-elicitation",
+] as const;
 const SERVERS = ["everything-stdio", "everything-http"] as const;
 
 let http: ReadyChild<true>;
@@ -40,7 +51,11 @@ beforeAll(async () => {
     "everything-http": { type: "streamable-http", url: `http://127.0.0.1:${port}/mcp` },
   };
   pinned = await Promise.all(SERVERS.map((id) => pinLive({ id, transport: transports[id] }, programs)));
-  world = await startGatewayWorld({ workspace: grantingRepository(pinned), transports, programs });
+  world = await startGatewayWorld({
+    workspace: grantingRepository(pinned, { "policies/asks.yaml": ASK_ANYTHING }),
+    transports,
+    programs,
+  });
 });
 
 afterAll(async () => {
@@ -78,6 +93,40 @@ describe.each(SERVERS)("%s", (server) => {
     expect(await call("get-resource-links", { count: 2 })).toContain('"resource_link"');
     expect(await call("get-annotated-message", { messageType: "error" })).toContain('"annotations"');
     await client.close();
+  });
+
+  it("tools that it shows to clients alone that can be asked are pinned, verified, and called by those clients", async () => {
+    const names = (pinned.find(({ target }) => target.id === server)?.pins.entries ?? []).map(
+      ({ name }) => name,
+    );
+    expect(names).toEqual(expect.arrayContaining([...CONDITIONAL_TOOLS]));
+    const able = new Client(
+      { name: "able", version: "1.0.0" },
+      { capabilities: { elicitation: { form: {} }, roots: {} } },
+    );
+    const asked: string[] = [];
+    able.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+      asked.push(params.message);
+      return { action: "decline" };
+    });
+    able.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: "file:///home/ada" }] }));
+    const headers = { authorization: `Bearer ${await world.token(DEVELOPER, server)}` };
+    await able.connect(
+      new StreamableHTTPClientTransport(world.endpoint(server), { requestInit: { headers } }) as never,
+    );
+    const call = { name: "trigger-elicitation-request", arguments: {} };
+    expect(JSON.stringify(await able.callTool(call))).toContain("declined");
+    expect(asked).toHaveLength(1);
+    await able.close();
+
+    // The list of its session lacks the tool; the pins are not read there. The server says in its own words that it has none.
+    const unable = await connect(openLegacy);
+    expect((await unable.listTools()).tools.map(({ name }) => name)).toContain(call.name);
+    const refused = await unable.callTool(call);
+    expect(refused.isError).toBe(true);
+    expect(JSON.stringify(refused.content)).toContain("Tool trigger-elicitation-request not found");
+    await unable.close();
+    expect(world.log.filter((line) => /PIN_|pin mismatch/i.test(line))).toEqual([]);
   });
 
   it("arguments that the pinned schema refuses do not arrive", async () => {
