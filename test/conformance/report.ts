@@ -2,6 +2,7 @@
 import type { ClientOutcome } from "./client-legs.ts";
 import { count } from "./compare.ts";
 import type { Counts } from "./compare.ts";
+import { LIMITS, STREAMS } from "./conformance-world.ts";
 import type { Form } from "./conformance-world.ts";
 import { CLIENT_UNREACHABLE } from "./legs.ts";
 import type { Unreachable } from "./legs.ts";
@@ -19,19 +20,52 @@ const COLUMNS: Readonly<Record<Form, string>> = {
   modern: "bridged to a modern server",
 };
 
-const INTRO = `# Conformance
+const ALLOWED_ORIGIN = "`http://localhost:<port of the hop>`";
+
+/** Every key that the run sets for the sake of the suite, as test/conformance/conformance-world.ts has it. */
+function settings(): string {
+  const same = (value: string, why: string): readonly string[] => [value, value, why];
+  const servers = (value: unknown, why: string): readonly string[] => [
+    typeof value === "number" ? String(value) : `\`${String(value)}\``,
+    "default",
+    why,
+  ];
+  const many = "the suite leaves sessions and their streams open";
+  const asServer = "as the server does";
+  const rows: Readonly<Record<string, readonly string[]>> = {
+    "listen.allowedOrigins": [ALLOWED_ORIGIN, "default", "`dns-rebinding-protection` sends its own `Origin`"],
+    "streams.answers": servers(STREAMS.answers, `${asServer}: sessions are answered with event streams`),
+    "streams.pollAfterMs": servers(STREAMS.pollAfterMs, `${asServer}: a stream whose answer takes long ends`),
+    "limits.maxSessionsPerPrincipal": servers(LIMITS.maxSessionsPerPrincipal, many),
+    "limits.maxStreamsPerPrincipal": servers(LIMITS.maxStreamsPerPrincipal, many),
+    "audit.mode": same("`batch`", "time: no wait for the disk"),
+    "release.pollIntervalMs": same("1000", "time"),
+  };
+  const head = ["key", "server scenarios", "client scenarios", "why"];
+  return table(
+    head,
+    Object.entries(rows).map(([key, cells]) => [`\`${key}\``, ...cells]),
+  );
+}
+
+const intro = (): string => `# Conformance
 
 What the official conformance suite (\`@modelcontextprotocol/conformance\` 0.2.0-alpha.12) finds: of a server by itself,
 and of the same server behind the gateway, check by check. The server is
 [test/servers/conformance-fixture](../test/servers/conformance-fixture), written on the official SDK; the policies allow
-everything; the names are the server's own, as they are on every endpoint with one server. The gateway is set up as the
-server is (\`streams\` of [gateway.json](gateway-configuration.md#keys)): it answers sessions with event streams, and ends a
-stream whose answer takes long. Without that, one check at 2025-11-25 only informs that answers are JSON, and
-\`server-sse-polling\` only informs that the stream stayed open where the server does not end it itself.
+everything; the names are the server's own, as they are on every endpoint with one server. The suite sends no tokens: a
+hop before the gateway adds them and changes nothing else. Besides addresses, directories, the trust root, the channel and
+the program of the server on stdio, [gateway.json](gateway-configuration.md#keys) sets:
+
+${settings()}
+
+Without \`streams\`, one check at 2025-11-25 only informs that answers are JSON, and \`server-sse-polling\` only informs that
+the stream stayed open where the server does not end it itself.
 
 This page is rendered by \`${COMMAND}\`. A test runs the same and fails where the
 page no longer says what is found. Without \`--write\` the same numbers go to standard output, with the names of the
-checks that failed.
+checks that failed. \`--leg TEXT\` then runs only the server legs and client scenarios whose name contains TEXT, and
+\`--client\` only client scenarios; \`--help\` lists their names.
 
 Every check that the direct run made is counted once: it passed through the gateway, it failed or warned in both runs,
 it passed directly and is excepted ([with the reason](#what-cannot-be-reached)), or it is worse through the gateway. A
@@ -47,7 +81,7 @@ const REVISIONS: readonly Revision[] = ["2025-06-18", "2025-11-25", "2026-07-28"
 
 export function renderReport(run: ServerRun, clients: readonly ClientOutcome[]): string {
   const sections = [
-    INTRO,
+    intro(),
     summary(run, clients),
     ...REVISIONS.map((revision) => revisionTable(run, revision)),
     clientTable(clients),
