@@ -8,6 +8,7 @@ import type { ClientAddress } from "./client-address.ts";
 import type { HttpReply, InboundHttp, ResponseHeaders, SseStream } from "./inbound.ts";
 import type { ListenerLimits } from "./limits.ts";
 import { SSE_HEADERS, createSseStream } from "./sse-stream.ts";
+import { cutWhenUnread } from "./unread.ts";
 
 export function toInbound(
   request: IncomingMessage,
@@ -99,7 +100,7 @@ class ResponseReply implements HttpReply {
     // As a string, head and body leave in one write.
     if (typeof body === "string" && body.length === length) response.end(body, "latin1");
     else response.end(body);
-    if (isLeftUnwritten(response)) response.setTimeout(this.#limits.streamStallMs, () => response.destroy());
+    if (isLeftUnwritten(response)) cutWhenUnread(response, this.#limits.streamStallMs);
   }
 
   empty(status: number, headers: ResponseHeaders = {}): void {

@@ -23,7 +23,7 @@ export interface ListenerLimits {
   readonly maxDiscardedBytes: number;
   /** Unread bytes of one stream. */
   readonly maxStreamBufferBytes: number;
-  /** A stream whose unread bytes stay over the cap for this long is cut. */
+  /** Cut are a stream whose unread bytes stay over the cap for this long, and an answer of which nothing was taken in it. */
   readonly streamStallMs: number;
   readonly streamKeepAliveMs: number;
 }

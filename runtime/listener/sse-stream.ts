@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { createBackPressure } from "./back-pressure.ts";
 import type { EventMark, SseStream } from "./inbound.ts";
 import type { ListenerLimits } from "./limits.ts";
+import { cutResponse, cutWhenUnread } from "./unread.ts";
 
 export const SSE_HEADERS = {
   "content-type": "text/event-stream",
@@ -19,7 +20,7 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
   const { isFull, refuses, onWrite, onDrain, onClose, drained } = createBackPressure({
     bufferedBytes: () => response.writableLength,
     isOver,
-    cut: () => response.destroy(),
+    cut: () => cutResponse(response),
     maxBufferedBytes: limits.maxStreamBufferBytes,
     stallMs: limits.streamStallMs,
   });
@@ -61,8 +62,7 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
           response.write(finalJson);
           response.end("\n\n");
         } else response.end(finalJson === undefined ? undefined : frame(finalJson, eventId));
-        // What is queued must be read: without progress for the stall time the connection is cut.
-        if (!response.writableFinished) response.setTimeout(limits.streamStallMs, () => response.destroy());
+        if (!response.writableFinished) cutWhenUnread(response, limits.streamStallMs);
       }
       closing.abort();
     },

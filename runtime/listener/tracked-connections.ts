@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import type { ListenerLimits } from "./limits.ts";
 import { createPacedClosing } from "./paced-closing.ts";
 import type { ClosingReason, PacedClosing } from "./paced-closing.ts";
+import { carries } from "./unread.ts";
 
 export interface Connections {
   /** A request or an upgrade has come. False where it is not to be served: its connection is being ended. */
@@ -72,13 +73,18 @@ export function trackConnections(server: Server, options: TrackingOptions): Conn
   });
   server.on("secureConnection", (socket: TLSSocket) => {
     const entry = unused.get(peerOf(socket));
-    if (entry !== undefined) entry.socket = socket;
+    if (entry === undefined) return;
+    carries(entry.socket, socket);
+    entry.socket = socket;
   });
   server.on("request", (request: IncomingMessage) => {
     if (unused.size > 0) unused.delete(peerOf(request.socket));
   });
   // With a listener, Node leaves it to this one to end connections that have been idle for too long.
-  server.on("timeout", (socket: Socket) => late.add(socket, "idle"));
+  server.on("timeout", (socket: Socket) => {
+    // With bytes left to take it is not idle, but behind with an answer.
+    if (socket.writableLength === 0) late.add(socket, "idle");
+  });
   const findLate = (): void => {
     const beforeMs = performance.now() - limits.headersTimeoutMs;
     for (const [peer, { socket, sinceMs }] of unused) {

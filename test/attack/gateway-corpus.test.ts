@@ -84,6 +84,7 @@ describe.each(["http", "json"])("%s.yaml, towards a target of 2025-11-25 alone",
   });
 });
 
+/** They wait for limits; T25-unread is played where slow readers are tested. */
 const PATIENT = ["T24-head", "T24-body", "T24-silent", "T25-unread"];
 
 it("scripted attacks towards a target of 2025-11-25 alone end as stated", async () => {

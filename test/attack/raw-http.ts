@@ -24,6 +24,7 @@ export interface RawConnection {
   readonly write: (bytes: Uint8Array) => void;
   /** Stops taking bytes from the socket. */
   readonly pause: () => void;
+  readonly resume: () => void;
   /** Everything that came so far. */
   readonly received: () => Buffer;
   readonly isClosed: () => boolean;
@@ -64,6 +65,7 @@ export function openRaw(target: RawTarget): RawConnection {
   return {
     write: (bytes) => void (isClosed ? undefined : socket.write(bytes)),
     pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     received: () => received,
     isClosed: () => isClosed,
     refusal: () => refusal,

@@ -28,6 +28,8 @@ export interface CorpusOptions {
   /** Calls the upstream has seen so far. A case that is not accepted must not move it. */
   readonly upstreamCalls?: () => number | Promise<number>;
   readonly timeoutMs?: number;
+  /** How long an answer is left unread, where the target cuts sooner than by default. */
+  readonly unreadMs?: number;
   /** Absent = plain HTTP. */
   readonly tls?: NonNullable<RawTarget["tls"]>;
   /** Cases to play, by id; all where absent. */

@@ -95,12 +95,23 @@ class Play {
     if (step.open !== undefined)
       return this.#connection(step.open).isClosed() ? [`${step.open} was closed`] : [];
     if (step.closes !== undefined) {
-      const connection = this.#connection(step.closes.on);
-      await connection.until(connection.isClosed, step.closes.withinMs);
-      return connection.isClosed() ? [] : [`${step.closes.on} is open after ${step.closes.withinMs} ms`];
+      const { on, withinMs, unreadMs } = step.closes;
+      const connection = this.#connection(on);
+      if (unreadMs === undefined) await connection.until(connection.isClosed, withinMs);
+      else if (await this.#readLate(connection, unreadMs, withinMs)) return [`${on} got the whole answer`];
+      return connection.isClosed() ? [] : [`${on} is open after ${(unreadMs ?? 0) + withinMs} ms`];
     }
     for (let at = 0; at < (step.idle ?? 0); at++) this.#idle.push(openRaw(this.#target));
     return [];
+  }
+
+  /** True where the answer came whole. */
+  async #readLate(connection: RawConnection, unreadMs: number, withinMs: number): Promise<boolean> {
+    await delay(this.#options.unreadMs ?? unreadMs);
+    connection.resume();
+    const isWhole = (): boolean => isComplete(connection.received());
+    await connection.until(() => connection.isClosed() || isWhole(), withinMs);
+    return isWhole();
   }
 
   #connection(name: string): RawConnection {

@@ -23,8 +23,11 @@ export interface Step {
   readonly receives?: { readonly on: string; readonly text: string; readonly withinMs?: number };
   /** The named connection is still open. */
   readonly open?: string;
-  /** The other side closes the named connection. */
-  readonly closes?: { readonly on: string; readonly withinMs: number };
+  /**
+   * The other side closes the named connection. One that is not read cannot see it: with `unreadMs` it is left for that long,
+   * then read, and must end before the whole of the answer has come.
+   */
+  readonly closes?: { readonly on: string; readonly withinMs: number; readonly unreadMs?: number };
   /** Opens so many connections and says nothing on them. */
   readonly idle?: number;
 }

@@ -2,13 +2,16 @@
 // the way, and who does not read at all is cut.
 import { createConnection } from "node:net";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runScripts } from "../attack/run-scripts.ts";
 import { startFeedWorld } from "../e2e/feed-world.ts";
 import type { FeedWorld } from "../e2e/feed-world.ts";
 import { DEVELOPER } from "../e2e/gateway-world.ts";
 import { modernMeta } from "../e2e/raw-call.ts";
 import { LegacySessionClient, modernRequest } from "../e2e/sse-client.ts";
 
+const SCRIPTS = join(import.meta.dirname, "..", "data", "attack", "scripts.yaml");
 const MEBIBYTE = 1_048_576;
 const STALL_MS = 1_500;
 /** Kernel buffers of both connections, which nobody can see into, and the gateway's own. */
@@ -106,6 +109,19 @@ describe("slow readers", () => {
     await ended;
     expect(seen.events).toBe(3_001);
     expect(server().noisy().answered).toBe(started + 1);
+  });
+
+  it("T25-unread of the attack corpus ends as stated", async () => {
+    const { hostname, port, pathname } = feed.world.endpoint("feed");
+    const logged = JSON.stringify({ ...modernMeta(), "io.modelcontextprotocol/logLevel": "debug" });
+    const results = await runScripts({
+      ...{ host: hostname, port: Number(port), path: pathname, token, file: SCRIPTS },
+      offers: ["modern", "flood", "patience"],
+      only: /^T25-unread$/u,
+      unreadMs: 2 * STALL_MS,
+      variables: { floodTool: "noisy", floodArguments: JSON.stringify(FLOOD), meta: logged },
+    });
+    expect(results).toMatchObject([{ id: "T25-unread", outcome: "pass", reason: "" }]);
   });
 
   it("others are not made to wait", async () => {

@@ -9,6 +9,7 @@ import { AegisError } from "#errors";
 import type { EndReason } from "./connection-table.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import { createMessageStream } from "./message-stream.ts";
+import { resetConnection } from "../unread.ts";
 import { MessageConnection } from "./message-connection.ts";
 import type { ConnectionOptions } from "./message-connection.ts";
 
@@ -40,6 +41,9 @@ export function checkUpgrade(method: string, headers: HeaderView): void {
     throw new AegisError("UPGRADE_INVALID", `subprotocol ${WEBSOCKET_SUBPROTOCOL} is not offered`);
 }
 
+/** What a WebSocket runs on: the library ends it in an orderly way only. */
+const sockets = new WeakMap<WebSocket, Duplex>();
+
 export type UpgradeSocket = (
   request: IncomingMessage,
   socket: Duplex,
@@ -63,6 +67,7 @@ export function createUpgrader(limits: Pick<ConnectionLimits, "maxMessageBytes">
         // Frames that came with the handshake wait for `openWebSocket`: nobody listens yet, to errors neither.
         webSocket.on("error", () => undefined);
         webSocket.pause();
+        sockets.set(webSocket, socket);
         resolve(webSocket);
       });
     });
@@ -90,7 +95,11 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
       write: (message) => socket.send(message, () => onDrain()),
       bufferedBytes: () => socket.bufferedAmount,
       end: () => close(1000, ""),
-      cut: () => socket.terminate(),
+      cut: () => {
+        const connection = sockets.get(socket);
+        if (connection !== undefined) resetConnection(connection);
+        socket.terminate();
+      },
     },
     limits,
   );

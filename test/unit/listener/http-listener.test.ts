@@ -329,6 +329,61 @@ describe("server-sent events", () => {
   });
 });
 
+describe("answers that are not read", () => {
+  // Long enough for a machine that is busy: looks that come late start the count again.
+  const STALL_MS = 800;
+  const BODY = Buffer.alloc(24 * 1_048_576, "x");
+  const REQUEST = `${POST}Content-Length: 0\r\n\r\n`;
+
+  async function asked(handle: (inbound: InboundHttp) => void): Promise<Socket> {
+    const socket = await open(await start(handle, { streamStallMs: STALL_MS, maxStreamBufferBytes: 65_536 }));
+    socket.pause();
+    socket.write(REQUEST);
+    return socket;
+  }
+
+  it.each([
+    ["an answer", (inbound: InboundHttp) => inbound.reply.json(200, BODY)],
+    ["an event stream", (inbound: InboundHttp) => void inbound.reply.openStream().send(BODY.toString())],
+    ["the end of an event stream", (inbound: InboundHttp) => inbound.reply.openStream().end(BODY)],
+  ])("%s is cut by a reset after the stall time", async (_name, answer) => {
+    let askedMs = 0;
+    const cut = Promise.withResolvers<number>();
+    const socket = await asked((inbound) => {
+      askedMs = performance.now();
+      inbound.onClosed(() => cut.resolve(performance.now() - askedMs));
+      answer(inbound);
+    });
+    const waitedMs = await cut.promise;
+    expect(waitedMs).toBeGreaterThan(STALL_MS * 0.95);
+    expect(waitedMs).toBeLessThan(STALL_MS * 1.75);
+    let taken = 0;
+    socket.on("data", (chunk: Buffer) => (taken += chunk.length));
+    socket.resume();
+    const [fault] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+    expect(fault.code).toBe("ECONNRESET");
+    expect(taken).toBeLessThan(BODY.length);
+  });
+
+  it("goes on for a client that takes some of it now and then", async () => {
+    const socket = await asked((inbound) => inbound.reply.json(200, BODY));
+    const startedMs = performance.now();
+    let taken = 0;
+    let sincePause = 0;
+    socket.on("data", (chunk: Buffer) => {
+      taken += chunk.length;
+      sincePause += chunk.length;
+      if (sincePause < BODY.length / 16 || taken >= BODY.length) return;
+      sincePause = 0;
+      socket.pause();
+      setTimeout(() => socket.resume(), STALL_MS / 6);
+    });
+    socket.resume();
+    await expect.poll(() => taken, { timeout: 15_000 }).toBeGreaterThan(BODY.length);
+    expect(performance.now() - startedMs).toBeGreaterThan(2 * STALL_MS);
+  });
+});
+
 /** Sends, a turn for each message, until the stream takes no more. */
 async function fillUp(stream: SseStream, message: string): Promise<number> {
   for (let sent = 0; ; sent++) {

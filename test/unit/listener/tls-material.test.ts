@@ -1,5 +1,6 @@
 // Certificates of the MCP port: what is taken, what is refused, and what a client certificate is needed for.
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { connect } from "node:tls";
@@ -176,3 +177,32 @@ it.each(["TLSv1.2", "TLSv1.3"] as const)(
     }
   },
 );
+
+it("cuts a client that does not read by a reset of the connection below", async () => {
+  const material = await openTlsMaterial(files, Date.now);
+  const cut = Promise.withResolvers<undefined>();
+  const listener = await startHttpListener({
+    host: "127.0.0.1",
+    port: 0,
+    handle: (inbound) => {
+      inbound.onClosed(() => cut.resolve(undefined));
+      inbound.reply.json(200, Buffer.alloc(24 * 1_048_576, "x"));
+      return Promise.resolve();
+    },
+    tls: material,
+    limits: { streamStallMs: 200 },
+  });
+  const client = connect({ host: "127.0.0.1", port: listener.port, rejectUnauthorized: false });
+  try {
+    client.pause();
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await cut.promise;
+    const failed = once(client, "error");
+    client.resume();
+    expect((await failed)[0]).toMatchObject({ code: "ECONNRESET" });
+    await expect.poll(listener.connectionCount).toBe(0);
+  } finally {
+    client.destroy();
+    await listener.close(0);
+  }
+});

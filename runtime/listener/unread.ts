@@ -1,0 +1,52 @@
+// Clients that do not read what was written for them: since when, and how their connections are cut.
+import type { ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+
+/** Looks at an unread answer in its stall time. */
+const LOOKS = 4;
+/** Of the time of one look: a look that comes later than this has seen progress, after which Node waits once more. */
+const LATE_LOOK = 1.75;
+
+/** The connection under each TLS connection. */
+const carriers = new WeakMap<Duplex, Socket>();
+
+/** To be told of each TLS connection, so that it can be reset. */
+export function carries(carrier: Socket, tls: Socket): void {
+  carriers.set(tls, carrier);
+}
+
+/**
+ * Ends a connection whose peer does not read, with a reset: an orderly end would wait behind the unread bytes, in the kernel,
+ * for minutes.
+ */
+export function resetConnection(socket: Duplex): void {
+  const carrier = carriers.get(socket) ?? socket;
+  // Only TCP has a reset.
+  if (carrier instanceof Socket && !(carrier instanceof TLSSocket) && !carrier.destroyed)
+    carrier.resetAndDestroy();
+  socket.destroy();
+}
+
+/** Cuts the connection of a response, at once. */
+export function cutResponse(response: ServerResponse): void {
+  if (response.socket === null) response.destroy();
+  else resetConnection(response.socket);
+}
+
+/** Cuts a response that was ended once its client has taken nothing of it for `stallMs`, a quarter more at most. */
+export function cutWhenUnread(response: ServerResponse, stallMs: number): void {
+  const lookMs = Math.ceil(stallMs / LOOKS);
+  let looks = 0;
+  let lastMs = performance.now();
+  response.on("timeout", () => {
+    // Node tells of a time in which nothing was taken, but only where it has seen the same amount before.
+    const nowMs = performance.now();
+    looks = nowMs - lastMs < LATE_LOOK * lookMs ? looks + 1 : 1;
+    lastMs = nowMs;
+    if (looks >= LOOKS) cutResponse(response);
+    else response.setTimeout(lookMs);
+  });
+  response.setTimeout(lookMs);
+}
