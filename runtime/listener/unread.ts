@@ -23,9 +23,10 @@ export function carries(carrier: Socket, tls: Socket): void {
  */
 export function resetConnection(socket: Duplex): void {
   const carrier = carriers.get(socket) ?? socket;
-  // Only TCP has a reset.
-  if (carrier instanceof Socket && !(carrier instanceof TLSSocket) && !carrier.destroyed)
-    carrier.resetAndDestroy();
+  // Only TCP has a reset, and not once its orderly end is on the way.
+  const isEnding = socket.writableEnded && socket.writableLength === 0;
+  const isTcp = carrier instanceof Socket && !(carrier instanceof TLSSocket);
+  if (isTcp && !isEnding && !carrier.destroyed) carrier.resetAndDestroy();
   socket.destroy();
 }
 

@@ -73,6 +73,13 @@ export function createUpgrader(limits: Pick<ConnectionLimits, "maxMessageBytes">
     });
 }
 
+function cut(socket: WebSocket): void {
+  const connection = sockets.get(socket);
+  // With nothing left unread an orderly end does not wait.
+  if (connection !== undefined && socket.bufferedAmount > 0) resetConnection(connection);
+  socket.terminate();
+}
+
 export interface WebSocketConnection {
   readonly connection: MessageConnection;
   readonly end: (reason: EndReason) => void;
@@ -95,11 +102,7 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
       write: (message) => socket.send(message, () => onDrain()),
       bufferedBytes: () => socket.bufferedAmount,
       end: () => close(1000, ""),
-      cut: () => {
-        const connection = sockets.get(socket);
-        if (connection !== undefined) resetConnection(connection);
-        socket.terminate();
-      },
+      cut: () => cut(socket),
     },
     limits,
   );
@@ -155,7 +158,7 @@ function keepAlive(socket: WebSocket, intervalMs: number): () => void {
   const timer = setInterval(() => {
     // While either side is behind with reading, a ping would not get through; the stall time is for that.
     if (socket.isPaused || socket.bufferedAmount > 0) return;
-    if (!isAlive) return socket.terminate();
+    if (!isAlive) return cut(socket);
     isAlive = false;
     socket.ping();
   }, intervalMs);
