@@ -12,7 +12,20 @@ export interface ProgramConfig {
   /** Its whole environment, but for PATH, HOME, LANG and TMPDIR, which it inherits unless they are named here. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What one of its processes may use; without a cap where absent. */
+  readonly limits?: {
+    readonly memoryBytes?: number;
+    readonly openFiles?: number;
+    readonly cpuSeconds?: number;
+  };
 }
+
+/** gateway.schema.json states the same. */
+const LIMIT_RANGES = {
+  memoryBytes: { min: 16_777_216, max: 1_099_511_627_776 },
+  openFiles: { min: 16, max: 1_048_576 },
+  cpuSeconds: { min: 1, max: 31_536_000 },
+} as const;
 
 export interface DecodeProgramsOptions {
   /** Name for messages. */
@@ -80,14 +93,30 @@ function readProgram(
   read: SecretReader,
   at: PathResolver,
 ): ProgramConfig {
-  const program = reader.object(value, path, ["command", "args", "env", "cwd"], true);
+  const program = reader.object(value, path, ["command", "args", "env", "cwd", "limits"], true);
   const cwd = reader.optionalString(program["cwd"], `${path}.cwd`);
   return {
     command: reader.string(program["command"], `${path}.command`),
     args: reader.strings(program["args"], `${path}.args`, MAX_LIST_ITEMS) ?? [],
     env: readEnvironment(reader, program["env"], `${path}.env`, read),
     ...(cwd === undefined ? {} : { cwd: at(cwd) }),
+    ...(program["limits"] === undefined
+      ? {}
+      : { limits: readProgramLimits(reader, program["limits"], `${path}.limits`) }),
   };
+}
+
+function readProgramLimits(
+  reader: ConfigReader,
+  value: JsonValue,
+  path: string,
+): NonNullable<ProgramConfig["limits"]> {
+  const limits = reader.object(value, path, Object.keys(LIMIT_RANGES), true);
+  return Object.fromEntries(
+    Object.entries(LIMIT_RANGES)
+      .filter(([name]) => limits[name] !== undefined)
+      .map(([name, range]) => [name, reader.integer(limits[name], `${path}.${name}`, range)]),
+  );
 }
 
 function readEnvironment(

@@ -15,7 +15,21 @@ export interface ProgramEntry {
   /** Whole environment of the process, but for PATH, HOME, LANG and TMPDIR, which are inherited where not given. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  readonly limits?: ProgramLimits;
 }
+
+/** What one process may use; the operating system enforces it (setrlimit(2)). */
+export interface ProgramLimits {
+  /** Private memory (RLIMIT_DATA). */
+  readonly memoryBytes?: number;
+  /** File descriptors (RLIMIT_NOFILE). */
+  readonly openFiles?: number;
+  /** Processor time over its whole life (RLIMIT_CPU). */
+  readonly cpuSeconds?: number;
+}
+
+/** Of util-linux. Where it is absent a program with limits cannot be run, rather than run without them. */
+const PRLIMIT = "/usr/bin/prlimit";
 
 export interface ProcessEvents {
   readonly onLine: (line: Buffer) => void;
@@ -40,6 +54,19 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /** Text of one stderr chunk that is handed to the logger. */
 const MAX_STDERR_CHARS = 4_096;
+
+/** prlimit sets the limits of its own process and then becomes the program. */
+function commandLine(
+  { command, args: own = [], limits }: ProgramEntry,
+  args: readonly string[],
+): readonly [string, ...string[]] {
+  const set = [
+    limits?.memoryBytes === undefined ? undefined : `--data=${String(limits.memoryBytes)}`,
+    limits?.openFiles === undefined ? undefined : `--nofile=${String(limits.openFiles)}`,
+    limits?.cpuSeconds === undefined ? undefined : `--cpu=${String(limits.cpuSeconds)}`,
+  ].filter((option) => option !== undefined);
+  return set.length === 0 ? [command, ...own, ...args] : [PRLIMIT, ...set, "--", command, ...own, ...args];
+}
 
 function environmentOf(program: ProgramEntry): Record<string, string> {
   const environment: Record<string, string> = {};
@@ -117,7 +144,8 @@ class ChildStdioProcess implements StdioProcess {
 
   constructor(program: ProgramEntry, args: readonly string[], events: ProcessEvents) {
     this.#events = events;
-    this.#child = spawn(program.command, [...(program.args ?? []), ...args], {
+    const [command, ...given] = commandLine(program, args);
+    this.#child = spawn(command, given, {
       shell: false,
       // A group of its own, so that SIGKILL reaches what a wrapper started and a terminal's Ctrl-C does not.
       detached: true,

@@ -1,4 +1,5 @@
 // Upstreams over stdio: real processes, well behaved and otherwise.
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { createProcessBudget, createUpstreamFactory } from "#upstream";
@@ -101,6 +102,15 @@ describe("processes", () => {
       "ALLOWED",
     ]);
     expect(args).toEqual(["echo"]);
+  });
+
+  test("the operating system holds a process to its limits", async () => {
+    const limits = { memoryBytes: 2_147_483_648, openFiles: 128, cpuSeconds: 600 };
+    const { pid } = await resultOf(setUp("echo", { limits }), "pid");
+    const held = await readFile(`/proc/${String(pid)}/limits`, "utf8");
+    expect(held).toMatch(/Max data size +2147483648 +2147483648/);
+    expect(held).toMatch(/Max open files +128 +128/);
+    expect(held).toMatch(/Max cpu time +600 +600/);
   });
 
   test("shell characters in an argument are an argument", async () => {
