@@ -7,6 +7,7 @@ import { startFeedWorld } from "../e2e/feed-world.ts";
 import type { FeedWorld } from "../e2e/feed-world.ts";
 import { LegacySessionClient, modernRequest } from "../e2e/sse-client.ts";
 import type { StreamingReply } from "../e2e/sse-client.ts";
+import { describeDescriptors } from "./open-descriptors.ts";
 import { waitUntil } from "./wait-until.ts";
 
 export interface SoakOptions {
@@ -27,6 +28,8 @@ export interface SoakReport {
   readonly left: readonly string[];
   readonly before: Sizes;
   readonly after: Sizes;
+  /** Which descriptors are open, where there are too many. */
+  readonly descriptors?: readonly string[];
 }
 
 interface Sizes {
@@ -49,8 +52,9 @@ const MINUTE_MS = 60_000;
 const SWAP_INTERVAL_MS = 2_000;
 const SESSION_IDLE_MS = 2_000;
 const MAX_NAMED = 10;
-/** Idle connections to the servers and of pollers. */
-const MAX_MORE_DESCRIPTORS = 16;
+const KEEP_ALIVE_MS = 90_000;
+/** Idle connections to the servers and of pollers, which come and go. */
+const MAX_MORE_DESCRIPTORS = 4;
 /** The heap settles after the first thousands of rounds; what leaks grows without end. */
 const MAX_MORE_RESIDENT_BYTES = 256 * 1_024 * 1_024;
 const SERVERS = ["feed", "old", "new"] as const;
@@ -235,11 +239,12 @@ export async function run(options: SoakOptions): Promise<SoakReport> {
     await Promise.all(running);
     const swaps = await swapping;
     const left = await leftovers(feed);
-    // Kept-alive connections of the callers, and of the gateway to the servers, close when they have been idle.
+    // The callers' kept-alive connections close when they have been idle for the 65 s that the listener allows.
     const maxDescriptors = before.descriptors + MAX_MORE_DESCRIPTORS;
     const isIdle = async (): Promise<boolean> => (await sizesOf(feed)).descriptors <= maxDescriptors;
-    await waitUntil(isIdle, "idle connections").catch(() => undefined);
+    await waitUntil(isIdle, "idle connections", KEEP_ALIVE_MS).catch(() => undefined);
     const after = await sizesOf(feed);
+    const tooMany = after.descriptors > maxDescriptors;
     return {
       minutes,
       rounds: Object.fromEntries(soak.rounds),
@@ -248,6 +253,7 @@ export async function run(options: SoakOptions): Promise<SoakReport> {
       left,
       before,
       after,
+      ...(tooMany ? { descriptors: await describeDescriptors(feed.world.gateway.child.process.pid ?? 0) } : {}),
     };
   } finally {
     await feed.stop();
