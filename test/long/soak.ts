@@ -253,7 +253,9 @@ export async function run(options: SoakOptions): Promise<SoakReport> {
       left,
       before,
       after,
-      ...(tooMany ? { descriptors: await describeDescriptors(feed.world.gateway.child.process.pid ?? 0) } : {}),
+      ...(tooMany
+        ? { descriptors: await describeDescriptors(feed.world.gateway.child.process.pid ?? 0) }
+        : {}),
     };
   } finally {
     await feed.stop();
