@@ -27,6 +27,8 @@ export interface Exchange {
   readonly snapshot: Snapshot;
   /** The writing of its decision, once that has begun: a caller who goes meanwhile leaves no second decision. */
   readonly recording?: Promise<unknown> | undefined;
+  /** The writing of its result, once that has begun: a caller who goes meanwhile leaves no second result. */
+  readonly recordingResult?: Promise<unknown> | undefined;
   /** Records how something ended that was opened under this decision; only the first call counts. */
   readonly conclude?: ((code: ErrorCode | null) => Promise<void>) | undefined;
 }
@@ -56,6 +58,7 @@ export function newExchange({
     control,
     snapshot,
     recording: undefined,
+    recordingResult: undefined,
     conclude: undefined,
     route: undefined,
     principal: undefined,

@@ -88,6 +88,7 @@ export async function recordDenial(
   const { audit, clock } = runner;
   // The caller may have gone while the decision was being written.
   if (exchange.recording !== undefined) await exchange.recording.catch(() => undefined);
+  if (await isResultRecorded(exchange)) return;
   if (exchange.conclude !== undefined) return exchange.conclude(denial.code);
   if (exchange.receipt !== undefined) {
     const body = resultRecord(exchange, {
@@ -119,6 +120,15 @@ export async function recordDenial(
     event: authenticated ? "decision" : "auth",
     body,
   });
+}
+
+/** What the server answered is the result of the call, also where the caller had gone before it was written. */
+function isResultRecorded({ recordingResult }: Exchange): Promise<boolean> | boolean {
+  if (recordingResult === undefined) return false;
+  return recordingResult.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A fault that escaped every stage: a bug, answered as one. */

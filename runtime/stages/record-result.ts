@@ -4,6 +4,7 @@ import { AegisError } from "#errors";
 import type { Clock } from "#std";
 import { outcomeCode } from "../pipeline/answer-rules.ts";
 import { resultRecord } from "../pipeline/audit-records.ts";
+import { learn } from "../pipeline/exchange.ts";
 import type { Answer, Concluded, Redacted } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -19,9 +20,9 @@ export function createRecordResultStage(audit: AuditLog, clock: Clock): Stage<Re
         durationMs: clock.monotonicMs() - exchange.startedMonotonicMs,
         transformed: exchange.transformed,
       });
-      return audit
-        .append({ tenant: exchange.route.entry.tenant, event: "result", body })
-        .then(() => proceed(exchange as Concluded));
+      const recordingResult = audit.append({ tenant: exchange.route.entry.tenant, event: "result", body });
+      learn(exchange, { recordingResult });
+      return recordingResult.then(() => proceed(exchange as Concluded));
     },
   };
 }

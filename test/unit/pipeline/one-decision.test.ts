@@ -4,12 +4,13 @@ import { AegisError } from "#errors";
 import type { AuditEvent, AuditLog, AuditReceipt } from "#audit";
 import { systemClock } from "#std";
 import { newExchange } from "../../../runtime/pipeline/exchange.ts";
-import type { Authenticated, Reached, Transformed } from "../../../runtime/pipeline/exchange.ts";
+import type { Authenticated, Reached, Redacted, Transformed } from "../../../runtime/pipeline/exchange.ts";
 import { pipeline } from "../../../runtime/pipeline/pipeline.ts";
 import type { Stage } from "../../../runtime/pipeline/pipeline.ts";
 import { ReplyChannel } from "../../../runtime/pipeline/reply-channel.ts";
 import { refuse } from "../../../runtime/pipeline/run-exchange.ts";
 import { proceed } from "../../../runtime/pipeline/verdict.ts";
+import { createRecordResultStage } from "../../../runtime/stages/record-result.ts";
 import { createRecordStage } from "../../../runtime/stages/record.ts";
 import { recordOpening } from "../../../runtime/streams/recorded-opening.ts";
 
@@ -100,6 +101,29 @@ const opening =
       return proceed(exchange);
     },
   });
+
+/** A call that was sent and answered, on its way to the caller. */
+const recordResult = (audit: AuditLog): Stage<never, object> => {
+  const stage = createRecordResultStage(audit, systemClock);
+  return {
+    name: stage.name,
+    run: (exchange: Authenticated, signal) => {
+      const answered = { receipt: RECEIPT, answer: { kind: "accepted" }, transformed: 0 };
+      return stage.run(Object.assign(exchange, answered) as unknown as Redacted, signal);
+    },
+  };
+};
+
+describe("a caller who goes while the result is written", () => {
+  it("leaves one result, which is what the server answered", async () => {
+    expect(await abandon(recordResult)).toEqual(["result accepted"]);
+  });
+
+  it("leaves the refusal where the result could not be written", async () => {
+    const fault = new AegisError("AUDIT_UNAVAILABLE", "planted");
+    expect(await abandon(recordResult, fault)).toEqual(["result denied"]);
+  });
+});
 
 describe("a caller who goes while the decision is written", () => {
   it("leaves one decision and how it ended", async () => {
