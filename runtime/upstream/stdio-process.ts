@@ -2,6 +2,7 @@
 // operator wrote, caps on lines and queued bytes, and a stop that always ends: stdin closed, SIGTERM, SIGKILL.
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
+import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
@@ -66,6 +67,22 @@ function commandLine(
     limits?.cpuSeconds === undefined ? undefined : `--cpu=${String(limits.cpuSeconds)}`,
   ].filter((option) => option !== undefined);
   return set.length === 0 ? [command, ...own, ...args] : [PRLIMIT, ...set, "--", command, ...own, ...args];
+}
+
+/** ENOENT of spawn(2) names the executable, whatever it is that is not there. */
+function whyNotRun({ cwd, limits = {} }: ProgramEntry, error: Error): string {
+  if (cwd !== undefined && !existsSync(cwd)) return `its cwd ${cwd} is not there`;
+  if (Object.keys(limits).length > 0 && !existsSync(PRLIMIT))
+    return `its limits need ${PRLIMIT} of util-linux, which is not there`;
+  return error.message;
+}
+
+/** For the reason of an end: what ends at a limit ends by a signal, or a code of its own, that does not say so. */
+function underLimits({ limits = {} }: ProgramEntry): string {
+  const set = Object.entries(limits).map(([name, value]) => `${name} ${String(value)}`);
+  return set.length === 0
+    ? ""
+    : `; it ran under limits of gateway.json, which may be too low for it: ${set.join(", ")}`;
 }
 
 function environmentOf(program: ProgramEntry): Record<string, string> {
@@ -165,16 +182,18 @@ class ChildStdioProcess implements StdioProcess {
     });
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr])
       stream.on("error", () => undefined);
-    this.#child.on("error", (error) => this.#finish(`the process could not be run: ${error.message}`));
-    this.#child.on("close", (code, signal) =>
-      this.#finish(`the process ended (${signal ?? `exit code ${String(code)}`})`),
+    this.#child.on("error", (error) =>
+      this.#finish(`the process could not be run: ${whyNotRun(program, error)}`),
     );
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      const isByItself = code !== 0 && this.#stopping === undefined;
+      const how = `the process ended (${signal ?? `exit code ${String(code)}`})`;
+      this.#finish(isByItself ? `${how}${underLimits(program)}` : how);
+    };
+    this.#child.on("close", ended);
     // A grandchild may hold the pipes open; the exit of the process itself is what counts.
     this.#child.on("exit", (code, signal) => {
-      setTimeout(
-        () => this.#finish(`the process ended (${signal ?? `exit code ${String(code)}`})`),
-        UPSTREAM_CAPS.stopGraceMs,
-      ).unref();
+      setTimeout(ended, UPSTREAM_CAPS.stopGraceMs, code, signal).unref();
     });
   }
 

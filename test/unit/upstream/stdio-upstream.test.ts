@@ -113,6 +113,28 @@ describe("processes", () => {
     expect(held).toMatch(/Max cpu time +600 +600/);
   });
 
+  test.each([
+    [
+      "a limit that is too low",
+      { memoryBytes: 67_108_864 },
+      {},
+      /^the process ended \(SIG\w+\); it ran under limits/,
+    ],
+    [
+      "a program that is not there",
+      { openFiles: 128 },
+      { command: "/nonexistent/program" },
+      /exit code 127\); it/,
+    ],
+  ])("%s: the fault names the limits", async (_name, limits, program, told) => {
+    const fault = resultOf(setUp("echo", { ...program, limits }), "pid");
+    await expect(fault).rejects.toMatchObject({ detail: expect.stringMatching(told) as unknown });
+    const [name, value] = Object.entries(limits)[0] ?? [];
+    await expect(fault).rejects.toMatchObject({
+      detail: expect.stringContaining(`${String(name)} ${String(value)}`) as unknown,
+    });
+  });
+
   test("shell characters in an argument are an argument", async () => {
     const { args } = await resultOf(setUp("echo; touch /tmp/aegis-owned $(id)"), "environment");
     expect(args).toEqual(["echo; touch /tmp/aegis-owned $(id)"]);
@@ -125,6 +147,13 @@ describe("processes", () => {
     expect(() => create({ id: "x", eras: {} }, { type: "stdio", program: "sh", args: ["-c", "id"] })).toThrow(
       /no executable is configured/,
     );
+  });
+
+  test("a working directory that does not exist is told as such, not as a program", async () => {
+    for (const limits of [{}, { openFiles: 128 }])
+      await expect(resultOf(setUp("echo", { cwd: "/nonexistent", limits }), "pid")).rejects.toMatchObject({
+        detail: "the process could not be run: its cwd /nonexistent is not there",
+      });
   });
 
   test("the process budget refuses the next one, unsent", async () => {
