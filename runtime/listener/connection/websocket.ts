@@ -73,10 +73,13 @@ export function createUpgrader(limits: Pick<ConnectionLimits, "maxMessageBytes">
     });
 }
 
+/**
+ * At once, for a client that does not react. What it has left unread may be in the kernel alone, where nothing tells of it, so
+ * that this is always a reset.
+ */
 function cut(socket: WebSocket): void {
   const connection = sockets.get(socket);
-  // With nothing left unread an orderly end does not wait.
-  if (connection !== undefined && socket.bufferedAmount > 0) resetConnection(connection);
+  if (connection !== undefined) resetConnection(connection);
   socket.terminate();
 }
 
@@ -95,7 +98,7 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
   const close = (code: number, reason: string): void => {
     if (socket.readyState !== WebSocket.OPEN) return;
     socket.close(code, reason);
-    setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    setTimeout(cut, CLOSE_TIMEOUT_MS, socket).unref();
   };
   const { stream, onDrain, onClose } = createMessageStream(
     {

@@ -1,8 +1,9 @@
 // WebSocket connections on real sockets, with the times of a test: a client that is gone is noticed, one that lives is kept.
 import { once } from "node:events";
 import { connect } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { DEFAULT_CONNECTION_LIMITS } from "../../../runtime/listener/connection/limits.ts";
 import { openWebSocket } from "../../../runtime/listener/connection/websocket.ts";
@@ -11,13 +12,18 @@ import { startHttpListener } from "../../../runtime/listener/index.ts";
 import type { HttpListener } from "../../../runtime/listener/index.ts";
 
 const KEEP_ALIVE_MS = 50;
+const UPGRADE =
+  "GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Protocol: mcp\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 
 let listener: HttpListener;
+let keepAliveMs = KEEP_ALIVE_MS;
 let made: WebSocketConnection[];
 let clients: WebSocket[];
 let received: string[];
 
 beforeEach(async () => {
+  keepAliveMs = KEEP_ALIVE_MS;
   made = [];
   clients = [];
   received = [];
@@ -36,7 +42,7 @@ beforeEach(async () => {
         const connection = openWebSocket(socket, {
           routePath: inbound.path,
           remoteAddress: inbound.remoteAddress,
-          limits: { ...DEFAULT_CONNECTION_LIMITS, keepAliveMs: KEEP_ALIVE_MS },
+          limits: { ...DEFAULT_CONNECTION_LIMITS, keepAliveMs },
           sessions: {
             attach: () => false,
             detach: () => undefined,
@@ -45,8 +51,11 @@ beforeEach(async () => {
           },
           handle: async (message) => {
             const body = await message.readBody(10_000, message.closed);
-            received.push(Buffer.from(body).toString("utf8"));
-            message.reply.empty(202);
+            const text = Buffer.from(body).toString("utf8");
+            const { big } = JSON.parse(text) as { readonly big?: number };
+            if (big === undefined) message.reply.empty(202);
+            else message.reply.json(200, "x".repeat(big));
+            received.push(text);
           },
           headers: () => [],
           onFault: (fault) => {
@@ -72,10 +81,48 @@ async function open(autoPong: boolean): Promise<WebSocket> {
 
 it("cuts a client that has not answered a ping by the next one", async () => {
   const client = await open(false);
-  const [code] = (await once(client, "close", { signal: AbortSignal.timeout(5_000) })) as [number];
+  const closed = new Promise((resolve) => {
+    client.on("error", () => undefined).once("close", resolve);
+  });
   // Cut, not closed: there is nobody to shake hands with.
-  expect(code).toBe(1006);
+  expect(await closed).toBe(1006);
   await expect.poll(() => made[0]?.connection.closed.aborted).toBe(true);
+});
+
+describe("a client that reads nothing any more is cut by a reset", () => {
+  /** What the answer leaves unread is in the kernels alone, so that the gateway's process holds nothing of it. */
+  async function openUnread(): Promise<{
+    readonly socket: Socket;
+    readonly connection: WebSocketConnection;
+  }> {
+    const socket = connect(listener.port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.write(UPGRADE);
+    await once(socket, "data");
+    socket.pause();
+    socket.write(Buffer.from('\x81\x8e\0\0\0\0{"big":400000}', "latin1"));
+    await expect.poll(() => received).toEqual(['{"big":400000}']);
+    const connection = made[0];
+    if (connection === undefined) throw new Error("no connection");
+    return { socket, connection };
+  }
+
+  it.each([
+    ["that does not answer a ping", KEEP_ALIVE_MS, () => undefined],
+    [
+      "that does not answer the closing",
+      60_000,
+      (connection: WebSocketConnection) => connection.end("expired"),
+    ],
+  ])("%s", async (_name, intervalMs, begin) => {
+    keepAliveMs = intervalMs;
+    const { socket, connection } = await openUnread();
+    begin(connection);
+    await expect.poll(listener.connectionCount, { timeout: 5_000 }).toBe(0);
+    const failed = once(socket, "error", { signal: AbortSignal.timeout(5_000) });
+    socket.resume();
+    expect((await failed)[0]).toMatchObject({ code: "ECONNRESET" });
+  });
 });
 
 it("keeps a client that answers its pings", async () => {
@@ -105,13 +152,12 @@ it("cuts an upgrade that comes before the answer to an earlier request, and goes
 });
 
 it("reads frames that come with the handshake, and survives malformed ones", async () => {
-  const upgrade =
-    "GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-    "Sec-WebSocket-Protocol: mcp\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+  // These clients answer no pings.
+  keepAliveMs = 60_000;
   const send = (frame: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connect(listener.port, "127.0.0.1", () => {
-        socket.write(Buffer.from(upgrade + frame, "latin1"));
+        socket.write(Buffer.from(UPGRADE + frame, "latin1"));
       });
       socket.on("data", () => undefined);
       socket.once("error", reject).once("close", () => resolve());
