@@ -41,6 +41,7 @@ beforeAll(async () => {
       "routes.yaml": `endpoints:\n  - { path: /${ENDPOINT}/mcp, servers: [${IDS.join(", ")}] }\n`,
       "policies/quiet.yaml": denied,
       "policies/calm.cedar": CALM,
+      "limits.yaml": "limits:\n  - { id: few, per: [principal, server], limit: 6, window: 1h }\n",
     }),
     transports: Object.fromEntries(targets.map(({ id, transport }) => [id, transport])),
     gateway: { pollIntervalMs: 3_600_000 },
@@ -52,8 +53,8 @@ afterAll(async () => {
   await Promise.all([...feeds.values()].map((feed) => feed.close()));
 });
 
-async function setLevel(level: string): Promise<Record<string, unknown>> {
-  const token = await world.token(DEVELOPER, ENDPOINT);
+async function setLevel(level: string, caller = DEVELOPER): Promise<Record<string, unknown>> {
+  const token = await world.token(caller, ENDPOINT);
   const client = await LegacySessionClient.open(world.endpoint(ENDPOINT), token);
   const reply = await client.post("logging/setLevel", { level });
   return JSON.parse(await reply.text()) as Record<string, unknown>;
@@ -94,11 +95,34 @@ it("denied by the first server, it still goes to the others, with the denial in 
   expect(decided).toEqual(["alpha deny", "beta allow"]);
 });
 
+it("denied by a limit at the first server, it still goes to the others; by one at all of them, it is refused", async () => {
+  const caller = { ...DEVELOPER, subject: "lena" };
+  const client = await LegacySessionClient.open(
+    world.endpoint(ENDPOINT),
+    await world.token(caller, ENDPOINT),
+  );
+  // Counts at alpha alone.
+  const first = { name: "alpha__first", arguments: {} };
+  expect(await (await client.post("tools/call", first)).text()).toContain("result");
+  for (let count = 0; count < 5; count += 1)
+    expect(await setLevel("error", caller)).toMatchObject({ result: {} });
+  const from = (await readAuditRecords(world.gateway.auditDir)).length;
+  const before = levels();
+  expect(await setLevel("notice", caller)).toMatchObject({ result: {} });
+  expect(levels()).toEqual({ ...before, beta: [...(before["beta"] ?? []), "notice"] });
+  expect((await recorded(from)).decided).toEqual(["alpha deny", "beta allow"]);
+
+  const end = (await readAuditRecords(world.gateway.auditDir)).length;
+  const refused = await setLevel("notice", caller);
+  expect(refused).toMatchObject({ error: { data: { code: "RATE_LIMITED", limit: "few" } } });
+  expect((await recorded(end)).decided).toEqual(["alpha deny"]);
+});
+
 it("is set where the first of them is away and another one took it, and refused where nobody did", async () => {
   await feeds.get("alpha")?.close();
   const from = (await readAuditRecords(world.gateway.auditDir)).length;
   expect(await setLevel("warning")).toMatchObject({ result: {} });
-  expect(levels()["beta"]).toEqual(["error", "debug", "warning"]);
+  expect(levels()["beta"]?.at(-1)).toBe("warning");
   await feeds.get("beta")?.close();
   expect(await setLevel("info")).toMatchObject({ error: {} });
   expect(levels()["gamma"]).toEqual([]);
