@@ -16,6 +16,7 @@ import { createUpgrader, isWebSocketUpgrade } from "./connection/websocket.ts";
 import type { ClosingReason, PacedClosing } from "./paced-closing.ts";
 import type { TlsMaterial } from "./tls-material.ts";
 import { trackConnections } from "./tracked-connections.ts";
+import { resetConnection } from "./unread.ts";
 
 /**
  * Judges an upgrade to WebSocket and answers its refusal through `inbound.reply`; `accept` completes the handshake and
@@ -229,6 +230,8 @@ function endLate(socket: Duplex, why: ClosingReason): void {
   // Who has sent nothing has asked for nothing: there is nothing to answer.
   const hasAsked = why !== "idle" && !("bytesRead" in socket && socket.bytesRead === 0);
   if (!hasAsked) socket.destroy();
+  // What would be said to it waits behind what it does not read.
+  else if (socket.writableLength > 0) resetConnection(socket);
   else if (why === "slow") refuse(socket, 408, "Request Timeout");
   else refuse(socket, 400, "Bad Request");
 }

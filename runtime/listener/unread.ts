@@ -36,7 +36,10 @@ export function cutResponse(response: ServerResponse): void {
   else resetConnection(response.socket);
 }
 
-/** Cuts a response that was ended once its client has taken nothing of it for `stallMs`, a quarter more at most. */
+/**
+ * Cuts a response that was ended once its client has taken nothing of it for `stallMs`, a quarter more at most. Until it has
+ * taken all, nothing more of it is read: whatever it sent would count as a sign of life.
+ */
 export function cutWhenUnread(response: ServerResponse, stallMs: number): void {
   const lookMs = Math.ceil(stallMs / LOOKS);
   let looks = 0;
@@ -50,4 +53,22 @@ export function cutWhenUnread(response: ServerResponse, stallMs: number): void {
     else response.setTimeout(lookMs);
   });
   response.setTimeout(lookMs);
+  // One that has to wait for the answer to an earlier request has no socket yet.
+  if (response.socket === null)
+    response.once("socket", (socket: Socket) => readNoMore(response, socket, lookMs));
+  else readNoMore(response, response.socket, lookMs);
+}
+
+function readNoMore(response: ServerResponse, socket: Socket, lookMs: number): void {
+  const stopReading = (): void => {
+    if (!response.writableFinished) socket.pause();
+  };
+  // A client that is still sending its request reads afterwards. How long that may take has a limit of its own.
+  if (response.req.complete) stopReading();
+  else response.req.once("end", stopReading);
+  response.once("finish", () => {
+    socket.resume();
+    // Where another request waits already, Node has set no time of its own, and this one was not meant for that request.
+    if (socket.timeout === lookMs) socket.setTimeout(0);
+  });
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createParser } from "eventsource-parser";
 import { afterEach, describe, expect, it } from "vitest";
 import { AegisError } from "#errors";
@@ -363,6 +364,62 @@ describe("answers that are not read", () => {
     const [fault] = (await once(socket, "error")) as [NodeJS.ErrnoException];
     expect(fault.code).toBe("ECONNRESET");
     expect(taken).toBeLessThan(BODY.length);
+  });
+
+  describe("whoever goes on sending is cut all the same", () => {
+    const MORE = "GET /m HTTP/1.1\r\nHost: a\r\nX-More: ".padEnd(20_000, "x");
+    const readAll = (inbound: InboundHttp): Promise<unknown> => inbound.readBody(100, never);
+
+    it.each([
+      ["empty lines after its request", readAll, REQUEST, "\r\n".repeat(10_000)],
+      ["another request, byte by byte", readAll, REQUEST, MORE],
+      ["another request after a body that nobody wanted", undefined, REQUEST, MORE],
+      ["its own request, byte by byte", undefined, `${POST}Content-Length: 20000\r\n\r\n`, MORE],
+    ])("%s", async (_name, read, request, more) => {
+      const times = {
+        headersTimeoutMs: 4 * STALL_MS,
+        requestTimeoutMs: 2 * STALL_MS,
+        connectionsCheckMs: 50,
+      };
+      const cut = Promise.withResolvers<number>();
+      const listener = await start(
+        async (inbound) => {
+          const askedMs = performance.now();
+          inbound.onClosed(() => cut.resolve(performance.now() - askedMs));
+          await read?.(inbound);
+          inbound.reply.json(200, BODY);
+        },
+        { streamStallMs: STALL_MS, ...times },
+      );
+      const socket = await open(listener);
+      socket.pause();
+      socket.write(request);
+      let sent = 0;
+      const sending = setInterval(() => socket.write(more.charAt(sent++)), STALL_MS / 8);
+      try {
+        expect(await cut.promise).toBeLessThan(STALL_MS * 3.5);
+      } finally {
+        clearInterval(sending);
+      }
+    });
+  });
+
+  it("leaves the time of the next request alone", async () => {
+    const listener = await start(
+      async (inbound) => {
+        if (inbound.path === "/m") {
+          await inbound.readBody(100, never);
+          return inbound.reply.json(200, BODY);
+        }
+        await sleep(1.5 * STALL_MS);
+        inbound.reply.json(200, '"second"');
+      },
+      { streamStallMs: STALL_MS },
+    );
+    const socket = await open(listener);
+    // Both are read in one turn: the second waits for the answer to the first.
+    socket.write(`${REQUEST}GET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    expect((await untilClosed(socket)).slice(-8)).toBe('"second"');
   });
 
   it("goes on for a client that takes some of it now and then", async () => {
