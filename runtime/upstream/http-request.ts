@@ -64,11 +64,13 @@ function errorOf(outcome: HttpOutcome, id: number): JsonObject | undefined {
   }
 }
 
+/** @param isTaken the server had taken the request before: the status of what came later must not say that it refused it. */
 function settleEnd(
   correlator: Correlator,
   pending: PendingExchange,
   outcome: HttpOutcome,
   options: HttpRequestOptions,
+  isTaken: boolean,
 ): void {
   if (pending.settled()) return;
   const { status, kind } = outcome;
@@ -83,16 +85,15 @@ function settleEnd(
   const error = errorOf(outcome, pending.id);
   const explained = options.explain?.(status, error);
   if (explained !== undefined) {
-    pending.fail(explained);
+    pending.fail(isTaken ? new UpstreamFault(explained.code, explained.detail) : explained);
     return;
   }
   if (error !== undefined && !REFUSALS.has(status)) {
     correlator.accept({ kind: "response", id: pending.id, error }, pending.id);
     return;
   }
-  pending.fail(
-    new UpstreamFault("UPSTREAM_UNAVAILABLE", `HTTP status ${String(status)}`, { httpStatus: status }),
-  );
+  const facts = isTaken ? {} : { httpStatus: status };
+  pending.fail(new UpstreamFault("UPSTREAM_UNAVAILABLE", `HTTP status ${String(status)}`, facts));
 }
 
 /**
@@ -109,6 +110,7 @@ class RequestRun {
   #isOver = false;
   #linger: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
+  #wasResumed = false;
   #retryMs: number = UPSTREAM_CAPS.resumeDelayMs;
   /** Ends the reading of large messages; made with the first of them. */
   #stopReading: AbortController | undefined;
@@ -184,7 +186,8 @@ class RequestRun {
   /** `outcome` is undefined where a stream broke off that could have been resumed. */
   #conclude(outcome: HttpOutcome | undefined): void {
     try {
-      if (outcome !== undefined) settleEnd(this.#correlator, this.#pending, outcome, this.#options);
+      if (outcome !== undefined)
+        settleEnd(this.#correlator, this.#pending, outcome, this.#options, this.#wasResumed);
     } catch (error) {
       this.#fail(error);
     }
@@ -303,6 +306,7 @@ class RequestRun {
   }
 
   async #resume(): Promise<HttpOutcome | undefined> {
+    this.#wasResumed = true;
     const resumeHeaders = this.#options.resumeHeaders ?? [];
     const headers = [
       "accept",

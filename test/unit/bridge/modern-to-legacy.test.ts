@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JsonObject } from "#std";
 import { startLegacyAsks } from "../../servers/legacy-asks.ts";
+import { eventStream, json, startRawHttpServer } from "../upstream/raw-http-server.ts";
 import { Recording, codeOf } from "../upstream/recording.ts";
 import {
   CAPABILITIES,
@@ -225,5 +226,36 @@ test("a session that the server forgot is opened again; what was declined is not
   expect(entriesOf(await callModern(peers, call))).toHaveProperty("url-1");
   const declined = { params: { ...call.params, inputResponses: { "url-1": { action: "decline" } } } };
   expect(await callModern(peers, declined)).toMatchObject({ kind: "error", error: { code: -32603 } });
+  await server.close();
+});
+
+test.each([
+  ["that has sessions", { "mcp-session-id": "s1" }],
+  ["without sessions", {}],
+])("a call whose stream cannot be resumed is not sent again: a server %s", async (_name, headers) => {
+  const server = await startRawHttpServer(({ method, body }, response) => {
+    switch (body.method) {
+      case "initialize": {
+        const capabilities = { tools: {} };
+        const result = {
+          protocolVersion: "2025-11-25",
+          capabilities,
+          serverInfo: { name: "x", version: "1" },
+        };
+        return json(response, { jsonrpc: "2.0", id: body.id, result }, 200, headers);
+      }
+      case "tools/call":
+        // The server has it, and says where its answer goes on.
+        eventStream(response)("retry: 200\nid: 1\ndata: \n\n");
+        return void response.end();
+      default:
+        response.writeHead(method === "GET" ? 404 : 202).end();
+    }
+  });
+  peers = await startPeers("legacy", { url: server.url });
+  expect(await codeOf(callModern(peers, { params: tool("pay") }))).toBe("UPSTREAM_UNAVAILABLE");
+  const sent = server.received.filter(({ body }) => body.method === "tools/call");
+  expect(sent).toHaveLength(1);
+  expect(server.received.some(({ headers }) => headers["last-event-id"] === "1")).toBe(true);
   await server.close();
 });
