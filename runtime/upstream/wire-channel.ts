@@ -125,8 +125,7 @@ class SingleWireChannel implements WireChannel {
     signal: AbortSignal,
   ): Promise<UpstreamReply> => {
     clearTimeout(this.#idle);
-    const running = this.#started();
-    await untilAborted(running.ready, signal);
+    const running = await this.#ready(signal);
     const pending = running.correlator.open(request, observer, limits.onLarge);
     this.#underWay.set(pending.id, { pending, maxResponseBytes: limits.maxResponseBytes });
     running.life.asked();
@@ -157,6 +156,18 @@ class SingleWireChannel implements WireChannel {
       this.#closeLater();
     }
   };
+
+  /** One that has started for nobody is left to its idle time, as it is after an answer. */
+  async #ready(signal: AbortSignal): Promise<Running> {
+    try {
+      const running = this.#started();
+      await untilAborted(running.ready, signal);
+      return running;
+    } catch (fault) {
+      this.#closeLater();
+      throw fault;
+    }
+  }
 
   readonly announce = (signal: AbortSignal): Promise<EraEntry | undefined> =>
     untilAborted(this.#started().ready, signal);

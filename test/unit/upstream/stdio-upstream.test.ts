@@ -74,6 +74,16 @@ describe("processes", () => {
     expect((await resultOf(setup, "pid"))["pid"]).not.toBe(pid);
   });
 
+  test("one that nobody waits for any more when it has started ends as well", async () => {
+    const { upstream, recording } = setUp("echo", {}, 1, 20);
+    const gone = new AbortController();
+    const asked = upstream.request(MODERN, callTool("pid"), recording.observer, LIMITS, gone.signal);
+    gone.abort();
+    expect(await codeOf(asked)).toBe("EXCHANGE_ABORTED");
+    expect(upstream.describe().openChannels).toBe(1);
+    await expect.poll(() => upstream.describe().openChannels).toBe(0);
+  });
+
   test("one that floods its stderr is read and mostly not heard", async () => {
     const setup = setUp();
     expect(await resultOf(setup, "stderr-flood")).toEqual({ ok: true });
