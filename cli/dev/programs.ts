@@ -8,6 +8,9 @@ import type { JsonValue } from "#std";
 import { CliError } from "../output/cli-error.ts";
 import type { CliIo } from "../output/io.ts";
 
+/** What else such a file is named for. */
+const OTHER_USES = ["credentials", "egress"] as const;
+
 /**
  * The programs of a file, as the gateway reads them; an empty map without one. With `resolve` their secrets are read;
  * with `keep` the references stay, for a gateway.json that is written: secrets are not copied into files.
@@ -30,7 +33,8 @@ export async function loadPrograms(
     );
   }
   const programs = isJsonObject(parsed) ? parsed["programs"] : undefined;
-  if (programs === undefined && isJsonObject(parsed) && isJsonObject(parsed["credentials"])) return new Map();
+  const isOfUse = isJsonObject(parsed) && OTHER_USES.some((name) => isJsonObject(parsed[name]));
+  if (programs === undefined && isOfUse) return new Map();
   if (!isJsonObject(programs)) throw new CliError(`${file} has no "programs" object`);
   try {
     return decodePrograms(programs, { file, baseDir: dirname(path), environment: io.env, secrets });

@@ -42,4 +42,17 @@ describe("programs of a gateway.json", () => {
   it("are none without a file", async () => {
     expect((await loadPrograms(undefined, io, "resolve")).size).toBe(0);
   });
+
+  it.each([
+    ["credentials", { credentials: { wiki: "env:KEY" } }],
+    ["egress", { egress: { allow: ["10.0.0.0/8"] } }],
+  ])("are none in a file that is named for its %s", async (_name, config) => {
+    writeFileSync(join(directory, "gw/gateway.json"), JSON.stringify(config));
+    expect((await loadPrograms("gw/gateway.json", io, "resolve")).size).toBe(0);
+  });
+
+  it("are asked for where the file has nothing of use", async () => {
+    writeFileSync(join(directory, "gw/gateway.json"), JSON.stringify({ stateDir: "/x" }));
+    await expect(loadPrograms("gw/gateway.json", io, "resolve")).rejects.toThrow(/no "programs" object/);
+  });
 });
