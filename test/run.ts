@@ -1,13 +1,17 @@
 // The test command: lint, type check, every test, and what they need from the machine. The last line it prints is
 // "N passed, N failed". Everything it cannot find it installs or fails with a remedy; nothing is skipped.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureSystemPrograms } from "./system-programs.ts";
 
 const root = join(import.meta.dirname, "..");
 const bin = join(root, "node_modules", ".bin");
+/** How long Vitest may take to end once its report is written. */
+const ENDING_MS = 60_000;
+const WATCH_INTERVAL_MS = 1_000;
 /** Many tests start processes from source: what one of them compiled the next need not. */
 const compileCache = mkdtempSync(join(tmpdir(), "aegis-compile-cache-"));
 const environment = {
@@ -79,16 +83,29 @@ async function runTests(tally: Tally): Promise<void> {
   ];
   process.stdout.write("\n== tests\n");
   const child = spawn(join(bin, "vitest"), args, { cwd: root, stdio: "inherit", env: environment });
-  const status = await new Promise<number | null>((resolve) => {
-    child.on("error", () => resolve(null));
-    child.on("close", resolve);
-  });
+  const status = await endOf(child, counts);
   const counted = readReport(counts);
   rmSync(directory, { recursive: true, force: true });
   tally.passed += counted.passed;
   tally.failed += counted.failed;
   // A suite that failed to load has no failed test to count.
   if (status !== 0 && counted.failed === 0) tally.failed += 1;
+}
+
+/** Processes that a failed test left behind can hold Vitest open for ever: it is ended when it has reported and stays. */
+async function endOf(child: ChildProcess, reportPath: string): Promise<number | null> {
+  let reportedMs: number | undefined;
+  const watch = setInterval(() => {
+    if (!existsSync(reportPath)) return;
+    reportedMs ??= Date.now();
+    if (Date.now() - reportedMs > ENDING_MS) child.kill("SIGKILL");
+  }, WATCH_INTERVAL_MS);
+  const status = await new Promise<number | null>((resolve) => {
+    child.on("error", () => resolve(null));
+    child.on("exit", resolve);
+  });
+  clearInterval(watch);
+  return status;
 }
 
 function readReport(path: string): Tally {
