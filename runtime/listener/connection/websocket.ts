@@ -100,9 +100,14 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
     socket.close(code, reason);
     setTimeout(cut, CLOSE_TIMEOUT_MS, socket).unref();
   };
+  const alive = keepAlive(socket, limits);
   const { stream, onDrain, onClose } = createMessageStream(
     {
-      write: (message) => socket.send(message, () => onDrain()),
+      write: (message) =>
+        socket.send(message, () => {
+          alive.onTaken();
+          onDrain();
+        }),
       bufferedBytes: () => socket.bufferedAmount,
       end: () => close(1000, ""),
       cut: () => cut(socket),
@@ -130,9 +135,8 @@ export function openWebSocket(socket: WebSocket, options: WebSocketOptions): Web
   });
   // A broken frame or an oversize message: the library closes with the code that says so.
   socket.on("error", () => undefined);
-  const stopKeepAlive = keepAlive(socket, limits.keepAliveMs);
   socket.on("close", () => {
-    stopKeepAlive();
+    alive.stop();
     onClose();
     connection.close();
   });
@@ -151,20 +155,43 @@ function bytesOf(data: RawData): Uint8Array {
   return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 }
 
-/** A client that has not answered the last ping when the next one is due is gone. */
-function keepAlive(socket: WebSocket, intervalMs: number): () => void {
+interface KeepAlive {
+  /** To be called when the client's connection has taken something. */
+  readonly onTaken: () => void;
+  readonly stop: () => void;
+}
+
+/**
+ * A client that has not answered the last ping when the next one is due is gone, and so is one that takes nothing of what
+ * waits for it: a ping would wait behind that.
+ */
+function keepAlive(
+  socket: WebSocket,
+  { keepAliveMs, stallMs }: Pick<ConnectionLimits, "keepAliveMs" | "stallMs">,
+): KeepAlive {
   let isAlive = true;
+  /** Undefined while nothing waits, and after something was taken. */
+  let unreadMs: number | undefined;
   const onSign = (): void => {
     isAlive = true;
   };
   socket.on("pong", onSign).on("message", onSign);
   const timer = setInterval(() => {
-    // While either side is behind with reading, a ping would not get through; the stall time is for that.
-    if (socket.isPaused || socket.bufferedAmount > 0) return;
+    const isUnread = socket.bufferedAmount > 0;
+    if (isUnread) unreadMs = unreadMs === undefined ? 0 : unreadMs + keepAliveMs;
+    else unreadMs = undefined;
+    if (unreadMs !== undefined && unreadMs >= stallMs) return cut(socket);
+    // Nor is a pong read while the client's messages are not.
+    if (socket.isPaused || isUnread) return;
     if (!isAlive) return cut(socket);
     isAlive = false;
     socket.ping();
-  }, intervalMs);
+  }, keepAliveMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return {
+    onTaken: () => {
+      unreadMs = undefined;
+    },
+    stop: () => clearInterval(timer),
+  };
 }

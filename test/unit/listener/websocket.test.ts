@@ -12,6 +12,7 @@ import { startHttpListener } from "../../../runtime/listener/index.ts";
 import type { HttpListener } from "../../../runtime/listener/index.ts";
 
 const KEEP_ALIVE_MS = 50;
+const STALL_MS = 500;
 const UPGRADE =
   "GET /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Protocol: mcp\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
@@ -19,12 +20,14 @@ const UPGRADE =
 let listener: HttpListener;
 let keepAliveMs = KEEP_ALIVE_MS;
 let made: WebSocketConnection[];
+let accepted: WebSocket[];
 let clients: WebSocket[];
 let received: string[];
 
 beforeEach(async () => {
   keepAliveMs = KEEP_ALIVE_MS;
   made = [];
+  accepted = [];
   clients = [];
   received = [];
   listener = await startHttpListener({
@@ -39,10 +42,11 @@ beforeEach(async () => {
       handle: async (inbound, accept) => {
         const socket = await accept();
         if (socket === undefined) return;
+        accepted.push(socket);
         const connection = openWebSocket(socket, {
           routePath: inbound.path,
           remoteAddress: inbound.remoteAddress,
-          limits: { ...DEFAULT_CONNECTION_LIMITS, keepAliveMs },
+          limits: { ...DEFAULT_CONNECTION_LIMITS, keepAliveMs, stallMs: STALL_MS },
           sessions: {
             attach: () => false,
             detach: () => undefined,
@@ -107,6 +111,26 @@ describe("a client that reads nothing any more is cut by a reset", () => {
     return { socket, connection };
   }
 
+  async function isReset(socket: Socket): Promise<void> {
+    await expect.poll(listener.connectionCount, { timeout: 5_000 }).toBe(0);
+    const failed = once(socket, "error", { signal: AbortSignal.timeout(5_000) });
+    socket.resume();
+    expect((await failed)[0]).toMatchObject({ code: "ECONNRESET" });
+  }
+
+  it("that leaves less unread than it may", async () => {
+    keepAliveMs = STALL_MS / 2;
+    const { socket } = await openUnread();
+    // Until the kernels take no more: what comes then waits in the gateway's process.
+    const waiting = (): number => accepted[0]?.bufferedAmount ?? 0;
+    for (let count = 2; waiting() === 0; count += 1) {
+      socket.write(Buffer.from('\x81\x8d\0\0\0\0{"big":50000}', "latin1"));
+      await expect.poll(() => received.length, { interval: 1 }).toBe(count);
+    }
+    expect(waiting()).toBeLessThan(DEFAULT_CONNECTION_LIMITS.maxBufferedBytes);
+    await isReset(socket);
+  });
+
   it.each([
     ["that does not answer a ping", KEEP_ALIVE_MS, () => undefined],
     [
@@ -118,10 +142,7 @@ describe("a client that reads nothing any more is cut by a reset", () => {
     keepAliveMs = intervalMs;
     const { socket, connection } = await openUnread();
     begin(connection);
-    await expect.poll(listener.connectionCount, { timeout: 5_000 }).toBe(0);
-    const failed = once(socket, "error", { signal: AbortSignal.timeout(5_000) });
-    socket.resume();
-    expect((await failed)[0]).toMatchObject({ code: "ECONNRESET" });
+    await isReset(socket);
   });
 });
 
