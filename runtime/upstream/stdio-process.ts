@@ -31,6 +31,8 @@ export interface ProgramLimits {
 
 /** Of util-linux. Where it is absent a program with limits cannot be run, rather than run without them. */
 const PRLIMIT = "/usr/bin/prlimit";
+/** What it exits with where the program is no executable, or not there. */
+const NOT_EXECUTED: ReadonlySet<number> = new Set([126, 127]);
 
 export interface ProcessEvents {
   readonly onLine: (line: Buffer) => void;
@@ -78,11 +80,12 @@ function whyNotRun({ cwd, limits = {} }: ProgramEntry, error: Error): string {
 }
 
 /** For the reason of an end: what ends at a limit ends by a signal, or a code of its own, that does not say so. */
-function underLimits({ limits = {} }: ProgramEntry): string {
+function underLimits({ command, limits = {} }: ProgramEntry, code: number | null): string {
   const set = Object.entries(limits).map(([name, value]) => `${name} ${String(value)}`);
-  return set.length === 0
-    ? ""
-    : `; it ran under limits of gateway.json, which may be too low for it: ${set.join(", ")}`;
+  if (set.length === 0) return "";
+  if (code !== null && NOT_EXECUTED.has(code)) return `, as where prlimit cannot run ${command}`;
+  const why = "which may be too low for it, or above those of the gateway itself";
+  return `; it ran under limits of gateway.json, ${why}: ${set.join(", ")}`;
 }
 
 function environmentOf(program: ProgramEntry): Record<string, string> {
@@ -188,7 +191,7 @@ class ChildStdioProcess implements StdioProcess {
     const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
       const isByItself = code !== 0 && this.#stopping === undefined;
       const how = `the process ended (${signal ?? `exit code ${String(code)}`})`;
-      this.#finish(isByItself ? `${how}${underLimits(program)}` : how);
+      this.#finish(isByItself ? `${how}${underLimits(program, code)}` : how);
     };
     this.#child.on("close", ended);
     // A grandchild may hold the pipes open; the exit of the process itself is what counts.
