@@ -81,7 +81,11 @@ function openStream(
     requireOpenable(session, lastEventId);
     const isGeneral = lastEventId === undefined || session.streams.find(lastEventId) === "general";
     // What goes on with an answer is there instead of the connection of its request, which is not counted either.
-    if (isGeneral) release = options.limit.take(session.ownerKey);
+    if (isGeneral) {
+      // The connection that is taken over gives its room back first: a caller at the cap could not come back otherwise.
+      session.stream?.end();
+      release = options.limit.take(session.ownerKey);
+    }
     const connection = exchange.reply.takeOver({ "mcp-session-id": session.id });
     if (connection === undefined) throw new AegisError("STAGE_FAULT", "the response was used already");
     const stream = attach(exchange, session, connection, lastEventId);
