@@ -230,8 +230,8 @@ function endLate(socket: Duplex, why: ClosingReason): void {
   // Who has sent nothing has asked for nothing: there is nothing to answer.
   const hasAsked = why !== "idle" && !("bytesRead" in socket && socket.bytesRead === 0);
   if (!hasAsked) socket.destroy();
-  // What would be said to it waits behind what it does not read.
-  else if (socket.writableLength > 0) resetConnection(socket);
+  // While it sends, nothing tells that it does not read, and what would be said to it waits behind that.
+  else if (why === "slow" && socket.writableLength > 0) resetConnection(socket);
   else if (why === "slow") refuse(socket, 408, "Request Timeout");
   else refuse(socket, 400, "Bad Request");
 }
