@@ -25,6 +25,8 @@ export interface BackPressure {
   readonly onWrite: () => void;
   /** To be called when the client has taken something. */
   readonly onDrain: () => void;
+  /** To be called when nothing more will be written, and something else watches whether the rest is taken. */
+  readonly onEnd: () => void;
   /** To be called when the connection has closed. */
   readonly onClose: () => void;
   /**
@@ -64,6 +66,7 @@ export function createBackPressure(buffer: OutgoingBuffer): BackPressure {
       stalled = false;
       resumeAll();
     },
+    onEnd: () => clearTimeout(stallTimer),
     onClose: () => {
       clearTimeout(stallTimer);
       resumeAll();

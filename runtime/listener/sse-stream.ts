@@ -17,7 +17,7 @@ type StreamLimits = Pick<ListenerLimits, "maxStreamBufferBytes" | "streamStallMs
 export function createSseStream(response: ServerResponse, limits: StreamLimits): SseStream {
   const closing = new AbortController();
   const isOver = (): boolean => closing.signal.aborted || response.writableEnded || response.destroyed;
-  const { isFull, refuses, onWrite, onDrain, onClose, drained } = createBackPressure({
+  const { isFull, refuses, onWrite, onDrain, onEnd, onClose, drained } = createBackPressure({
     bufferedBytes: () => response.writableLength,
     isOver,
     cut: () => cutResponse(response),
@@ -62,6 +62,7 @@ export function createSseStream(response: ServerResponse, limits: StreamLimits):
           response.write(finalJson);
           response.end("\n\n");
         } else response.end(finalJson === undefined ? undefined : frame(finalJson, eventId));
+        onEnd();
         if (!response.writableFinished) cutWhenUnread(response, limits.streamStallMs);
       }
       closing.abort();

@@ -422,8 +422,18 @@ describe("answers that are not read", () => {
     expect((await untilClosed(socket)).slice(-8)).toBe('"second"');
   });
 
-  it("goes on for a client that takes some of it now and then", async () => {
-    const socket = await asked((inbound) => inbound.reply.json(200, BODY));
+  it.each([
+    ["an answer", (inbound: InboundHttp) => inbound.reply.json(200, BODY)],
+    [
+      "the end of a stream of which more was left unread before",
+      (inbound: InboundHttp) => {
+        const stream = inbound.reply.openStream();
+        stream.send(BODY.toString("latin1", 0, BODY.length / 2));
+        stream.end(BODY.subarray(BODY.length / 2));
+      },
+    ],
+  ])("%s goes on for a client that takes some of it now and then", async (_name, answer) => {
+    const socket = await asked(answer);
     const startedMs = performance.now();
     let taken = 0;
     let sincePause = 0;
