@@ -363,8 +363,10 @@ export class SessionStreams {
   #store(stream: LogicalStream, sequence: number, json: string | Uint8Array): boolean {
     const { budget, limits, clock } = this.#options;
     if (this.#closing.signal.aborted) return false;
-    const bytes = json.length + EVENT_OVERHEAD_BYTES;
+    const bytes = Buffer.byteLength(json) + EVENT_OVERHEAD_BYTES;
     if (bytes > limits.maxBytes) return false;
+    // What other sessions keep stays: nothing of this one is forgotten for what would not fit even so.
+    if (budget.usedBytes - this.#bytes + bytes > budget.maxBytes) return false;
     for (const oldest of this.#events) {
       const fits =
         this.#events.size < limits.maxEvents &&
@@ -373,7 +375,6 @@ export class SessionStreams {
       if (fits) break;
       this.#forget(oldest);
     }
-    if (budget.usedBytes + bytes > budget.maxBytes) return false;
     this.#events.add({ stream, sequence, json, bytes, atMs: clock.nowMs() });
     stream.stored += 1;
     this.#bytes += bytes;

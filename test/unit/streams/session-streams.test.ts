@@ -257,6 +257,29 @@ describe("caps of what is kept", () => {
     expect(first.streams.storedBytes).toBe(usedBytes);
   });
 
+  it("counts bytes, not characters", () => {
+    const { streams } = world();
+    streams.openGeneral(fakeConnection());
+    streams.sendGeneral("x".repeat(300));
+    const { storedBytes } = streams;
+    streams.sendGeneral("漢".repeat(100));
+    expect(streams.storedBytes).toBe(2 * storedBytes);
+  });
+
+  it("forgets nothing for what would not fit even so", () => {
+    const { streams, budget } = world({ budgetBytes: 1_000 });
+    const general = fakeConnection();
+    streams.openGeneral(general);
+    general.break();
+    expect(streams.sendGeneral("x".repeat(100))).toBe(true);
+    const kept = streams.storedBytes;
+    // Other sessions keep the rest.
+    budget.usedBytes = 900 + kept - 100;
+    expect(streams.sendGeneral("y".repeat(400))).toBe(false);
+    expect(streams.storedBytes).toBe(kept);
+    expect(streams.sendGeneral("z".repeat(100))).toBe(true);
+  });
+
   it("forgets what is too old, and with it the stream of an answer that was given", () => {
     const { streams, budget, clock } = world();
     const connection = fakeConnection();
