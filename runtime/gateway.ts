@@ -313,8 +313,9 @@ function createRunner(
     },
     onStage: (name, durationMs) => metrics.stage(name, durationMs),
     onEnd: (exchange, denial) => {
-      if (denial !== undefined && exchange.principal !== undefined && exchange.answer?.kind === "result")
-        bridge.discard(exchange.principal.bindingKey, exchange.answer.result);
+      const { answer } = exchange;
+      if (denial !== undefined && exchange.principal !== undefined && answer?.kind === "result")
+        bridge.discard(exchange.principal.bindingKey, answer.asked ?? answer.result);
       if (denial?.code === "AUDIT_UNAVAILABLE") reportUnrecorded(denial.detail);
       noteLogLevel(exchange);
       if (exchange.session !== undefined && exchange.message?.kind === "request") {

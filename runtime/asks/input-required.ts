@@ -86,7 +86,7 @@ export function createInputRounds(desk: AskDesk, sealer: Sealer): InputRounds {
         ...(opened.length === 0 ? {} : { inputRequests }),
         requestState,
       };
-      return { ok: true, answer: { kind: "result", result: governed, isAsking: true } };
+      return { ok: true, answer: { kind: "result", result: governed, isAsking: true, asked: result } };
     },
     retried: (exchange, signal) => {
       const params = exchange.message.kind === "request" ? exchange.message.params : undefined;

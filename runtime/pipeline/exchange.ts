@@ -207,6 +207,8 @@ export type Answer =
       readonly task?: AnsweredTask;
       /** It asks the client for something, and was judged and transformed entry by entry. */
       readonly isAsking?: true;
+      /** As the server asked it: what ends the server's waiting where the client is not told of it after all. */
+      readonly asked?: JsonObject;
     }
   | {
       readonly kind: "error";
