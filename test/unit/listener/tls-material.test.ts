@@ -178,7 +178,10 @@ it.each(["TLSv1.2", "TLSv1.3"] as const)(
   },
 );
 
-it("cuts a client that does not read by a reset of the connection below", async () => {
+it.each([
+  ["sends nothing more", ""],
+  ["goes on sending", "\r\n"],
+])("cuts a client that does not read by a reset of the connection below: it %s", async (_name, more) => {
   const material = await openTlsMaterial(files, Date.now);
   const cut = Promise.withResolvers<undefined>();
   const listener = await startHttpListener({
@@ -193,15 +196,18 @@ it("cuts a client that does not read by a reset of the connection below", async 
     limits: { streamStallMs: 200 },
   });
   const client = connect({ host: "127.0.0.1", port: listener.port, rejectUnauthorized: false });
+  const sending = setInterval(() => client.write(more), 25);
   try {
     client.pause();
     client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await cut.promise;
     const failed = once(client, "error");
+    clearInterval(sending);
     client.resume();
     expect((await failed)[0]).toMatchObject({ code: "ECONNRESET" });
     await expect.poll(listener.connectionCount).toBe(0);
   } finally {
+    clearInterval(sending);
     client.destroy();
     await listener.close(0);
   }
