@@ -22,14 +22,18 @@ const TITLED = ["anyOf", "oneOf"] as const;
  * @throws {AegisError} TRANSFORM_FAILED where such a field is required
  */
 export function cleanForm(schema: JsonObject, clean: Clean): JsonObject {
-  const { properties, required, type, ...texts } = schema;
+  const { properties, required, ...texts } = schema;
   const fields = Object.entries(isJsonObject(properties) ? properties : {}).flatMap(
     ([name, field]): [string, JsonValue][] => {
-      const kept = isJsonObject(field) ? cleanField(field, clean) : field;
+      const kept = isJsonObject(field)
+        ? cleanField(field, clean)
+        : isUnchanged(field, clean)
+          ? field
+          : undefined;
       return kept === undefined ? [] : [[name, kept]];
     },
   );
-  const names = new Set(fields.map(([name]) => name));
+  const names = new Set<JsonValue>(fields.map(([name]) => name));
   const needed = Array.isArray(required) ? (required as readonly JsonValue[]) : [];
   if (isJsonObject(properties) && needed.some((name) => isLost(name, properties, names)))
     throw new AegisError(
@@ -37,14 +41,14 @@ export function cleanForm(schema: JsonObject, clean: Clean): JsonObject {
       "the transform leaves no choice in a field that must be filled in",
     );
   return {
-    ...(type === undefined ? {} : { type }),
     ...cleanTexts(texts, clean),
     ...(isJsonObject(properties) ? { properties: Object.fromEntries(fields) } : {}),
-    ...(required === undefined ? {} : { required }),
+    // What else may stand there is no name of a field, but a text.
+    ...(required === undefined ? {} : { required: needed.filter((name) => names.has(name)) }),
   };
 }
 
-function isLost(name: JsonValue, properties: JsonObject, kept: ReadonlySet<string>): boolean {
+function isLost(name: JsonValue, properties: JsonObject, kept: ReadonlySet<JsonValue>): boolean {
   return typeof name === "string" && Object.hasOwn(properties, name) && !kept.has(name);
 }
 

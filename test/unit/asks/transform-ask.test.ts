@@ -148,3 +148,14 @@ it("where a path hides values, prose does not pass as a choice", async () => {
   const { requestedSchema } = await asked(form(fields));
   expect(requestedSchema).toEqual({ type: "object", properties: { age: { type: "integer" } }, required: [] });
 });
+
+it.each<[string, JsonObject]>([
+  ["the type of the form", { type: SSN, properties: { a: { type: "string" } } }],
+  ["the type of a field", { type: "object", properties: { a: { type: SSN } } }],
+  ["what is no field", { type: "object", properties: { a: SSN, b: [SSN] } }],
+  ["a required name that no field has", { type: "object", properties: {}, required: [SSN, [SSN]] }],
+  ["a list of required names that is none", { type: "object", properties: {}, required: SSN }],
+])("what stands in a form in the place of %s is a text like all others", async (_name, requestedSchema) => {
+  const params = await asked({ mode: "form", message: "Yes?", requestedSchema });
+  expect(JSON.stringify(params)).not.toContain(SSN);
+});
