@@ -92,9 +92,14 @@ export class Listens {
     if (this.#isStopped) this.end(listen);
   }
 
-  /** Sends a notification under the listen's id. Nothing is sent outside what it asked for: callers see to that. */
+  /**
+   * Sends a notification under the listen's id. Nothing is sent outside what it asked for: callers see to that. Nor is
+   * anything of another tenant, where a swap has given it the endpoint and the listen is not ended yet.
+   */
   notify(listen: Listen, method: string, params: JsonObject = {}): boolean {
-    const sent = this.#open.has(listen) && listen.stream.send(notificationJson(listen.id, method, params));
+    const tenant = this.#options.snapshot()?.routes.get(listen.routePath)?.entry.tenant;
+    const isHeard = this.#open.has(listen) && tenant === listen.tenant;
+    const sent = isHeard && listen.stream.send(notificationJson(listen.id, method, params));
     this.#options.onNotification(method, sent);
     return sent;
   }
