@@ -1,5 +1,6 @@
 // aegis explain --decision for a decision that no policy was asked about: what its record says of it.
 import type { AuditRecord } from "#audit";
+import type { RecordedEnd } from "#replay";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 
@@ -46,12 +47,16 @@ function text(value: JsonValue | undefined): string | null {
 }
 
 /** One JSON document with a `formatVersion`. */
-export function refusalJson(record: RecordedRefusal): string {
-  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, policiesAsked: false, record }, null, 2)}\n`;
+export function refusalJson(record: RecordedRefusal, end: RecordedEnd | null): string {
+  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, policiesAsked: false, record, end }, null, 2)}\n`;
 }
 
-/** Lines of text, ending with a newline. `printable`: makes a line safe to show. */
-export function refusalText(record: RecordedRefusal, printable: (line: string) => string): string {
+/** Lines of text, ending with a newline. `ended`: those about its end. `printable`: makes a line safe to show. */
+export function refusalText(
+  record: RecordedRefusal,
+  ended: readonly string[],
+  printable: (line: string) => string,
+): string {
   const { principal, client, code, stage, detail } = record;
   const roles = principal?.roles.length === 0 ? "no roles" : `roles ${principal?.roles.join(", ") ?? ""}`;
   const who = principal === null ? "not authenticated" : `${principal.id} (${roles})`;
@@ -63,6 +68,7 @@ export function refusalText(record: RecordedRefusal, printable: (line: string) =
     ...(code === null ? [] : [`  code       ${code}`]),
     ...(stage === null ? [] : [`  stage      ${stage}`]),
     ...(detail === null ? [] : [`  detail     ${detail}`]),
+    ...ended,
     record.effect === "allow"
       ? "  policies   were not asked: it calls no definition"
       : "  policies   were not asked: it was refused before, or calls no definition",

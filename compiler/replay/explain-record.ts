@@ -4,11 +4,14 @@ import { judgePolicies } from "#explain";
 import type { ExplainedPolicy } from "#explain";
 import type { JsonObject } from "#std";
 import type { RecordedDecision } from "./recorded-decision.ts";
+import type { RecordedEnd } from "./recorded-end.ts";
 import { ReplaySide } from "./replay-side.ts";
 import type { ReplayInput, SideAnswer } from "./replay-side.ts";
 
 export interface RecordExplanation {
   readonly record: Omit<RecordedDecision, "facts">;
+  /** How the call ended; null where it was denied before it was sent. */
+  readonly end: RecordedEnd | null;
   /** As recorded; null where the record has none. */
   readonly facts: JsonObject | null;
   /** The bundle that explains, and whether it is the one that decided. */
@@ -32,12 +35,13 @@ function effectOfPolicies({ effect, stage }: RecordedDecision): "allow" | "deny"
 /** @throws Error where the bundle cannot be evaluated, and the reason of `signal` */
 export async function explainRecord(
   record: RecordedDecision,
+  end: RecordedEnd | null,
   input: ReplayInput,
   signal: AbortSignal,
 ): Promise<RecordExplanation> {
   const { facts, ...known } = record;
   const bundle = { digest: input.digest, decided: input.digest === record.digest };
-  const base = { record: known, facts: facts?.json ?? null, bundle };
+  const base = { record: known, end, facts: facts?.json ?? null, bundle };
   if (facts === undefined) return { ...base, explained: null, agrees: null, policies: [] };
   const side = await ReplaySide.open(input, signal);
   try {

@@ -2,6 +2,8 @@
 export { explainRecord } from "./explain-record.ts";
 export type { RecordExplanation } from "./explain-record.ts";
 export { renderRecordJson, renderRecordText } from "./render-record.ts";
+export { endLines, firmerEnd, readEnd } from "./recorded-end.ts";
+export type { RecordedEnd } from "./recorded-end.ts";
 export { readDecision } from "./recorded-decision.ts";
 export type { FactState, RecordedDecision, RecordedFacts } from "./recorded-decision.ts";
 export { DecisionReplay } from "./replay-decisions.ts";

@@ -4,6 +4,7 @@ import type { ExplainTextOptions } from "#explain";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import type { RecordExplanation } from "./explain-record.ts";
+import { endLines } from "./recorded-end.ts";
 
 const RECORD_EXPLANATION_FORMAT_VERSION = 1;
 
@@ -12,11 +13,16 @@ export function renderRecordJson(explanation: RecordExplanation): string {
   return `${JSON.stringify({ formatVersion: RECORD_EXPLANATION_FORMAT_VERSION, ...explanation }, null, 2)}\n`;
 }
 
+export interface RecordTextOptions extends ExplainTextOptions {
+  /** One segment was read alone, so that a result may stand in another. */
+  readonly ofSegment: boolean;
+}
+
 /** Lines of text, ending with a newline. */
-export function renderRecordText(explanation: RecordExplanation, options: ExplainTextOptions): string {
+export function renderRecordText(explanation: RecordExplanation, options: RecordTextOptions): string {
   const { policies } = explanation;
   const sections = [
-    lines(headLines(explanation), options),
+    lines(headLines(explanation, options), options),
     ...(policies.length === 0 ? [] : [`Policies\n${renderPolicies(policies, options)}`]),
     lines(factLines(explanation), options),
   ];
@@ -27,8 +33,8 @@ function lines(texts: readonly string[], { printable }: ExplainTextOptions): str
   return texts.map((text) => `${printable(text)}\n`).join("");
 }
 
-function headLines(explanation: RecordExplanation): readonly string[] {
-  const { record, bundle } = explanation;
+function headLines(explanation: RecordExplanation, options: RecordTextOptions): readonly string[] {
+  const { record, end, bundle } = explanation;
   const { roles, id } = record.principal;
   const because = [record.code, record.stage === undefined ? undefined : `at ${record.stage}`, record.detail];
   return [
@@ -39,6 +45,7 @@ function headLines(explanation: RecordExplanation): readonly string[] {
     ...(record.code === undefined
       ? []
       : [`  because    ${because.filter((part) => part !== undefined).join(" ")}`]),
+    ...endLines(end, options),
     bundle.decided
       ? `  bundle     ${bundle.digest}, the one that decided`
       : `  bundle     ${record.digest} decided; EXPLAINED WITH ANOTHER ONE: ${bundle.digest}`,

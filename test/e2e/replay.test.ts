@@ -151,6 +151,7 @@ it("explains one by its id, and says how far it can", async () => {
   const all = await aegis("explain", "same", ...asked, "--bundle", "base.aegis");
   expect(all.code).toBe(0);
   expect(all.out).toContain("the one that decided");
+  expect(all.out).toMatch(/\n {2}ended {6}result, after [\d.]+ ms\n/u);
   expect(all.out).toContain("allow, by policies/echo.yaml#/allow/tools/0: as recorded");
   const other = await aegis("explain", "edited", ...asked);
   expect(other.err).toContain("is NOT what decided");
