@@ -56,12 +56,14 @@ export async function requestModern(
   };
   const bounds: RequestLimits = onLarge === undefined ? limits : { ...limits, onLarge: keep };
   let retry: JsonObject = {};
-  for (let round = 0; round <= MAX_ROUNDS; round++) {
+  for (let round = 0; ; round++) {
     const sent = { ...request, params: { ...params, ...retry } };
     const reply = await upstream.request({ era: "modern" }, sent, relay, bounds, signal);
     // Whoever reads it translates it. One that asks for something is blocked there.
     if (isLarge) return reply;
     if (reply.kind === "error" || !asksForInput(reply.result)) return finalReply(reply, request);
+    // Nobody is asked for answers that would not be sent.
+    if (round === MAX_ROUNDS) break;
     const answered = await collect(reply.result, client, observer, signal);
     if ("refusal" in answered) return answered.refusal;
     retry = answered.retry;

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { JsonObject } from "#std";
 import type { ExchangeObserver } from "#upstream";
+import { json, startRawHttpServer } from "../upstream/raw-http-server.ts";
 import { Recording, codeOf, legacyRequest } from "../upstream/recording.ts";
 import { answerTo, callLegacy, resultOf, startPeers, textOf } from "./bridge-peers.ts";
 import type { Peers } from "./bridge-peers.ts";
@@ -101,4 +102,23 @@ test("what has no counterpart fails clearly; an abort ends the call", async () =
   expect(
     await codeOf(callLegacy(peers, { request: call("test_simple_text"), observer: client, signal })),
   ).toBe("EXCHANGE_ABORTED");
+});
+
+test("a server that never stops asking: ten answers are sent, and nobody is asked for one that would not be", async () => {
+  const server = await startRawHttpServer(({ body: { id, method } }, response) => {
+    const base = { resultType: "complete", ttlMs: 0, cacheScope: "private" };
+    const about = { supportedVersions: ["2026-07-28"], capabilities: { tools: {} }, serverInfo: {} };
+    const asks = { resultType: "input_required", inputRequests: { roots: { method: "roots/list" } } };
+    const result = method === "server/discover" ? { ...base, ...about } : asks;
+    json(response, { jsonrpc: "2.0", id, result });
+  });
+  const endless = await startPeers("modern", { url: server.url });
+  expect(await codeOf(callLegacy(endless, { request: call("forever"), observer: client }))).toBe(
+    "UPSTREAM_PROTOCOL",
+  );
+  const calls = server.received.filter(({ body }) => body.method === "tools/call");
+  expect(calls.filter(({ body }) => body.params?.["inputResponses"] !== undefined)).toHaveLength(10);
+  expect(asked).toHaveLength(10);
+  await endless.close();
+  await server.close();
 });
