@@ -71,6 +71,9 @@ const refusal = (code: number, message: string): UpstreamReply => ({
   error: { code, message },
 });
 
+/** Servers keep roots for the session: they would be those of other calls as well, whose client may be another. */
+const ROOTS_UNTOLD = refusal(-32603, "Too many calls at once: those that share a session have no roots");
+
 export class ParkableCall {
   readonly #options: ParkableCallOptions;
   readonly #controller = new AbortController();
@@ -191,10 +194,14 @@ export class ParkableCall {
       this.#missing = { ...this.#missing, ...requiredCapability(method, params) };
       return refusal(-32601, "Method not found");
     }
+    const { lease } = this.#options;
+    const asksRoots = method === "roots/list";
+    if (asksRoots && !lease.isAlone()) return ROOTS_UNTOLD;
     const key = this.#keys.next(method, params);
     if (key === undefined) return refusal(-32603, "Too many requests in one call");
     const ahead = await this.#answerAhead(key, { method, params });
-    return ahead ?? this.#askClient(key, { method, params }, withdrawn);
+    const reply = ahead ?? (await this.#askClient(key, { method, params }, withdrawn));
+    return asksRoots && reply.kind === "result" && !lease.tellRoots() ? ROOTS_UNTOLD : reply;
   }
 
   /** Each answer serves once. Whatever keeps one from serving, the client is asked. */

@@ -47,6 +47,13 @@ type JsonNotification = Parameters<Parameters<ServerUpstream["request"]>[2]["onN
 
 export interface SessionLease {
   readonly session: PooledSession;
+  /** Whether no other call has the session, nor may get it while this one runs: what it is told is then told for this one. */
+  readonly isAlone: () => boolean;
+  /**
+   * Called before the server gets the client's roots, which it may keep as long as the session lasts: no other call gets
+   * the session from then on. False where the session is not this call's alone: then it must not get them.
+   */
+  readonly tellRoots: () => boolean;
   /** Gives the session back; later calls do nothing. */
   readonly release: () => void;
 }
@@ -63,6 +70,8 @@ interface Entry extends PooledSession, Place {
   readonly bindingKey: string;
   readonly protocolVersion: string;
   leases: number;
+  /** Its server may have kept them. */
+  hasRoots: boolean;
   idle: NodeJS.Timeout | undefined;
   lastUsed: number;
 }
@@ -87,7 +96,7 @@ export class SessionPool {
   /**
    * A session with what this client declares. Not every server says for which call it asks something, so a call of a
    * client that can be asked has a session to itself as long as the caller may have one more; after that, and where the
-   * client cannot be asked, calls share.
+   * client cannot be asked, calls share one that is for sharing, and others only where that may not be opened either.
    * @throws {AegisError} BRIDGE_SESSION_LIMIT where every session is in use and none may be shared
    */
   take(owner: SessionOwner): SessionLease {
@@ -96,16 +105,21 @@ export class SessionPool {
     const declared = canonicalJson({ capabilities: client.capabilities, info: client.info ?? null });
     const digest = createHash("sha256").update(declared).digest("base64url");
     const key = `${callerKey}\0${protocolVersion}\0${digest}`;
-    const known = this.#leastUsed(bindingKey, (entry) => entry.key === key);
     const canBeAsked = Object.keys(client.capabilities).length > 0;
-    if (known !== undefined && (known.leases === 0 || !canBeAsked)) return this.#lease(known);
     const place = { key, callerKey, canBeAsked };
-    const own = canBeAsked ? this.#open(owner, { ...place, isShared: false }) : undefined;
-    const found = own ?? known ?? this.#open(owner, { ...place, isShared: true });
+    const fits = (entry: Entry): boolean => entry.key === key && !entry.hasRoots;
+    const isFree = (entry: Entry): boolean => fits(entry) && !entry.isShared && entry.leases === 0;
+    const own = canBeAsked
+      ? (this.#leastUsed(bindingKey, isFree) ?? this.#open(owner, { ...place, isShared: false }))
+      : undefined;
     // What a client calls itself gives a server no ground to ask, so without capabilities it need not be the same.
     const silent = (entry: Entry): boolean =>
       entry.callerKey === callerKey && entry.protocolVersion === protocolVersion && !entry.canBeAsked;
-    const session = found ?? (canBeAsked ? undefined : this.#leastUsed(bindingKey, silent));
+    const session =
+      own ??
+      this.#leastUsed(bindingKey, (entry) => fits(entry) && entry.isShared) ??
+      this.#open(owner, { ...place, isShared: true }) ??
+      this.#leastUsed(bindingKey, canBeAsked ? fits : silent);
     if (session === undefined)
       throw new AegisError("BRIDGE_SESSION_LIMIT", "every session of the caller with the server is in use");
     return this.#lease(session);
@@ -130,13 +144,21 @@ export class SessionPool {
     entry.lastUsed = ++this.#uses;
     clearTimeout(entry.idle);
     let released = false;
+    const isAlone = (): boolean => !released && !entry.isShared && entry.leases === 1;
     return {
       session: entry,
+      isAlone,
+      tellRoots: () => {
+        if (!isAlone()) return false;
+        entry.hasRoots = true;
+        return true;
+      },
       release: () => {
         if (released) return;
         released = true;
         entry.leases -= 1;
         if (entry.leases > 0 || this.#entries.get(entry.channel.session) !== entry) return;
+        if (entry.hasRoots) return this.#end(entry);
         entry.idle = setTimeout(() => this.#end(entry), this.#limits.idleMs);
         entry.idle.unref();
       },
@@ -166,6 +188,7 @@ export class SessionPool {
       logLevel: undefined,
       calls: new Set(),
       leases: 0,
+      hasRoots: false,
       idle: undefined,
       lastUsed: 0,
     };

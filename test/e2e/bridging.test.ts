@@ -70,7 +70,10 @@ async function headersFor(server: string, caller: Caller = DEVELOPER): Promise<{
   return { requestInit: { headers: { authorization: `Bearer ${token}` } } };
 }
 
-async function modernClient(server: string): Promise<ModernClient> {
+async function modernClient(
+  server: string,
+  root: () => string = () => "file:///home/ada",
+): Promise<ModernClient> {
   const client = new ModernClient(
     { name: "desk", version: "1.0.0" },
     { capabilities: CAPABILITIES, versionNegotiation: { mode: { pin: "2026-07-28" } } },
@@ -81,7 +84,7 @@ async function modernClient(server: string): Promise<ModernClient> {
     content: { type: "text", text: "Paris" },
     model: "m-1",
   }));
-  client.setRequestHandler("roots/list", () => ({ roots: [{ uri: "file:///home/ada" }] }));
+  client.setRequestHandler("roots/list", () => ({ roots: [{ uri: root() }] }));
   await client.connect(new ModernTransport(world.endpoint(server), await headersFor(server)));
   return client;
 }
@@ -143,6 +146,24 @@ describe.each(["old-http", "old-stdio"])("the SDK's modern client at a legacy se
       expected,
     );
     await client.close();
+  });
+
+  it("tells a server that keeps roots its own of the moment, and those of no other client of the user", async () => {
+    let root = "file:///a";
+    const [a, b] = await Promise.all([
+      modernClient(server, () => root),
+      modernClient(server, () => "file:///b"),
+    ]);
+    const project = async (client: ModernClient): Promise<string> =>
+      JSON.stringify((await client.callTool({ name: "project", arguments: {} })).content);
+    expect(await project(a)).toContain("file:///a");
+    expect(await project(b)).toContain("file:///b");
+    root = "file:///c";
+    expect(await project(a)).toContain("file:///c");
+    expect(
+      (await Promise.all([project(a), project(b)])).map((text) => /file:...(\w)/u.exec(text)?.[1]),
+    ).toEqual(["c", "b"]);
+    await Promise.all([a.close(), b.close()]);
   });
 
   it("is told the server's name and tools as a modern server tells them", async () => {
@@ -262,6 +283,14 @@ describe("answers that come with a call", () => {
     const asked = await greet({ colour: "red" });
     expect(asked.result).toMatchObject({ resultType: "input_required" });
     expect(Object.keys(asked.result?.["inputRequests"] as Body)).toEqual(["name"]);
+  });
+
+  it("are told of roots to the call that they come with, and to no other", async () => {
+    for (const project of ["a", "b"]) {
+      const inputResponses = { roots: { roots: [{ uri: `file:///${project}` }] } };
+      const told = await post("project", { inputResponses });
+      expect(JSON.stringify(told.result)).toContain(`file:///${project}`);
+    }
   });
 });
 

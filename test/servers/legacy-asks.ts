@@ -76,6 +76,19 @@ export function createLegacyAsks(log: LegacyAsksLog): McpServer {
   server.registerTool("roots", { description: "Asks for roots." }, async ({ sendRequest }) =>
     text(await sendRequest(ASK_ROOTS, ListRootsResultSchema)),
   );
+  let known: Promise<unknown> | undefined;
+  server.registerTool(
+    "project",
+    { description: "Asks for roots once in a session." },
+    async ({ sendRequest }) => text(await (known ??= sendRequest(ASK_ROOTS, ListRootsResultSchema))),
+  );
+  server.registerTool("work", { description: "Asks for roots and works without end." }, async (extra) => {
+    await extra.sendRequest(ASK_ROOTS, ListRootsResultSchema);
+    log.calls += 1;
+    if (!extra.signal.aborted) await once(extra.signal, "abort");
+    log.cancelled += 1;
+    return text("cancelled");
+  });
   server.registerTool("both", { description: "Asks twice at once." }, async ({ sendRequest }) =>
     text(
       await Promise.all([

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { JsonObject } from "#std";
 import { startLegacyAsks } from "../../servers/legacy-asks.ts";
+import type { LegacyAsksServer } from "../../servers/legacy-asks.ts";
 import { eventStream, json, startRawHttpServer } from "../upstream/raw-http-server.ts";
 import { Recording, codeOf } from "../upstream/recording.ts";
 import {
@@ -227,6 +228,41 @@ test("a session that the server forgot is opened again; what was declined is not
   const declined = { params: { ...call.params, inputResponses: { "url-1": { action: "decline" } } } };
   expect(await callModern(peers, declined)).toMatchObject({ kind: "error", error: { code: -32603 } });
   await server.close();
+});
+
+describe("roots, which a server keeps as long as its session lasts", () => {
+  const pool = { maxSessions: 8, maxSessionsPerCaller: 1, maxSessionsPerPrincipal: 8, idleMs: 60_000 };
+  const call = { params: tool("project") };
+  let server: LegacyAsksServer;
+  beforeEach(async () => {
+    server = await startLegacyAsks();
+    peers = await startPeers("legacy", { url: server.url, pool });
+  });
+  afterEach(() => server.close());
+
+  test("are asked of every call; its session ends with it, also where its caller goes away", async () => {
+    expect(textOf(await retry(call, await callModern(peers, call)))).toContain("file:///work");
+    const abandoned = new AbortController();
+    const waiting = { params: tool("work"), signal: abandoned.signal };
+    const running = retry(waiting, await callModern(peers, waiting));
+    await expect.poll(() => server.log.calls).toBe(1);
+    abandoned.abort();
+    expect(await codeOf(running)).toBe("EXCHANGE_ABORTED");
+    await expect.poll(() => server.log.cancelled).toBe(1);
+    expect(Object.values(entriesOf(await callModern(peers, call)))).toEqual([{ method: "roots/list" }]);
+    expect(peers.bridge.describe().sessions).toBe(1);
+    await expect.poll(() => server.sessions()).toBe(1);
+  });
+
+  test("are not told where calls share a session; the server is told why", async () => {
+    const parked = { params: tool("elicit") };
+    const first = await callModern(peers, parked);
+    const refused = resultOf(await callModern(peers, call));
+    expect(refused).toMatchObject({ isError: true });
+    expect(JSON.stringify(refused["content"])).toContain("Too many calls at once");
+    await retry(parked, first);
+    expect(textOf(await retry(call, await callModern(peers, call)))).toContain("file:///work");
+  });
 });
 
 test.each([

@@ -30,7 +30,12 @@ async function parked(): Promise<{ call: ParkableCall; exchange: WeakRef<object>
       observer.onServerRequest(ASK, new AbortController().signal),
   };
   const call = new ParkableCall({
-    lease: { session: { upstream, channel: {}, calls: new Set() }, release: () => undefined } as never,
+    lease: {
+      session: { upstream, channel: {}, calls: new Set() },
+      isAlone: () => true,
+      tellRoots: () => true,
+      release: () => undefined,
+    } as never,
     ...{ request, maxResponseBytes: 1_000, takesLarge: false, capabilities: { roots: {} }, answers: {} },
     mayPark: () => true,
     answerAhead,

@@ -31,7 +31,10 @@ test("whatever a client declares, it finds a session while another one's calls h
     // Under the same capabilities calls then share.
     expect(session(take(pool, capabilities))).toBe(session(first));
   }
-  expect(parked.map(session)).toContain(session(take(pool, EVERYTHING)));
+  // So do those of the client itself, which leave to the others what they have to themselves.
+  const further = session(take(pool, EVERYTHING));
+  expect(parked.map(session)).not.toContain(further);
+  expect(session(take(pool, EVERYTHING))).toBe(further);
 });
 
 test("sessions for sharing are bounded too: over it is the limit that is told, and a call that cannot be asked still finds one", () => {
@@ -53,4 +56,45 @@ test("one that calls shared makes room when it is idle", () => {
   shared[0]?.release();
   expect(session(take(pool, { roots: {} }, "one-more"))).not.toBe("");
   expect(pool.size).toBe(2 * maxSessionsPerCaller);
+});
+
+test("a session whose server was told roots is its call's alone: it is left to no other, and ends with it", () => {
+  const pool = new SessionPool();
+  const first = take(pool, EVERYTHING);
+  expect(first.tellRoots()).toBe(true);
+  expect(first.tellRoots()).toBe(true);
+  const others = Array.from({ length: 2 * maxSessionsPerCaller }, () => take(pool, EVERYTHING));
+  expect(others.map(session)).not.toContain(session(first));
+  expect(pool.size).toBe(maxSessionsPerCaller + 1);
+  first.release();
+  expect(pool.find(first.session.channel)).toBeUndefined();
+  expect(pool.size).toBe(maxSessionsPerCaller);
+});
+
+test("what a session that calls share is told, all of them would get: no roots", () => {
+  const { pool, parked } = fullPool();
+  const shared = take(pool, EVERYTHING);
+  expect(shared.tellRoots()).toBe(false);
+  for (const own of parked) expect(own.tellRoots()).toBe(true);
+  shared.release();
+  // With room for a session to itself again, a call does not take the one for sharing.
+  parked[0]?.release();
+  expect(take(pool, EVERYTHING).tellRoots()).toBe(true);
+});
+
+test("a session that was never asked for roots serves the next call", () => {
+  const pool = new SessionPool();
+  const first = take(pool, EVERYTHING);
+  first.release();
+  expect(session(take(pool, EVERYTHING))).toBe(session(first));
+});
+
+test("where nothing further may be opened calls share a session of their own, and then it is told no roots", () => {
+  const pool = new SessionPool({ ...DEFAULT_POOL_LIMITS, maxSessions: 1 });
+  const [first, second] = [take(pool, EVERYTHING), take(pool, EVERYTHING)];
+  expect(session(second)).toBe(session(first));
+  expect([first.tellRoots(), second.tellRoots()]).toEqual([false, false]);
+  second.release();
+  expect(first.tellRoots()).toBe(true);
+  expect(() => take(pool, EVERYTHING)).toThrow(expect.objectContaining({ code: "BRIDGE_SESSION_LIMIT" }));
 });
