@@ -12,6 +12,7 @@ import { describeChanges } from "./decision-changes.ts";
 import { isSound, prepareDevProject } from "./dev-server.ts";
 import type { DevServer, DevServerOptions, DevUpdate, SoundResult } from "./dev-server.ts";
 import { plural, step } from "./progress.ts";
+import { showNewConnections } from "./show-connections.ts";
 import { watchDocuments } from "./watch-files.ts";
 
 export interface DevRun {
@@ -61,7 +62,9 @@ export async function startDevRun(options: DevServerOptions, io: CliIo): Promise
       since: project.documentState(),
       onChange: async () => {
         io.err("\n");
+        const endpoints = server.endpoints();
         await report(await server.update(), server.active(), io, signal);
+        await showNewConnections(server, endpoints, io);
       },
     });
   return { server, tests, follow };

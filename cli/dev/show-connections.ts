@@ -1,4 +1,5 @@
 // Writes endpoints, tokens and what to paste into clients, to standard output.
+import type { RouteEntry } from "#bundle";
 import type { CliIo } from "../output/io.ts";
 import { paint } from "../output/io.ts";
 import { namespaced } from "#naming";
@@ -9,13 +10,36 @@ import type { DevServer } from "./dev-server.ts";
 import { allowedCall, callersOf } from "./test-callers.ts";
 import type { NamedCaller } from "./test-callers.ts";
 
+const AT_START = "Endpoints, and a token for each caller (12 hours; a token is good for its endpoint only)";
+const ADDED = "Endpoints new with this release, and a token for each caller";
+
 /** Tokens for every caller at every endpoint, and the client lines for one that the first caller may use. */
-export async function showConnections(server: DevServer, io: CliIo): Promise<void> {
+export function showConnections(server: DevServer, io: CliIo): Promise<void> {
+  return show(server, server.endpoints(), AT_START, io);
+}
+
+/** The same for the endpoints that were not there `before`; nothing where there are none. */
+export async function showNewConnections(
+  server: DevServer,
+  before: readonly RouteEntry[],
+  io: CliIo,
+): Promise<void> {
+  const known = new Set(before.map(({ resource }) => resource));
+  const added = server.endpoints().filter(({ resource }) => !known.has(resource));
+  if (added.length > 0) await show(server, added, ADDED, io);
+}
+
+async function show(
+  server: DevServer,
+  endpoints: readonly RouteEntry[],
+  title: string,
+  io: CliIo,
+): Promise<void> {
   const { model } = server.active();
   const heading = (text: string): void => io.out(`\n${paint(io.colorOut, "bold", text)}\n`);
   const callers = callersOf(model);
-  heading("Endpoints, and a token for each caller (12 hours; a token is good for its endpoint only)");
-  for (const { resource } of server.endpoints()) {
+  heading(title);
+  for (const { resource } of endpoints) {
     io.out(`${paint(io.colorOut, "blue", resource)}\n`);
     for (const caller of callers) {
       io.out(`  ${describe(caller)}\n    ${await server.token(caller.facts, resource)}\n`);
@@ -23,7 +47,7 @@ export async function showConnections(server: DevServer, io: CliIo): Promise<voi
   }
   const [first] = callers;
   if (first === undefined) io.out("  no tokens: the tests of the repository name no principal\n");
-  const shown = first === undefined ? undefined : await exampleEndpoint(server, first);
+  const shown = first === undefined ? undefined : await exampleEndpoint(server, endpoints, first);
   if (first === undefined || shown === undefined) return;
   heading(
     `To connect as ${first.name} to ${shown.endpoint.name}, paste one of these (exchange URL and token for others)`,
@@ -41,13 +65,15 @@ interface ExampleEndpoint {
 }
 
 /** One where the tests allow the caller something, so that the pasted lines show an answer. */
-async function exampleEndpoint(server: DevServer, caller: NamedCaller): Promise<ExampleEndpoint | undefined> {
+async function exampleEndpoint(
+  server: DevServer,
+  endpoints: readonly RouteEntry[],
+  caller: NamedCaller,
+): Promise<ExampleEndpoint | undefined> {
   const { model } = server.active();
-  const candidates = server
-    .endpoints()
-    .flatMap((route) =>
-      route.servers.map((id) => ({ route, id, call: allowedCall(model, caller.name, id) })),
-    );
+  const candidates = endpoints.flatMap((route) =>
+    route.servers.map((id) => ({ route, id, call: allowedCall(model, caller.name, id) })),
+  );
   const best = candidates.findLast((candidate) => candidate.call !== undefined) ?? candidates[0];
   if (best === undefined) return undefined;
   const { route, id, call } = best;

@@ -148,8 +148,30 @@ describe("aegis dev", () => {
       const run = place.start("cli/main.ts", ["dev", place.repo, "--port", "0", "--demo-servers"]);
       await run.until("Ctrl-C stops.\n");
       expect(await shell(pasted(run.stdout(), "curl"))).toContain("Ada Lovelace");
+
+      // An endpoint that comes with a save: tokens for it, and for it alone, as at the start.
+      const from = run.stdout().length;
+      await savedOutput(
+        run,
+        join(place.repo, "routes.yaml"),
+        (text) => `${text}  - { path: /all/mcp, servers: [jira, sql-prod] }\n`,
+        "policy tests:",
+      );
+      await expect.poll(() => run.stdout().slice(from), { timeout: 10_000 }).toMatch(/# curl[^]*\n$/u);
+      const added = run.stdout().slice(from);
+      expect(added).toMatch(/Endpoints new[^]*\/all\/mcp\n {2}\S+: [^\n]*\n {4}ey/u);
+      expect(added).not.toMatch(/\/(?:sql-prod|jira|finance-restricted)\/mcp/u);
+      expect(await shell(pasted(added, "curl"))).toContain("Ada Lovelace");
+      const later = run.stdout().length;
+      await savedOutput(
+        run,
+        join(place.repo, "routes.yaml"),
+        (text) => text.replace("deadline: 30s", "deadline: 29s"),
+        "policy tests:",
+      );
       run.signal("SIGTERM");
       expect(await run.ended).toBe(0);
+      expect(run.stdout().slice(later)).toBe("");
       await expectNothingLeft();
     },
     TIMEOUT_MS,
