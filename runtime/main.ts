@@ -7,6 +7,7 @@ import { LocalStartError } from "./connections.ts";
 import { startGateway } from "./gateway.ts";
 import { createTokenSource, standardStreams } from "./listener/index.ts";
 import type { LocalServerOptions } from "./listeners.ts";
+import { listenForStop } from "./stop-signals.ts";
 import { createLogger, createMetrics } from "./telemetry/index.ts";
 import { GATEWAY_VERSION } from "./version.ts";
 
@@ -21,8 +22,8 @@ Runs the gateway: pulls signed releases, governs MCP traffic, writes the audit l
   --version       print the version
   --help          print this text
 
-SIGTERM drains and stops; SIGHUP reloads the release now.
-Exit codes: 0 stopped, 1 configuration or start failed, 6 root of trust refused.
+SIGTERM drains and stops, a second one stops at once, and so does SIGQUIT; SIGHUP reloads the release now.
+Exit codes: 0 stopped, 1 configuration or start failed, 6 root of trust refused, 128 + the signal stopped at once.
 `;
 const DRAIN_MS = 10_000;
 
@@ -49,6 +50,7 @@ async function main(): Promise<number> {
   const config = loadProcessConfig(values.config);
   const local = localServer(values.stdio === true, values.route, config);
   const logger = createLogger({ level: config.log.level });
+  const stop = listenForStop();
   const gateway = await startGateway({
     ...{ config, logger, metrics: createMetrics() },
     ...(local === undefined ? {} : { local }),
@@ -58,13 +60,11 @@ async function main(): Promise<number> {
   const where = local === undefined ? { host, port } : { stdio: local.routePath };
   logger.info("listening", { ...where, adminPort, release: firstRelease.kind, ...code });
   process.on("SIGHUP", () => void gateway.reload().then((outcome) => logger.info("reload", { outcome })));
-  const ended = await new Promise<string>((resolve) => {
-    process.once("SIGTERM", () => resolve("SIGTERM"));
-    process.once("SIGINT", () => resolve("SIGINT"));
-    void gateway.localEnded?.then(resolve);
-  });
-  logger.info("draining", { cause: ended, graceMs: DRAIN_MS });
-  await gateway.stop(DRAIN_MS);
+  const ended = await Promise.race([stop.asked(), ...(gateway.localEnded ? [gateway.localEnded] : [])]);
+  // A client that ended its input and goes on to signal is about to kill: there is time for the servers to stop, no more.
+  const graceMs = local !== undefined && process.stdin.readableEnded ? 0 : DRAIN_MS;
+  logger.info("draining", { cause: ended, graceMs });
+  await gateway.stop(graceMs);
   // A client that lost its session, or a token, is to see that the server did not end as it should.
   return LOST.has(ended) ? 1 : 0;
 }

@@ -117,12 +117,29 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
     stop: async () => {
       await updater.stop();
       await source.close();
+      sessions.endAll();
       options.bridge.close();
       holder.clear();
-      await bindings.closeAll();
-      sessions.endAll();
+      // What is released by a session, the bridge, a pin or a swap ends with its upstream, which waits for it.
+      await within(CLOSE_MS, bindings.closeAll(), () => logger.error("servers did not stop in time"));
     },
   };
+}
+
+/**
+ * Bound of the end of all upstreams together. Above that of one: a process is killed after 1.5 s, and an HTTP server has
+ * 5 s to take the end of its sessions.
+ */
+const CLOSE_MS = 6_000;
+
+async function within(limitMs: number, done: Promise<void>, onLate: () => void): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    onLate();
+    late.resolve();
+  }, limitMs);
+  await Promise.race([done, late.promise]);
+  clearTimeout(timer);
 }
 
 /** Servers whose pins are read again ahead of time at once. A call that has to wait for them is not counted. */

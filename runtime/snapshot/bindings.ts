@@ -31,6 +31,8 @@ export class UpstreamBindings {
   readonly #factories: BindingFactories;
   readonly #upstreams = new Map<string, Shared<GuardedUpstream>>();
   readonly #verifiers = new Map<string, Shared<PinVerifier>>();
+  /** Of upstreams that nobody holds any more. */
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(factories: BindingFactories) {
     this.#factories = factories;
@@ -61,11 +63,7 @@ export class UpstreamBindings {
         if (released) return;
         released = true;
         drop(this.#verifiers, verifierKey, (last) => last.dispose());
-        drop(
-          this.#upstreams,
-          upstreamKey,
-          ({ upstream: last }) => void last.close().catch(this.#factories.onCloseFault),
-        );
+        drop(this.#upstreams, upstreamKey, ({ upstream: last }) => this.#close(last));
       },
     };
   }
@@ -78,11 +76,21 @@ export class UpstreamBindings {
     return [...this.#verifiers.values()].map((shared) => shared.value);
   }
 
+  /** Resolves when every connection and process is gone, those of upstreams that were given back before included. */
   async closeAll(): Promise<void> {
     for (const verifier of this.verifiers()) verifier.dispose();
-    await Promise.allSettled(this.upstreams().map((upstream) => upstream.close()));
+    for (const upstream of this.upstreams()) this.#close(upstream);
     this.#upstreams.clear();
     this.#verifiers.clear();
+    await Promise.all(this.#closing);
+  }
+
+  #close(upstream: ServerUpstream): void {
+    const closing = upstream
+      .close()
+      .catch(this.#factories.onCloseFault)
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }
 

@@ -45,7 +45,10 @@ class HttpUpstream implements ServerUpstream {
   readonly #sessions = new Map<string, HttpSession>();
   #inFlight = 0;
   #openStreams = 0;
+  /** Ends of sessions that are under way. */
+  readonly #releases = new Set<Promise<void>>();
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: HttpUpstreamOptions) {
     this.#options = options;
@@ -105,18 +108,30 @@ class HttpUpstream implements ServerUpstream {
     const key = channelId(channel);
     const session = this.#sessions.get(key);
     this.#sessions.delete(key);
-    await session?.release("the channel was released");
+    if (session !== undefined) await this.#end(session, "the channel was released");
   };
 
-  readonly close = async (): Promise<void> => {
-    if (this.#closed) return;
+  readonly close = (): Promise<void> => {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  };
+
+  async #close(): Promise<void> {
     this.#closed = true;
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     this.#modern.failAll(new UpstreamFault("EXCHANGE_ABORTED", "the upstream was closed"));
-    await Promise.all(sessions.map((session) => session.release("the upstream was closed")));
+    const reason = "the upstream was closed";
+    await Promise.all([...this.#releases, ...sessions.map((session) => this.#end(session, reason))]);
     await this.#options.pools.destroy();
-  };
+  }
+
+  /** A server that is told too late that a session is over keeps it. */
+  async #end(session: HttpSession, reason: string): Promise<void> {
+    const release = session.release(reason);
+    this.#releases.add(release);
+    await release.finally(() => this.#releases.delete(release));
+  }
 
   readonly describe = (): {
     readonly server: ServerId;

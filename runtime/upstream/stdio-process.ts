@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import { endGroup, keepGroup, signalGroup } from "./process-group.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
 
@@ -173,6 +174,7 @@ class ChildStdioProcess implements StdioProcess {
       env: environmentOf(program),
       ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
     });
+    if (this.#child.pid !== undefined) keepGroup(this.#child.pid);
     const cutter = new LineCutter(events.onLine, UPSTREAM_CAPS.maxLineBytes);
     this.#child.stdout.on("data", (chunk: Buffer) => {
       if (this.#stopping !== undefined || cutter.push(chunk)) return;
@@ -236,18 +238,13 @@ class ChildStdioProcess implements StdioProcess {
   }
 
   #signal(signal: "SIGTERM" | "SIGKILL"): void {
-    const pid = this.#child.pid;
-    if (pid === undefined || this.#gone) return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      this.#child.kill(signal);
-    }
+    if (this.#child.pid !== undefined && !this.#gone) signalGroup(this.#child.pid, signal);
   }
 
   #finish(reason: string): void {
     if (this.#gone) return;
     this.#gone = true;
+    if (this.#child.pid !== undefined) endGroup(this.#child.pid);
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) stream.destroy();
     this.#exited.resolve();
     this.#events.onExit(reason);

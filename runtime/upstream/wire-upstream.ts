@@ -21,7 +21,7 @@ import type {
 import { createWireChannel } from "./wire-channel.ts";
 import type { WireChannel } from "./wire-channel.ts";
 import type { Patience } from "./wire-liveness.ts";
-import type { OpenWire } from "./wire.ts";
+import type { OpenWire, Wire, WireEvents } from "./wire.ts";
 
 export interface WireUpstreamOptions {
   readonly server: ServerId;
@@ -43,6 +43,8 @@ class WireUpstream implements ServerUpstream {
   readonly #options: WireUpstreamOptions;
   readonly #channels = new Map<string, WireChannel>();
   readonly #restarts: Readonly<Record<Era, RestartBackOff>>;
+  /** All that are open, those of channels that were released included. */
+  readonly #wires = new Map<WireEvents, Wire>();
   #closed = false;
 
   constructor(options: WireUpstreamOptions) {
@@ -67,6 +69,7 @@ class WireUpstream implements ServerUpstream {
   };
 
   readonly announce = async (channel: ChannelKey, signal: AbortSignal): Promise<EraEntry> => {
+    if (signal.aborted) throw abortFault(signal);
     const kept = await this.#channel(channel).announce(signal);
     if (kept !== undefined) return kept;
     const limits = { maxResponseBytes: MAX_HANDSHAKE_BYTES };
@@ -95,6 +98,7 @@ class WireUpstream implements ServerUpstream {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     await Promise.all(channels.map((channel) => channel.release("the upstream was closed")));
+    await Promise.all([...this.#wires.values()].map((wire) => wire.stop()));
     await this.#options.dispose?.();
   };
 
@@ -108,6 +112,20 @@ class WireUpstream implements ServerUpstream {
     openChannels: [...this.#channels.values()].filter((channel) => channel.isOpen()).length,
   });
 
+  readonly #open: OpenWire = (events) => {
+    let isOver = false;
+    const wire = this.#options.open({
+      ...events,
+      onClosed: (reason) => {
+        isOver = true;
+        this.#wires.delete(events);
+        events.onClosed(reason);
+      },
+    });
+    if (!isOver) this.#wires.set(events, wire);
+    return wire;
+  };
+
   #channel(channel: ChannelKey): WireChannel {
     const key = channelId(channel);
     const known = this.#channels.get(key);
@@ -115,8 +133,8 @@ class WireUpstream implements ServerUpstream {
     if (this.#closed || this.#channels.size >= UPSTREAM_CAPS.maxLegacyChannels) {
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "no further channel can be opened", { unsent: true });
     }
-    const { server, open, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
-    const shared = { server, open, events, monotonicMs, largeMessages, idleMs, patience };
+    const { server, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
+    const shared = { server, open: this.#open, events, monotonicMs, largeMessages, idleMs, patience };
     const opened = createWireChannel({ ...shared, channel, restarts: this.#restarts[channel.era] });
     this.#channels.set(key, opened);
     return opened;
