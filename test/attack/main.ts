@@ -28,7 +28,8 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
                                routes       paths besides that of the URL are not found
                                paramHeaders --param-tool mirrors its argument "region" in Mcp-Param-Region
                                slowTool     --slow-tool takes {"ms": n} and answers "waited n ms"
-                               flood        --flood-tool answers with a stream of many megabytes
+                               flood        --flood-tool answers with more than the system's buffers hold: 64 MB is
+                                            safe where they were not enlarged; the call carries no progressToken
                                patience     cases that take up to 70 seconds
   --param-tool, --slow-tool, --flood-tool <name>, --flood-arguments <json>
   --expect exact|refusal     refusal: any refusal will do, for targets that are not Aegis  (default exact)
@@ -40,7 +41,8 @@ Sends malformed and hostile requests, and prints how each was answered. Aim it o
   --help
 
 A target without 2026-07-28 gets the requests of 2025-11-25. A case that needs what the target does not offer is
-"not-applicable", and so is what a server behind the target would have to answer. Exit 1 where a case fails; 2 for
+"not-applicable", and so is what a server behind the target would have to answer, and a flood that fits the
+system's buffers. Exit 1 where a case fails; 2 for
 wrong use, where nothing listens, where the token is refused, or where the ordinary requests (T00) do not work.
 `;
 

@@ -30,6 +30,8 @@ export interface CorpusOptions {
   readonly timeoutMs?: number;
   /** How long an answer is left unread, where the target cuts sooner than by default. */
   readonly unreadMs?: number;
+  /** How much of an unread answer the system may hold, where it is not to be asked. */
+  readonly heldBytes?: number;
   /** Absent = plain HTTP. */
   readonly tls?: NonNullable<RawTarget["tls"]>;
   /** Cases to play, by id; all where absent. */

@@ -9,8 +9,12 @@ import { expectationOf, isLegacyOnly, needsOf, targetOf, variablesOf } from "./r
 import type { CorpusOptions, CorpusResult } from "./run-corpus.ts";
 import { readScriptFile } from "./script-file.ts";
 import type { Script, ScriptFile, Step } from "./script-file.ts";
+import { heldBytes } from "./socket-buffers.ts";
 
 const MAX_DRIPPED_BYTES = 100_000;
+
+/** What came says nothing about the target. */
+class NotJudged extends Error {}
 
 /** Every script, all at once: they wait more than they work. */
 export async function runScripts(options: CorpusOptions): Promise<readonly CorpusResult[]> {
@@ -54,6 +58,8 @@ async function runOne(file: ScriptFile, script: Script, options: CorpusOptions):
     }
     return { id, title, outcome: "pass", status: play.status, reason: "" };
   } catch (fault) {
+    if (fault instanceof NotJudged)
+      return { id, title, outcome: "not-applicable", status: play?.status ?? 0, reason: fault.message };
     return { id, title, outcome: "fail", status: play?.status ?? 0, reason: (fault as Error).message };
   } finally {
     play?.close();
@@ -105,13 +111,20 @@ class Play {
     return [];
   }
 
-  /** True where the answer came whole. */
+  /** True where the answer came whole. @throws {NotJudged} where it is one that no server could have kept back */
   async #readLate(connection: RawConnection, unreadMs: number, withinMs: number): Promise<boolean> {
     await delay(this.#options.unreadMs ?? unreadMs);
     connection.resume();
     const isWhole = (): boolean => isComplete(connection.received());
     await connection.until(() => connection.isClosed() || isWhole(), withinMs);
-    return isWhole();
+    if (!isWhole()) return false;
+    const received = connection.received();
+    this.status = readResponse(received)?.status ?? 0;
+    const held = this.#options.heldBytes ?? heldBytes();
+    if (received.length > held) return true;
+    throw new NotJudged(
+      `cannot be judged: the answer (${megabytes(received.length, 1)} MB) fits the system's buffers; use a tool that answers with more than ${megabytes(held, 0)} MB`,
+    );
   }
 
   #connection(name: string): RawConnection {
@@ -154,6 +167,10 @@ class Play {
       ? ["no answer"]
       : judge(expectationOf(send.expect, this.#options), response);
   }
+}
+
+function megabytes(bytes: number, digits: number): string {
+  return (Math.ceil(bytes / 10 ** (6 - digits)) / 10 ** digits).toFixed(digits);
 }
 
 async function drip(
