@@ -82,11 +82,16 @@ test("what a session that calls share is told, all of them would get: no roots",
   expect(take(pool, EVERYTHING).tellRoots()).toBe(true);
 });
 
-test("a session that was never asked for roots serves the next call", () => {
+test("a session whose server was told no roots, asked for or not, serves the next call", () => {
   const pool = new SessionPool();
   const first = take(pool, EVERYTHING);
+  expect(first.isAlone()).toBe(true);
   first.release();
-  expect(session(take(pool, EVERYTHING))).toBe(session(first));
+  const next = take(pool, EVERYTHING);
+  expect(session(next)).toBe(session(first));
+  // What comes too late would be told in the next call's name.
+  expect(first.tellRoots()).toBe(false);
+  expect(next.isAlone()).toBe(true);
 });
 
 test("where nothing further may be opened calls share a session of their own, and then it is told no roots", () => {
