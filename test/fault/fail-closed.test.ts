@@ -4,21 +4,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compile } from "#compiler";
-import { decodeProcessConfig, startGateway } from "#gateway";
-import type { Gateway } from "#gateway";
 import { startDemoServers } from "../../cli/demo/demo-servers.ts";
 import type { DemoServers } from "../../cli/demo/demo-servers.ts";
-import { freePort } from "../../cli/dev/free-port.ts";
-import { createThrowawayIssuer } from "../../cli/dev/throwaway-issuer.ts";
-import { createThrowawayTrust } from "../../cli/dev/throwaway-trust.ts";
 import type { Stages } from "../../runtime/stages/stages.ts";
-import { createLogger, createMetrics } from "#telemetry";
 import { readAuditRecords } from "../e2e/audit-records.ts";
 import { editedTemplate } from "../e2e/edited-template.ts";
 import { rawCall } from "../e2e/raw-call.ts";
 import type { RawAnswer } from "../e2e/raw-call.ts";
-import { CHANNEL } from "../e2e/world.ts";
+import { startInProcess } from "./in-process-gateway.ts";
+import type { InProcessGateway } from "./in-process-gateway.ts";
 
 const FAULTS = {
   throws: () => {
@@ -49,22 +43,10 @@ const DEADLINE_MS = 400;
 
 let planted: { readonly stage: keyof Stages; readonly fault: FaultName } | undefined;
 
-/** Puts the planted fault in the place of its stage, and leaves all else as it is. */
-function breakStages(stages: Stages): Stages {
-  const wrapped = Object.entries(stages).map(([key, stage]) => {
-    const run = (exchange: never, signal: AbortSignal): unknown =>
-      planted?.stage === key
-        ? FAULTS[planted.fault](exchange)
-        : (stage as { run: (e: never, s: AbortSignal) => unknown }).run(exchange, signal);
-    return [key, { name: stage.name, run }];
-  });
-  return Object.fromEntries(wrapped) as Stages;
-}
-
 describe("fail closed", () => {
   let dir: string;
   let servers: DemoServers;
-  let gateway: Gateway;
+  let started: InProcessGateway;
   let token: string;
   const cases = [...REQUEST_STAGES, ...LATE_STAGES].flatMap((stage) =>
     (Object.keys(FAULTS) as FaultName[]).map((fault) => ({ stage, fault })),
@@ -72,57 +54,29 @@ describe("fail closed", () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "aegis-fault-"));
-    const [started, issuer, trust, port] = await Promise.all([
-      startDemoServers(dir),
-      createThrowawayIssuer(),
-      createThrowawayTrust(dir, CHANNEL),
-      freePort(),
-    ]);
-    servers = started;
-    const publicUrl = `http://127.0.0.1:${port}`;
-    const { bundle, diagnostics } = await compile({
+    servers = await startDemoServers(dir);
+    started = await startInProcess({
       dir,
       workspace: editedTemplate({
         "routes.yaml": (text) => text.replace("deadline: 30s", `deadline: ${DEADLINE_MS}ms`),
       }),
-      overlay: { environment: CHANNEL, publicUrl, issuers: [issuer.overlay], transports: servers.transports },
-    });
-    if (bundle === undefined) throw new Error(JSON.stringify(diagnostics));
-    await trust.release(bundle.bytes);
-    const config = decodeProcessConfig(
-      {
-        listen: { host: "127.0.0.1", port },
-        admin: { host: "127.0.0.1", port: 0 },
-        release: { source: `dir:${trust.channelDir}`, channel: CHANNEL },
-        trust: { root: trust.rootPath, rootSha256: trust.rootSha256 },
-        stateDir: join(dir, "state"),
-        audit: { dir: join(dir, "audit"), mode: "sync" },
-        programs: JSON.parse(JSON.stringify(servers.programs)),
-      },
-      { file: "gateway.json", baseDir: dir, environment: {} },
-    );
-    gateway = await startGateway({
-      config,
-      logger: createLogger({ level: "silent" }),
-      metrics: createMetrics(),
-      wrapStages: breakStages,
+      transports: servers.transports,
+      programs: servers.programs,
+      wrap: (key, run) => (exchange, signal) =>
+        planted?.stage === key ? FAULTS[planted.fault](exchange) : run(exchange, signal),
       admissionDeadlineMs: DEADLINE_MS,
     });
-    token = await issuer.mint({
-      subject: "dana",
-      audience: `${publicUrl}/sql-prod/mcp`,
-      claims: { roles: ["Developer"], is_external: false },
-    });
+    token = await started.token("/sql-prod/mcp", ["Developer"]);
   });
 
   afterAll(async () => {
-    await gateway.stop(1_000);
+    await started.gateway.stop(1_000);
     await servers.stop();
     await rm(dir, { recursive: true, force: true });
   });
 
   const call = (): Promise<RawAnswer> =>
-    rawCall(new URL(`http://127.0.0.1:${gateway.port}/sql-prod/mcp`), token, "sql.query", {
+    rawCall(new URL(`${started.origin}/sql-prod/mcp`), token, "sql.query", {
       sql: "SELECT 1 AS one",
     });
 
