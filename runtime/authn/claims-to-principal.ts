@@ -22,6 +22,9 @@ const maxClaimLength = 2_048;
 /** The end of year 9999, seconds since the epoch: what a date in text can say. */
 const MAX_INSTANT_S = 253_402_300_799;
 
+/** How far the clocks of an issuer and of the gateway may be apart. */
+export const TOKEN_TOLERANCE_SECONDS = 30;
+
 type AttributeValue = PrincipalFacts["attributes"][string];
 
 /**
@@ -189,9 +192,11 @@ function isText(value: JsonValue): value is string {
   return typeof value === "string" && value.length <= maxClaimLength && value.isWellFormed();
 }
 
+/** What hangs on a token lives as long as the token is accepted: who is cut sooner would come back with it at once. */
 function expiryMs(claims: JsonObject): number {
   const expiry = ownClaim(claims, "exp");
-  if (typeof expiry === "number" && Number.isFinite(expiry)) return expiry * 1_000;
+  if (typeof expiry === "number" && Number.isFinite(expiry))
+    return (expiry + TOKEN_TOLERANCE_SECONDS) * 1_000;
   throw new AegisError("AUTHN_TOKEN_INVALID", "the token has no expiry");
 }
 

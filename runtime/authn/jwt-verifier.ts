@@ -6,7 +6,7 @@ import { AegisError, isAegisError } from "#errors";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
 import { MAX_TOKEN_LENGTH, bearerToken, claimedIssuer, ownClaim } from "./bearer-token.ts";
-import { principalFromClaims } from "./claims-to-principal.ts";
+import { TOKEN_TOLERANCE_SECONDS, principalFromClaims } from "./claims-to-principal.ts";
 import { KeysUnavailable, issuerKeys } from "./issuer-keys.ts";
 import type { KeyOptions } from "./issuer-keys.ts";
 import { PrincipalCache } from "./principal-cache.ts";
@@ -28,7 +28,6 @@ const TOKEN_ALGORITHMS: readonly string[] = [
 ];
 
 const BEARER = "Bearer ";
-const clockToleranceSeconds = 30;
 const maxCachedTokens = 10_000;
 const maxCacheAgeMs = 60_000;
 /** Header types of an access token where the issuer's entry names none. */
@@ -136,7 +135,7 @@ async function verifyToken(
         audience: route.resource,
         algorithms: [...issuer.entry.algorithms],
         requiredClaims: ["sub", "exp", "iat"],
-        clockTolerance: clockToleranceSeconds,
+        clockTolerance: TOKEN_TOLERANCE_SECONDS,
         currentDate: new Date(nowMs),
         ...(issuer.entry.tokenType === undefined ? {} : { typ: issuer.entry.tokenType }),
       }),
@@ -168,7 +167,7 @@ function refuseOtherTokens(verified: JWTVerifyResult, entry: IssuerEntry, nowMs:
     throw new AegisError("AUTHN_TOKEN_INVALID", "the token is an ID, logout or sender-constrained token");
   }
   const issuedAt: JsonValue | undefined = ownClaim(claims, "iat");
-  if (typeof issuedAt !== "number" || issuedAt > nowMs / 1_000 + clockToleranceSeconds) {
+  if (typeof issuedAt !== "number" || issuedAt > nowMs / 1_000 + TOKEN_TOLERANCE_SECONDS) {
     throw new AegisError("AUTHN_TOKEN_INVALID", "the token was issued in the future");
   }
   if (!isJsonObject(claims)) throw new AegisError("AUTHN_TOKEN_INVALID", "the token has no claims");

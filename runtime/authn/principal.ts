@@ -10,6 +10,7 @@ export interface Principal {
   readonly clientId: string | undefined;
   /** Names of required attributes the token did not supply; any entry denies every decision. */
   readonly missingAttributes: readonly string[];
+  /** When the token is no longer accepted: its `exp` and the tolerance of clocks. */
   readonly expiresAtMs: number;
   /** Stable key of issuer, subject, tenant and client: sessions and state handles are bound to it. */
   readonly bindingKey: string;

@@ -273,13 +273,15 @@ describe("subscriptions and listens", () => {
     await client.close();
   });
 
-  it("ends a listen when its token ends", async () => {
+  it("ends a listen when its token is no longer tolerated, and not before", async () => {
+    const mintedMs = performance.now();
     const url = feed.world.endpoint("feed");
     const token = await feed.world.issuer.mint({
       subject: "dana",
       audience: url.href,
       claims: { roles: ["Developer"], is_external: false },
-      expiresInSeconds: 2,
+      // Past its `exp`, for 3 s more within the tolerance.
+      expiresInSeconds: -27,
     });
     const reply = await modernRequest(url, token, {
       id: 1,
@@ -291,6 +293,8 @@ describe("subscriptions and listens", () => {
     const final = await reply.stream.until(({ result }) => result !== undefined);
     expect(final).toMatchObject({ id: 1, result: { resultType: "complete", _meta: { [SUBSCRIPTION]: 1 } } });
     await reply.stream.ended;
+    // Times of a token are whole seconds.
+    expect(performance.now() - mintedMs).toBeGreaterThan(1_900);
   });
 
   it("opens so many streams of one caller, and no more", async () => {

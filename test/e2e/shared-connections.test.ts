@@ -225,15 +225,22 @@ describe("WebSocket", () => {
     expect(await closed(slow)).toBe(1006);
   }, 30_000);
 
-  it("closes with 1008 when the token expires", async () => {
+  it("closes with 1008 when the token is no longer tolerated, and not before", async () => {
+    const mintedMs = performance.now();
     const short = await world.issuer.mint({
       subject: DEVELOPER.subject,
       audience: world.endpoint("echo").href,
       claims: { roles: [...DEVELOPER.roles], is_external: false },
-      expiresInSeconds: 2,
+      // Past its `exp`, for 3 s more within the tolerance.
+      expiresInSeconds: -27,
     });
     const socket = await openSocket(short);
+    const stream = await fetch(sseUrl(), { headers: sseHeaders(short) });
+    const ended = stream.text().then(() => performance.now());
     expect(await closed(socket)).toBe(1008);
+    // Times of a token are whole seconds.
+    expect(performance.now() - mintedMs).toBeGreaterThan(1_900);
+    expect((await ended) - mintedMs).toBeGreaterThan(1_900);
   }, 15_000);
 
   it("is ended by a release that drops its route", async () => {

@@ -24,7 +24,7 @@ export interface OpenConnection {
   readonly id: string;
   readonly owner: ConnectionOwner;
   readonly connection: MessageConnection;
-  /** When the latest token seen expires. */
+  /** When the latest token seen is no longer accepted. */
   expiresAtMs: number;
   readonly end: (reason: EndReason) => void;
 }
