@@ -12,7 +12,7 @@ export function registerGateway(program: Command, host: CommandHost): void {
     .command("gateway")
     .summary("Run the gateway.")
     .description(
-      "Run the gateway as `aegis-gateway` does. SIGTERM drains and stops; SIGHUP pulls the release now.",
+      "Run the gateway as `aegis-gateway` does. SIGTERM drains and stops, a second one stops at once; SIGHUP pulls the release now.",
     )
     .requiredOption("--config <gateway.json>", "process configuration")
     .option("--stdio", "serve one client on standard input and output, as a local MCP server")
@@ -37,16 +37,15 @@ interface GatewayCommandOptions {
   readonly route?: string;
 }
 
+const FORWARDED = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"] as const;
+
 /** Runs it as a process of its own, under the flags that it ships with; signals are passed on. */
 function runGateway(args: readonly string[], cwd: string): Promise<ExitCode> {
   const child = spawn(process.execPath, [...GATEWAY_FLAGS, gatewayEntry(), ...args], {
     stdio: "inherit",
     cwd,
   });
-  const forward = (signal: NodeJS.Signals) => (): void => void child.kill(signal);
-  process.on("SIGTERM", forward("SIGTERM"));
-  process.on("SIGINT", forward("SIGINT"));
-  process.on("SIGHUP", forward("SIGHUP"));
+  for (const signal of FORWARDED) process.on(signal, () => void child.kill(signal));
   return new Promise((done, fail) => {
     child.once("error", fail);
     child.once("exit", (code) =>

@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 export interface ReadyChild<T> {
   readonly ready: T;
   readonly process: ChildProcess;
-  /** SIGTERM, then SIGKILL after `graceMs`. Resolves once the process has ended. */
+  /** SIGTERM, after `graceMs` the child's `lastSignal`, then SIGKILL. Resolves once the process has ended. */
   readonly stop: (graceMs?: number) => Promise<void>;
   /** Resolves with the exit code, or null after a signal. */
   readonly ended: Promise<number | null>;
@@ -26,6 +26,8 @@ export interface ReadyChildOptions<T> {
   readonly timeoutMs?: number;
   /** A process group of its own: Ctrl-C at the terminal reaches only this process, which stops the child in order. */
   readonly ownGroup?: boolean;
+  /** What makes a child that has children of its own end at once, and them with it: it is sent shortly before SIGKILL. */
+  readonly lastSignal?: NodeJS.Signals;
   /** Aborted = the start is given up and the child ended. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,16 +36,22 @@ const READY_TIMEOUT_MS = 60_000;
 const STOP_GRACE_MS = 10_000;
 const KEPT_LINES = 20;
 
-const running = new Set<ChildProcess>();
+/** Between the last signal and SIGKILL. */
+const LAST_MOMENT_MS = 500;
+
+const running = new Map<ChildProcess, NodeJS.Signals | undefined>();
 
 /** The last net: whatever ends this process early, no child stays. */
 function endLeftovers(): void {
-  for (const child of running) child.kill("SIGKILL");
+  const told = [...running].filter(([child, signal]) => signal !== undefined && child.kill(signal));
+  // Nothing asynchronous happens any more in a process that exits.
+  if (told.length > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_MOMENT_MS);
+  for (const child of running.keys()) child.kill("SIGKILL");
 }
 
-function trackUntilExit(child: ChildProcess): void {
+function trackUntilExit(child: ChildProcess, lastSignal: NodeJS.Signals | undefined): void {
   if (running.size === 0) process.once("exit", endLeftovers);
-  running.add(child);
+  running.set(child, lastSignal);
   child.once("exit", () => {
     running.delete(child);
     if (running.size === 0) process.off("exit", endLeftovers);
@@ -58,7 +66,7 @@ export async function startReadyChild<T>(options: ReadyChildOptions<T>): Promise
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  if (child.pid !== undefined) trackUntilExit(child);
+  if (child.pid !== undefined) trackUntilExit(child, options.lastSignal);
   const recent: string[] = [];
   const ended = new Promise<number | null>((resolve) => {
     child.once("exit", (code) => resolve(code));
@@ -91,10 +99,14 @@ export async function startReadyChild<T>(options: ReadyChildOptions<T>): Promise
   });
   const stop = async (graceMs = STOP_GRACE_MS): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
+    const { lastSignal } = options;
     child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+    const last = lastSignal === undefined ? undefined : setTimeout(() => child.kill(lastSignal), graceMs);
+    const moreMs = lastSignal === undefined ? 0 : LAST_MOMENT_MS;
+    const kill = setTimeout(() => child.kill("SIGKILL"), graceMs + moreMs);
     await ended;
-    clearTimeout(timer);
+    clearTimeout(last);
+    clearTimeout(kill);
   };
   try {
     return { ready: await ready, process: child, stop, ended };

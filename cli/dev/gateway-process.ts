@@ -38,6 +38,8 @@ export interface GatewayProcess {
 }
 
 const RELOAD_TIMEOUT_MS = 60_000;
+/** Above the 10 s that a gateway leaves to what is under way, and the time in which its servers stop after that. */
+const STOP_MS = 20_000;
 
 interface Listening {
   readonly port: number;
@@ -90,6 +92,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     parseReady: parseListening,
     onLine: (_stream, line) => options.onLog?.(line),
     ...(options.ownGroup === undefined ? {} : { ownGroup: options.ownGroup }),
+    // Killed without it, the gateway would leave the processes of its servers behind.
+    lastSignal: "SIGQUIT",
     signal: options.signal,
   });
   const adminUrl = `http://127.0.0.1:${child.ready.adminPort}`;
@@ -107,7 +111,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
       });
       return response.json();
     },
-    stop: () => child.stop(),
+    stop: () => child.stop(STOP_MS),
   };
 }
 

@@ -1,4 +1,5 @@
 // A stdio MCP server that behaves as its first argument says. Started by tests as a process of its own.
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 interface Message {
@@ -31,6 +32,11 @@ function onCall(message: Message): void {
       return answer(message, { pid: process.pid });
     case "environment":
       return answer(message, { names: Object.keys(process.env).sort(), args: process.argv.slice(2) });
+    case "child": {
+      const script = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1_000)';
+      const child = spawn(process.execPath, ["-e", script], { env: {}, stdio: "ignore" });
+      return answer(message, { pid: child.pid });
+    }
     case "crash":
       process.exit(9);
       break;
