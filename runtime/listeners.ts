@@ -136,14 +136,15 @@ function connectionLimits({ limits }: ProcessConfig): ConnectionLimits {
 }
 
 async function openLocal(
-  { config }: ListenersOptions,
+  { config, logger }: ListenersOptions,
   { routePath, streams }: LocalServerOptions,
   connections: Connections,
   common: Pick<Listeners, "connectionCount" | "sweep" | "onSwap">,
 ): Promise<Listeners> {
   const { stdio } = config;
   if (stdio === undefined) throw new Error("stdio.token is not configured: a local server needs a token");
-  const local: StdioConnection = await connections.local(streams, routePath, createTokenSource(stdio.token));
+  const token = createTokenSource(stdio.token, (reason) => logger.error("token refused", { reason }));
+  const local: StdioConnection = await connections.local(streams, routePath, token);
   return {
     ...common,
     host: "",

@@ -1,7 +1,7 @@
 // `aegis-gateway --stdio` as a local MCP server: real clients of both SDKs, and what is on the two streams byte by byte.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client as ModernClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
@@ -43,7 +43,7 @@ async function setToken(caller: Caller, seconds?: number): Promise<void> {
     claims: { roles: [...caller.roles], is_external: false },
     ...(seconds === undefined ? {} : { expiresInSeconds: seconds }),
   });
-  await writeFile(tokenFile, `${token}\n`);
+  await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
 }
 
 /** Arguments of a gateway of its own, with its own state. */
@@ -167,6 +167,11 @@ describe("a local server", () => {
     expect(await ask(2)).toMatchObject({ error: { data: { code: "AUTHN_TOKEN_MISSING" } } });
     await setToken(DEVELOPER, -60);
     expect(await ask(3)).toMatchObject({ error: { data: { code: "AUTHN_TOKEN_EXPIRED" } } });
+    await chmod(tokenFile, 0o644);
+    await setToken(DEVELOPER);
+    expect(await ask(35)).toMatchObject({ error: { data: { code: "AUTHN_TOKEN_MISSING" } } });
+    expect(local.stderr()).toContain("can be read or written by other users; run chmod 600");
+    await chmod(tokenFile, 0o600);
     await setToken(EMPLOYEE);
     expect(await ask(4)).toMatchObject({ result: { tools: [] } });
     await setToken(DEVELOPER);
@@ -239,6 +244,18 @@ describe("a local server", () => {
     },
     30_000,
   );
+
+  it("does not start with a token file that others can read", async () => {
+    await setToken(DEVELOPER);
+    await chmod(tokenFile, 0o644);
+    const { args } = await configured({ token: `file:${tokenFile}` });
+    const local = launch(args);
+    expect(await local.ended).toBe(1);
+    expect(local.stderr()).toBe(
+      `aegis-gateway: stdio.token: ${tokenFile} can be read or written by other users; run chmod 600 on it\n`,
+    );
+    await chmod(tokenFile, 0o600);
+  }, 30_000);
 
   it("does not start without a route, or at one that is not there", async () => {
     const { args } = await configured({ token: "env:LOCAL_TOKEN" });

@@ -1,5 +1,5 @@
 // Lines of standard input, batches of one body, and the token of a local server.
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -59,7 +59,7 @@ describe("the token of a local server", () => {
   it("is read again when its file changes, and gone when the file is", () => {
     const token = createTokenSource({ kind: "file", path });
     expect(token()).toBeUndefined();
-    writeFileSync(path, "one\n");
+    writeFileSync(path, "one\n", { mode: 0o600 });
     expect(token()).toBe("one");
     writeFileSync(path, "two\n");
     utimesSync(path, 1, 1);
@@ -68,6 +68,24 @@ describe("the token of a local server", () => {
     expect(token()).toBeUndefined();
     rmSync(path);
     expect(token()).toBeUndefined();
+  });
+
+  it.each([0o604, 0o640, 0o622])("is refused from a file that others may use: mode %o", (mode) => {
+    writeFileSync(path, "one\n");
+    chmodSync(path, mode);
+    expect(() => createTokenSource({ kind: "file", path })).toThrow(
+      `stdio.token: ${path} can be read or written by other users; run chmod 600 on it`,
+    );
+    chmodSync(path, 0o600);
+    const refused: string[] = [];
+    const token = createTokenSource({ kind: "file", path }, (reason) => void refused.push(reason));
+    expect(token()).toBe("one");
+    chmodSync(path, mode);
+    expect([token(), token()]).toEqual([undefined, undefined]);
+    expect(refused).toEqual([expect.stringContaining("chmod 600")]);
+    chmodSync(path, 0o400);
+    expect(token()).toBe("one");
+    rmSync(path, { force: true });
   });
 
   it("is that of the environment as it was", () => {
