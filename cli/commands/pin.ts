@@ -14,7 +14,7 @@ import {
   scanPins,
   showCodePoints,
 } from "#registry";
-import type { OtherTools, PinContent, PinFinding, PinTarget } from "#registry";
+import type { OtherTools, PinContent, PinFinding, PinServersOptions, PinTarget } from "#registry";
 import { closestName } from "#std";
 import { loadPrograms } from "../dev/programs.ts";
 import { CliError } from "../output/cli-error.ts";
@@ -25,6 +25,7 @@ import { formatOption, repeatableOption } from "../output/options.ts";
 import { projectDir } from "../output/project.ts";
 import { acceptSuspicious, keptAcceptances } from "../pin/accept-suspicious.ts";
 import { loadCredentials } from "../pin/pin-credentials.ts";
+import { endWithSignal } from "../pin/end-with-signal.ts";
 import { loadEgress } from "../pin/pin-egress.ts";
 import { pinProgress } from "../pin/pin-progress.ts";
 import { renderPinMarkdown, renderPinText } from "../pin/pin-report.ts";
@@ -109,7 +110,7 @@ async function pin(
   const chosen = chooseServers(root, names, options, host);
   if (chosen === undefined) return EXIT.checkFailed;
   const progress = pinProgress(host.io, chosen.length);
-  const live = await pinServers({
+  const reading: PinServersOptions = {
     servers: chosen,
     programs: await loadPrograms(options.programs, host.io, "resolve"),
     credentials: await loadCredentials(options.credential, options.programs, host.io),
@@ -117,7 +118,8 @@ async function pin(
     signal: AbortSignal.timeout(timeoutMs * chosen.length + SLACK_MS),
     timeoutMs,
     onProgress: progress.onProgress,
-  }).finally(progress.end);
+  };
+  const live = await endWithSignal(() => pinServers(reading)).finally(progress.end);
   const committed = await readCommitted(root);
   const readers = await loadReaders(root);
   const others = toolsOf(

@@ -1,6 +1,6 @@
 // What a gateway leaves behind when it ends, whatever ends it: no process of a stdio server, be it as stubborn as it may.
 import { spawn } from "node:child_process";
-import { mkdir, readFile, readdir } from "node:fs/promises";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client as ModernClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
@@ -14,6 +14,7 @@ import type { McpClient } from "./clients.ts";
 import { DEVELOPER, createWorldDir, startGatewayWorld } from "./gateway-world.ts";
 import type { GatewayWorld } from "./gateway-world.ts";
 import { grantingRepository, pinLive } from "./granting-repository.ts";
+import { ROOT } from "./start-process.ts";
 import { stdioGateway } from "../matrix/stdio-gateway.ts";
 
 const PROGRAM = join(import.meta.dirname, "..", "servers", "stubborn-stdio.ts");
@@ -94,6 +95,29 @@ async function signalled(signal: NodeJS.Signals): Promise<{ code: number | null;
 it("pinning leaves nothing behind", async () => {
   expect(await living()).toEqual([]);
 });
+
+it("a signal while a server is pinned leaves nothing behind", async () => {
+  const repo = join(world.dir, "repo");
+  await mkdir(join(repo, "registry", "servers"), { recursive: true });
+  const project =
+    "apiVersion: aegis.dev/v1\nkind: Project\nmetadata: { name: p }\nenvironments: [dev]\nroles: [Employee]\n";
+  const args = JSON.stringify(["silent", pidsDir, "--ignores-sigterm"]);
+  const server = `apiVersion: aegis.dev/v1\nkind: Server\nmetadata: { name: silent, owner: "@acme/test" }\ntransport: { type: stdio, program: stubborn, args: ${args} }\ntier: internal\n`;
+  await writeFile(join(repo, "aegis.yaml"), project);
+  await writeFile(join(repo, "registry", "servers", "silent.yaml"), server);
+  const child = spawn(
+    process.execPath,
+    [join(ROOT, "cli", "main.ts"), "pin", repo, "--programs", world.gateway.configPath],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => (told += chunk.toString("utf8")));
+  await expect.poll(async () => (await living()).length, { ...PATIENT, message: told }).toBeGreaterThan(0);
+  child.kill("SIGINT");
+  expect(await ended, told).toBe(130);
+  await expect.poll(living, { timeout: 2_000 }).toEqual([]);
+}, 30_000);
 
 describe("a gateway on a port", () => {
   it("stops its servers before it ends by SIGTERM", async () => {

@@ -1,5 +1,5 @@
 // An MCP server over standard input and output, of either SDK, that goes on living when its input ends, as one with an
-// open timer or database does. Usage: node stubborn-stdio.ts legacy|modern <directory> [--ignores-sigterm]
+// open timer or database does. Usage: node stubborn-stdio.ts legacy|modern|silent <directory> [--ignores-sigterm]
 // Every process of it leaves a file in the directory, named by its process id, with a letter for each call that waits.
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ if (era === "legacy") {
   server.registerTool("pid", { description: "Says its process id." }, pid);
   server.registerTool("wait", { description: "Never answers." }, wait);
   await server.connect(new StdioServerTransport());
-} else {
+} else if (era === "modern") {
   serveStdio(
     () => {
       const server = new ModernServer(identity);
