@@ -63,7 +63,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   CONSTRAINT_WITHOUT_PERMIT: "Add a permit. A constraint never grants.",
   DOCUMENT_DUPLICATE: "Rename or remove one.",
   DOCUMENT_INVALID: "Compare with the policy language (docs/policy-language.md).",
-  DOCUMENT_UNKNOWN_KEY: "Take the suggestion, or one of the known keys.",
+  DOCUMENT_UNKNOWN_KEY: "Write one of the known keys.",
   DOCUMENT_UNRECOGNISED:
     "Policies lie in `policies/`, servers in `registry/servers/`, and test suites end in `_test.yaml`.",
   DOCUMENT_UNTESTED: "Add a call to a suite in `tests/`.",
@@ -84,7 +84,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   LIMIT_UNUSED: "Correct the names under `tools`, or remove the limit.",
   NAME_AMBIGUOUS:
     "Write `server/name`, or narrow the document with `scope.servers`. (The example needs two servers that have a tool `t`.)",
-  NAME_UNKNOWN: "Take the suggestion; after a server got a new tool, run `aegis pin`.",
+  NAME_UNKNOWN: "Correct the name; after a server got a new tool, run `aegis pin`.",
   PERMIT_EVERYTHING: "Name roles, methods and servers in its scope, or write a condition.",
   PERMIT_SHADOWED: "Remove the permit, or narrow the forbid: a forbid always wins.",
   PIN_DIGEST_MISMATCH: "Run `aegis pin` and review the difference. Never edit a pin.",
@@ -155,7 +155,7 @@ export const REMEDIES: Readonly<Record<keyof typeof DIAGNOSTIC_CODES, string>> =
   TRANSFORM_BREAKS_SCHEMA:
     "Use a verb that leaves a value the schema allows: `redact` for text, `replace` with a value of its type.",
   TRANSFORM_CONFLICT: "Delete one of them.",
-  TRANSFORM_PATH_IMPOSSIBLE: "Take the suggestion.",
+  TRANSFORM_PATH_IMPOSSIBLE: "Correct the path.",
   TRANSFORM_PATH_INVALID: "Name each path.",
   TRANSFORM_PATH_UNDECLARED: "Write the member that was meant; nothing, if the path is right. Test it.",
   TRANSFORM_ROOT_UNKNOWN: "`$.response.assignee.email`.",
