@@ -142,6 +142,18 @@ function legacyVersionOf(headerVersion: string | undefined, supported: Supported
   return headerVersion;
 }
 
+/**
+ * Of a request without a message. It need not be the revision that the session has negotiated (MCP 2025-06-18, protocol version
+ * header: SHOULD), and clients send others.
+ * @throws {AegisError} PROTOCOL_VERSION_UNSUPPORTED where it is none that is spoken here
+ */
+export function requireSpokenVersion(headers: HeaderView, supported = SUPPORTED_VERSIONS): void {
+  const version = headers.get("mcp-protocol-version");
+  if (version === undefined || supported.legacy.includes(version) || supported.modern.includes(version))
+    return;
+  throw unsupported(version, supported);
+}
+
 function requireMethodHeader(headers: HeaderView, message: RequestMessage | NotificationMessage): void {
   const header = headers.get("mcp-method");
   if (header !== undefined && header !== message.method)

@@ -25,7 +25,7 @@ export { duplicateHeader, headerView } from "./header-view.ts";
 export { decodeHeaderValue, encodeHeaderValue, headerTextOf } from "./header-value.ts";
 export { checkParamHeaders, requireStandardHeaders } from "./headers.ts";
 export type { Classification, ClassifyInput } from "./era.ts";
-export { classifyMessage } from "./era.ts";
+export { classifyMessage, requireSpokenVersion } from "./era.ts";
 export type { SupportedVersions } from "./versions.ts";
 export {
   ASSUMED_LEGACY_VERSION,

@@ -2,6 +2,7 @@
 // listener, endpoint and authenticate stages as every message.
 import { AegisError, isAegisError } from "#errors";
 import type { ConcurrencyLimit } from "#limits";
+import { requireSpokenVersion } from "#mcp";
 import type { Authenticated } from "../pipeline/exchange.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { proceed } from "../pipeline/verdict.ts";
@@ -29,6 +30,7 @@ export function createSessionVerbStage(options: SessionVerbOptions): Stage<Authe
       if (id === undefined) {
         throw new AegisError("HTTP_METHOD", `${inbound.method} without a session`);
       }
+      requireSpokenVersion(inbound.headers);
       const session = options.sessions.find(id, route.entry.path, principal.bindingKey);
       const lastEventId = inbound.headers.get("last-event-id");
       if (inbound.method === "GET") requireOpenable(session, lastEventId);

@@ -116,3 +116,41 @@ it("says that a resource is unknown as the caller's era does", async () => {
   // No resource is named at all.
   expect(await legacy("resources/read", { uri: 1 })).toMatchObject({ code: -32602 });
 });
+
+describe("the revision that a session's GET or DELETE names", () => {
+  const verb = (method: string, version: string): Promise<Response> =>
+    fetch(world.endpoint("echo"), {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: "text/event-stream",
+        "mcp-session-id": session,
+        "mcp-protocol-version": version,
+      },
+    });
+
+  it.each([
+    ["GET", "1900-01-01"],
+    ["GET", "not-a-version"],
+    ["DELETE", "1900-01-01"],
+  ])("%s is refused with %s, as a message is", async (method, version) => {
+    const answer = await verb(method, version);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { data: { code: "PROTOCOL_VERSION_UNSUPPORTED" } } });
+    const posted = await post(request("ping", {}), {
+      "mcp-session-id": session,
+      "mcp-protocol-version": version,
+    });
+    expect(posted.status).toBe(400);
+  });
+
+  it("may be another that is spoken here: the session's own counts", async () => {
+    const stream = await verb("GET", "2025-06-18");
+    expect(stream.status).toBe(200);
+    await stream.body?.cancel();
+    const headers = { "mcp-session-id": session, "mcp-protocol-version": "2025-03-26" };
+    expect((await post(request("ping", {}), headers)).status).toBe(200);
+    // Only sessions of 2025-03-26 have batches.
+    expect((await post([request("ping", {})], headers)).status).toBe(400);
+  });
+});
