@@ -70,8 +70,11 @@ export interface Gateway {
   /** Outcome of the first attempt to activate a release. */
   readonly firstRelease: UpdateOutcome;
   readonly reload: () => Promise<UpdateOutcome>;
-  /** Stops accepting, lets exchanges under way finish for at most `graceMs`, seals the audit log. */
-  readonly stop: (graceMs: number) => Promise<void>;
+  /**
+   * Stops accepting, lets exchanges under way finish for at most `graceMs` and then servers stop for at most `closeMs`,
+   * default 6 s, seals the audit log.
+   */
+  readonly stop: (graceMs: number, closeMs?: number) => Promise<void>;
 }
 
 const SWEEP_INTERVAL_MS = 1_000;
@@ -137,10 +140,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     auditWriterPid: audit.writerPid,
     firstRelease,
     reload,
-    stop: async (graceMs) => {
+    stop: async (graceMs, closeMs) => {
       draining = true;
       clearInterval(sweep);
-      await drain({ ...core, listeners, admin, graceMs });
+      await drain({ ...core, listeners, admin, graceMs, closeMs });
     },
   };
 }
@@ -359,6 +362,7 @@ interface Draining extends Core {
   readonly listeners: Listeners;
   readonly admin: HttpListener | undefined;
   readonly graceMs: number;
+  readonly closeMs: number | undefined;
 }
 
 /** Streams end first, so that only exchanges hold the listener open; the log closes last, after the last record. */
@@ -369,7 +373,7 @@ async function drain(parts: Draining): Promise<void> {
   parts.sessions.endAll();
   parts.streams.close();
   parts.largeAnswers.dispose();
-  await parts.release.stop();
+  await parts.release.stop(parts.closeMs);
   await parts.admin?.close(0);
   await parts.audit.close();
 }

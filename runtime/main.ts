@@ -25,7 +25,12 @@ Runs the gateway: pulls signed releases, governs MCP traffic, writes the audit l
 SIGTERM drains and stops, a second one stops at once, and so does SIGQUIT; SIGHUP reloads the release now.
 Exit codes: 0 stopped, 1 configuration or start failed, 6 root of trust refused, 128 + the signal stopped at once.
 `;
-const DRAIN_MS = 10_000;
+const ORDERLY = { graceMs: 10_000, closeMs: 6_000 };
+/**
+ * A client that has ended its input has all its answers, or signals because it does not wait for them. It kills soon after:
+ * clients of the SDK signal after 2 s and kill after 4 s.
+ */
+const CLIENT_GONE = { graceMs: 0, closeMs: 1_200 };
 
 // V8 puts objects of sites whose objects often outlive a scavenge into the old generation at once. Those of an exchange
 // are dead soon after, and there keep all younger ones they refer to alive until the next full collection.
@@ -61,10 +66,10 @@ async function main(): Promise<number> {
   logger.info("listening", { ...where, adminPort, release: firstRelease.kind, ...code });
   process.on("SIGHUP", () => void gateway.reload().then((outcome) => logger.info("reload", { outcome })));
   const ended = await Promise.race([stop.asked(), ...(gateway.localEnded ? [gateway.localEnded] : [])]);
-  // A client that ended its input and goes on to signal is about to kill: there is time for the servers to stop, no more.
-  const graceMs = local !== undefined && process.stdin.readableEnded ? 0 : DRAIN_MS;
+  const isClientGone = local !== undefined && process.stdin.readableEnded;
+  const { graceMs, closeMs } = isClientGone ? CLIENT_GONE : ORDERLY;
   logger.info("draining", { cause: ended, graceMs });
-  await gateway.stop(graceMs);
+  await gateway.stop(graceMs, closeMs);
   // A client that lost its session, or a token, is to see that the server did not end as it should.
   return LOST.has(ended) ? 1 : 0;
 }

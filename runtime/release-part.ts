@@ -56,7 +56,8 @@ export interface ReleasePart {
   readonly bindings: UpstreamBindings;
   /** Releases the upstream channels of a legacy session that ended. */
   readonly endSession: (session: LegacySession) => void;
-  readonly stop: () => Promise<void>;
+  /** Leaves all servers together `closeMs` to stop; default 6 s. Their processes are then left to the end of this one. */
+  readonly stop: (closeMs?: number) => Promise<void>;
 }
 
 export function createReleasePart(options: ReleasePartOptions): ReleasePart {
@@ -114,14 +115,14 @@ export function createReleasePart(options: ReleasePartOptions): ReleasePart {
       } as const;
       for (const upstream of bindings.upstreams()) upstream.release(channel).catch(fault("release fault"));
     },
-    stop: async () => {
+    stop: async (closeMs = CLOSE_MS) => {
       await updater.stop();
       await source.close();
       sessions.endAll();
       options.bridge.close();
       holder.clear();
       // What is released by a session, the bridge, a pin or a swap ends with its upstream, which waits for it.
-      await within(CLOSE_MS, bindings.closeAll(), () => logger.error("servers did not stop in time"));
+      await within(closeMs, bindings.closeAll(), () => logger.warn("servers did not stop in time"));
     },
   };
 }

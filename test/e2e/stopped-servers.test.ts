@@ -164,9 +164,14 @@ describe("a gateway on a port", () => {
 });
 
 describe("a local gateway", () => {
-  it.each(SERVERS)(
-    "ends no earlier than the %s server of its client",
-    async (server) => {
+  it.each([
+    ["legacy", "idle"],
+    ["legacy", "busy"],
+    ["modern", "idle"],
+    ["modern", "busy"],
+  ] as const)(
+    "leaves nothing of the %s server of a client that closes while it is %s",
+    async (server, state) => {
       const token = await world.token(DEVELOPER, server);
       const { command, args, env } = await stdioGateway(world, server, token);
       const inherited = { PATH: process.env["PATH"] ?? "" };
@@ -181,9 +186,13 @@ describe("a local gateway", () => {
       await client.connect(transport as never);
       await client.callTool({ name: "pid", arguments: {} });
       expect((await living()).length).toBeGreaterThan(0);
+      const unanswered = state === "busy" ? [client.callTool({ name: "wait", arguments: {} })] : [];
+      const settled = Promise.allSettled(unanswered);
+      await expect.poll(waiting, PATIENT).toBe(unanswered.length);
       // Ends its input, and sends SIGTERM after two seconds and SIGKILL after four.
       await client.close();
-      expect(await living()).toEqual([]);
+      await expect.poll(living, { timeout: 2_000 }).toEqual([]);
+      await settled;
     },
     30_000,
   );
