@@ -207,3 +207,15 @@ it("refuses an unknown id with 1 and a log that was tampered with by 6", async (
   expect((await aegis("plan", "edited", "--base", "base.aegis", "--replay", copy)).code).toBe(6);
   expect((await aegis("plan", "edited", "--base", "base.aegis", "--replay", segment)).code).toBe(6);
 });
+
+it("says why a call failed that was allowed", async () => {
+  await world.echo.close();
+  const token = await world.token(DEVELOPER, "echo");
+  const { error } = await rawCall(world.endpoint("echo"), token, "echo", { text: "late" });
+  const { code = "", decisionId = "" } = error?.data ?? {};
+  const audit = world.gateway.auditDir;
+  const { out } = await aegis("explain", "same", "--decision", decisionId, "--audit", audit);
+  expect(code).toMatch(/^UPSTREAM_/u);
+  expect(out).toMatch(/^ALLOW {2}tools\/call:echo\/echo {2}\(recorded\)\n/u);
+  expect(out).toMatch(new RegExp(`\\n {2}ended {6}denied ${code}, after [\\d.]+ ms: \\S+: \\S`, "u"));
+});
