@@ -14,6 +14,8 @@ import type { McpClient } from "./clients.ts";
 import { DEVELOPER, createWorldDir, startGatewayWorld } from "./gateway-world.ts";
 import type { GatewayWorld } from "./gateway-world.ts";
 import { grantingRepository, pinLive } from "./granting-repository.ts";
+import { startRawHttpServer } from "../unit/upstream/raw-http-server.ts";
+import type { RawHttpServer, Script } from "../unit/upstream/raw-http-server.ts";
 import { ROOT } from "./start-process.ts";
 import { stdioGateway } from "../matrix/stdio-gateway.ts";
 
@@ -24,6 +26,30 @@ const SERVERS = ["legacy", "modern"] as const;
 const STOP_MS = 6_000;
 const PATIENT = { timeout: 10_000 };
 
+/** Lists one tool, and never answers the end of a session. */
+const deaf: Script = ({ method, body }, response) => {
+  if (method === "DELETE") return;
+  if (method === "GET") return void response.writeHead(405).end();
+  if (body.id === undefined) return void response.writeHead(202).end();
+  const initialized = {
+    protocolVersion: "2025-11-25",
+    capabilities: { tools: {} },
+    serverInfo: { name: "deaf", version: "1" },
+  };
+  const results: Readonly<Record<string, object>> = {
+    initialize: initialized,
+    "tools/list": { tools: [{ name: "say", inputSchema: { type: "object" } }] },
+    "tools/call": { content: [{ type: "text", text: "said" }] },
+  };
+  const result = results[body.method ?? ""];
+  const error = { code: -32_601, message: "no such method" };
+  const answer = result === undefined ? { error } : { result };
+  response
+    .writeHead(200, { "content-type": "application/json", "mcp-session-id": "one" })
+    .end(JSON.stringify({ jsonrpc: "2.0", id: body.id, ...answer }));
+};
+
+let web: RawHttpServer;
 let world: GatewayWorld;
 let pidsDir = "";
 let isRunning = true;
@@ -41,9 +67,15 @@ beforeAll(async () => {
     transports[id] = transport;
     pinned.push(await pinLive({ id, transport }, programs, {}, [id]));
   }
+  web = await startRawHttpServer(deaf);
+  transports["deaf"] = { type: "streamable-http", url: web.url };
+  pinned.push(await pinLive({ id: "deaf", transport: transports["deaf"] }, {}, {}, ["legacy"]));
   world = await startGatewayWorld({ dir, workspace: grantingRepository(pinned), transports, programs });
 }, 60_000);
-afterAll(() => world.stop());
+afterAll(async () => {
+  await world.stop();
+  await web.close();
+});
 afterEach(async () => {
   for (const pid of await living()) process.kill(Number(pid), "SIGKILL");
 });
@@ -152,6 +184,18 @@ describe("a gateway on a port", () => {
     await expect.poll(living, { timeout: 2_000 }).toEqual([]);
     await Promise.allSettled([...unanswered, ...clients.map((client) => client.close())]);
   }, 60_000);
+
+  it("waits no longer than its bound for an HTTP server that does not take the end of its sessions", async () => {
+    const client = await connectLegacy(world.endpoint("deaf"), await world.token(DEVELOPER, "deaf"));
+    expect((await client.callTool("say", {})).text).toBe("said");
+    const ends = (): number => web.received.filter(({ method }) => method === "DELETE").length;
+    const before = ends();
+    const { code, tookMs } = await signalled("SIGTERM");
+    expect(code).toBe(0);
+    expect(ends()).toBeGreaterThan(before);
+    expect(tookMs).toBeLessThan(STOP_MS + 3_000);
+    await client.close();
+  }, 30_000);
 
   it("kills them at once on SIGQUIT", async () => {
     const clients = await callEverything();
