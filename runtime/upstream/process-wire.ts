@@ -1,5 +1,6 @@
 // The stdio transport as a wire: one process for each channel, all processes of a gateway under one budget.
 import { startProcess } from "./stdio-process.ts";
+import type { StdioProcess } from "./stdio-process.ts";
 import type { ProgramEntry } from "./stdio-process.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
 import { UpstreamFault } from "./upstream-fault.ts";
@@ -38,7 +39,7 @@ export function processWire({ program, args, budget, onStderr }: ProcessWireOpti
   return (events) => {
     if (!budget.take())
       throw new UpstreamFault("UPSTREAM_UNAVAILABLE", "too many processes are running", { unsent: true });
-    const child = startProcess(program, args, {
+    const child = startWithin(budget, program, args, {
       onLine: events.onMessage,
       onOversizedLine: events.onOversized,
       onStderr,
@@ -57,4 +58,14 @@ export function processWire({ program, args, budget, onStderr }: ProcessWireOpti
       stop: child.stop,
     };
   };
+}
+
+/** Some of what keeps a program from being started is thrown at once, and then no end of it is told. */
+function startWithin(budget: ProcessBudget, ...start: Parameters<typeof startProcess>): StdioProcess {
+  try {
+    return startProcess(...start);
+  } catch (fault) {
+    budget.give();
+    throw fault;
+  }
 }

@@ -2,7 +2,7 @@
 // operator wrote, caps on lines and queued bytes, and a stop that always ends: stdin closed, SIGTERM, SIGKILL.
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { endGroup, keepGroup, signalGroup } from "./process-group.ts";
 import { UPSTREAM_CAPS } from "./upstream-caps.ts";
@@ -72,9 +72,17 @@ function commandLine(
   return set.length === 0 ? [command, ...own, ...args] : [PRLIMIT, ...set, "--", command, ...own, ...args];
 }
 
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** ENOENT of spawn(2) names the executable, whatever it is that is not there. */
 function whyNotRun({ cwd, limits = {} }: ProgramEntry, error: Error): string {
-  if (cwd !== undefined && !existsSync(cwd)) return `its cwd ${cwd} is not there`;
+  if (cwd !== undefined && !isDirectory(cwd)) return `its cwd ${cwd} is not there, or no directory`;
   if (Object.keys(limits).length > 0 && !existsSync(PRLIMIT))
     return `its limits need ${PRLIMIT} of util-linux, which is not there`;
   return error.message;
@@ -156,6 +164,26 @@ class LineCutter {
   }
 }
 
+/** @throws {UpstreamFault} UPSTREAM_UNAVAILABLE where spawn(2) fails in a way that Node throws instead of telling later */
+function spawnGroup(program: ProgramEntry, command: string, args: readonly string[]): Child {
+  try {
+    return spawn(command, args, {
+      shell: false,
+      // A group of its own, so that SIGKILL reaches what a wrapper started and a terminal's Ctrl-C does not.
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+      env: environmentOf(program),
+      ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
+    });
+  } catch (fault) {
+    const why = whyNotRun(program, fault instanceof Error ? fault : new Error(String(fault)));
+    throw new UpstreamFault("UPSTREAM_UNAVAILABLE", `the process could not be run: ${why}`, {
+      unsent: true,
+      cause: fault,
+    });
+  }
+}
+
 class ChildStdioProcess implements StdioProcess {
   readonly #child: Child;
   readonly #events: ProcessEvents;
@@ -166,14 +194,7 @@ class ChildStdioProcess implements StdioProcess {
   constructor(program: ProgramEntry, args: readonly string[], events: ProcessEvents) {
     this.#events = events;
     const [command, ...given] = commandLine(program, args);
-    this.#child = spawn(command, given, {
-      shell: false,
-      // A group of its own, so that SIGKILL reaches what a wrapper started and a terminal's Ctrl-C does not.
-      detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
-      env: environmentOf(program),
-      ...(program.cwd === undefined ? {} : { cwd: program.cwd }),
-    });
+    this.#child = spawnGroup(program, command, given);
     if (this.#child.pid !== undefined) keepGroup(this.#child.pid);
     const cutter = new LineCutter(events.onLine, UPSTREAM_CAPS.maxLineBytes);
     this.#child.stdout.on("data", (chunk: Buffer) => {

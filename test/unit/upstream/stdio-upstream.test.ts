@@ -157,7 +157,7 @@ describe("processes", () => {
   test("a working directory that does not exist is told as such, not as a program", async () => {
     for (const limits of [{}, { openFiles: 128 }])
       await expect(resultOf(setUp("echo", { cwd: "/nonexistent", limits }), "pid")).rejects.toMatchObject({
-        detail: "the process could not be run: its cwd /nonexistent is not there",
+        detail: "the process could not be run: its cwd /nonexistent is not there, or no directory",
       });
   });
 
