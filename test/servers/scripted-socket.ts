@@ -1,6 +1,7 @@
 // A WebSocket server that speaks MCP by hand, so that it can send what no SDK would: before it answers a call it sends
 // whatever the test gave it. It serves both eras.
 import { createServer } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
 import { isJsonObject } from "#std";
@@ -15,6 +16,12 @@ export interface ScriptedSocket {
   readonly received: readonly JsonObject[];
   readonly close: () => Promise<void>;
 }
+
+/** What was played has been dealt with by then where nothing is answered to it. */
+const SETTLED_MS = 40;
+/** A legacy client that leaves a request unanswered does not hold the call for ever. */
+const ANSWER_WAIT_MS = 5_000;
+const POLL_MS = 5;
 
 const CAPABILITIES: JsonObject = {
   tools: { listChanged: true },
@@ -60,6 +67,17 @@ function filled(value: JsonValue, token: JsonValue, id: JsonValue): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, token, id)]));
 }
 
+/** Ends when what was played has been dealt with, so that it belongs to the call: a legacy client answers requests. */
+async function untilDealtWith(played: readonly JsonObject[], received: readonly JsonObject[]): Promise<void> {
+  const asked = played.flatMap(({ id, method }) => (id === undefined || method === undefined ? [] : [id]));
+  const from = received.length;
+  const isAnswered = (id: JsonValue): boolean =>
+    received.slice(from).some((one) => one["id"] === id && one["method"] === undefined);
+  const deadline = performance.now() + ANSWER_WAIT_MS;
+  while (!asked.every(isAnswered) && performance.now() < deadline) await delay(POLL_MS);
+  await delay(SETTLED_MS);
+}
+
 export async function startScriptedSocket(): Promise<ScriptedSocket> {
   const server = createServer();
   const sockets = new WebSocketServer({ server, handleProtocols: () => "mcp" });
@@ -71,17 +89,13 @@ export async function startScriptedSocket(): Promise<ScriptedSocket> {
     if (typeof method !== "string" || id === undefined) return;
     const meta = isJsonObject(params) && isJsonObject(params["_meta"]) ? params["_meta"] : {};
     const send = (out: JsonObject): void => socket.send(JSON.stringify(out));
-    if (method === "tools/call") {
-      const played = script;
-      script = [];
-      for (const out of played) send(filled(out, meta["progressToken"] ?? null, id) as JsonObject);
-    }
     const isModern = meta["io.modelcontextprotocol/protocolVersion"] !== undefined;
-    // After what was played has been dealt with, so that it belongs to the call.
-    setTimeout(
-      () => send({ jsonrpc: "2.0", id, result: answerOf(method, isModern) }),
-      script.length === 0 ? 40 : 0,
-    );
+    const end = (): void => send({ jsonrpc: "2.0", id, result: answerOf(method, isModern) });
+    if (method !== "tools/call") return end();
+    const played = script;
+    script = [];
+    for (const out of played) send(filled(out, meta["progressToken"] ?? null, id) as JsonObject);
+    void untilDealtWith(isModern ? [] : played, received).then(end);
   };
   sockets.on("connection", (socket) => {
     socket.on("message", (data: Buffer) => answer(socket, JSON.parse(data.toString("utf8")) as JsonObject));
