@@ -46,3 +46,21 @@ export function createRestartBackOff(monotonicMs: () => number): RestartBackOff 
     },
   };
 }
+
+/**
+ * A delay for each of the ways in which something is opened. At most `UPSTREAM_CAPS.maxRestartDelays` are remembered, those
+ * used last.
+ *
+ * @param way what the other end is told when it is opened; what it ends on need not be what it ends on otherwise
+ */
+export function createRestartBackOffs(monotonicMs: () => number): (way: string) => RestartBackOff {
+  const delays = new Map<string, RestartBackOff>();
+  return (way) => {
+    const delay = delays.get(way) ?? createRestartBackOff(monotonicMs);
+    delays.delete(way);
+    delays.set(way, delay);
+    const [oldest] = delays.keys();
+    if (delays.size > UPSTREAM_CAPS.maxRestartDelays && oldest !== undefined) delays.delete(oldest);
+    return delay;
+  };
+}

@@ -38,7 +38,7 @@ export interface WireChannelOptions {
   readonly open: OpenWire;
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
-  /** Of all channels of this era: what ends before a caller asked it anything ends for everybody. */
+  /** Of all channels with this handshake: what ends before a caller asked it anything ends for each of them. */
   readonly restarts: RestartBackOff;
   readonly largeMessages?: LargeMessages | undefined;
   /** After the last request of a modern channel; a legacy one is a session, which its owner ends. */

@@ -2,9 +2,9 @@
 // session, which is never shared.
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
-import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover } from "./handshake.ts";
+import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover, initializeRequest } from "./handshake.ts";
 import type { LargeMessages } from "./large-message.ts";
-import { createRestartBackOff } from "./restart-back-off.ts";
+import { createRestartBackOffs } from "./restart-back-off.ts";
 import type { RestartBackOff } from "./restart-back-off.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
@@ -38,11 +38,16 @@ export interface WireUpstreamOptions {
   readonly dispose?: () => Promise<void>;
 }
 
+/** A legacy server is told of its client; where it ends on that, callers with another client are not kept waiting. */
+function handshakeOf(channel: ChannelKey): string {
+  return channel.era === "modern" ? "" : JSON.stringify(initializeRequest(channel).params);
+}
+
 class WireUpstream implements ServerUpstream {
   readonly server: ServerId;
   readonly #options: WireUpstreamOptions;
   readonly #channels = new Map<string, WireChannel>();
-  readonly #restarts: Readonly<Record<Era, RestartBackOff>>;
+  readonly #restartsAfter: (handshake: string) => RestartBackOff;
   /** All that are open, those of channels that were released included. */
   readonly #wires = new Map<WireEvents, Wire>();
   #closed = false;
@@ -50,11 +55,7 @@ class WireUpstream implements ServerUpstream {
   constructor(options: WireUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
-    const { monotonicMs } = options;
-    this.#restarts = {
-      modern: createRestartBackOff(monotonicMs),
-      legacy: createRestartBackOff(monotonicMs),
-    };
+    this.#restartsAfter = createRestartBackOffs(options.monotonicMs);
   }
 
   readonly request = async (
@@ -135,7 +136,11 @@ class WireUpstream implements ServerUpstream {
     }
     const { server, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
     const shared = { server, open: this.#open, events, monotonicMs, largeMessages, idleMs, patience };
-    const opened = createWireChannel({ ...shared, channel, restarts: this.#restarts[channel.era] });
+    const opened = createWireChannel({
+      ...shared,
+      channel,
+      restarts: this.#restartsAfter(handshakeOf(channel)),
+    });
     this.#channels.set(key, opened);
     return opened;
   }

@@ -252,6 +252,17 @@ describe("processes", () => {
       expect(await delaysMs(setup, crash, 3)).toEqual([50, 200]);
     });
 
+    test("of one client is not that of others, where its name ends the process", async () => {
+      const setup = setUp();
+      const info = { name: "deadly", version: "1" };
+      const deadly = (session: string) => ({ ...legacyChannel(session), client: { capabilities: {}, info } });
+      expect(await delaysMs(setup, () => resultOf(setup, "pid", deadly("a")), 4)).toEqual([50, 200, 400]);
+      await expect(resultOf(setup, "pid", deadly("b"))).rejects.toMatchObject({
+        detail: expect.stringContaining("keeps ending") as unknown,
+      });
+      expect(await resultOf(setup, "pid", legacyChannel("c"))).toHaveProperty("pid");
+    });
+
     test("of one session is not that of others, where what it asked for ends its process", async () => {
       const setup = setUp();
       expect(await delaysMs(setup, () => resultOf(setup, "crash", legacyChannel("a")), 3)).toEqual([50, 200]);

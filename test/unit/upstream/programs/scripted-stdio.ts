@@ -8,6 +8,7 @@ interface Message {
   readonly params?: {
     readonly name?: string;
     readonly requestId?: number;
+    readonly clientInfo?: { readonly name: string };
     readonly _meta?: { readonly progressToken?: number };
   };
 }
@@ -82,6 +83,7 @@ const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const message = JSON.parse(line) as Message;
   if (message.method === "ping" || message.method === "server/discover") return answer(message, {});
+  if (message.params?.clientInfo?.name === "deadly") process.exit(3);
   if (message.method === "initialize") return answer(message, INITIALIZE_RESULT);
   if (message.method === "tools/call") {
     if (message.params?.name === "asks") asked = message;
