@@ -9,6 +9,9 @@ const LOOKS = 4;
 /** Of the time of one look: a look that comes later than this has seen progress, after which Node waits once more. */
 const LATE_LOOK = 1.75;
 
+/** Times of Node's own are whole milliseconds: by this one a time set here is told from them. */
+const OWN_MS = 0.5;
+
 /** The connection under each TLS connection. */
 const carriers = new WeakMap<Duplex, Socket>();
 
@@ -41,7 +44,7 @@ export function cutResponse(response: ServerResponse): void {
  * taken all, nothing more of it is read: whatever it sent would count as a sign of life.
  */
 export function cutWhenUnread(response: ServerResponse, stallMs: number): void {
-  const lookMs = Math.ceil(stallMs / LOOKS);
+  const lookMs = Math.ceil(stallMs / LOOKS) + OWN_MS;
   let looks = 0;
   let lastMs = performance.now();
   response.on("timeout", () => {
