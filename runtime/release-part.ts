@@ -139,8 +139,11 @@ async function within(limitMs: number, done: Promise<void>, onLate: () => void):
     onLate();
     late.resolve();
   }, limitMs);
-  await Promise.race([done, late.promise]);
-  clearTimeout(timer);
+  try {
+    await Promise.race([done, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Servers whose pins are read again ahead of time at once. A call that has to wait for them is not counted. */

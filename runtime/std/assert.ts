@@ -3,8 +3,3 @@
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`invariant violated: ${message}`);
 }
-
-/** The default branch of an exhaustive switch. */
-export function assertNever(value: never): never {
-  throw new Error(`unreachable value: ${JSON.stringify(value)}`);
-}

@@ -4,7 +4,7 @@ export type { JsonArray, JsonObject, JsonPrimitive, JsonValue, RawNumber } from 
 export { isJsonObject, isRawNumber, rawNumber, setMember } from "./json.ts";
 export type { Clock } from "./clock.ts";
 export { systemClock } from "./clock.ts";
-export { assert, assertNever } from "./assert.ts";
+export { assert } from "./assert.ts";
 export { Turn } from "./turn.ts";
 export { IdTable } from "./id-table.ts";
 export { closestName } from "./closest-name.ts";
