@@ -26,16 +26,11 @@ const LONGEST = [
   "matrix/six-primitives",
 ].map((name) => `/test/${name}.test.ts`);
 
-/** A worker is kept for the next file only where that may share it too: those files must not be among others. */
-function isShared({ project }: TestSpecification): boolean {
-  return project.config.isolate === false;
-}
-
 function rankOf(file: TestSpecification): number {
+  // A worker is kept for the next file only where that may share it too: those that may not stand before all others.
+  if (file.project.config.isolate) return -1;
   const index = LONGEST.findIndex((name) => file.moduleId.endsWith(name));
-  const rank = index === -1 ? LONGEST.length : index;
-  if (isShared(file)) return LONGEST.length + rank;
-  return index === -1 ? 3 * LONGEST.length : index;
+  return index === -1 ? LONGEST.length : index;
 }
 
 export class LongestFirst extends BaseSequencer {

@@ -2,11 +2,12 @@
 // read, and read-only transactions.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { createSqlReader } from "#facts";
 import type { SqlReader } from "#facts";
+import { openEmbeddedPostgres } from "../../cli/demo/servers/embedded-postgres.ts";
 import { passesSelect } from "./sql/corpus.ts";
 
 type Verdict = "refused" | "writes";
@@ -46,7 +47,7 @@ let db: PGlite;
 
 beforeAll(async () => {
   judge = await createSqlReader({ parseLimitMs: 20_000 });
-  db = await PGlite.create();
+  db = await openEmbeddedPostgres();
 }, 60_000);
 afterAll(async () => {
   judge.dispose();

@@ -1,11 +1,11 @@
 // Demo MCP server `sql-prod`: one tool that runs SQL, any SQL, on an embedded PostgreSQL with customers and orders.
 // It does not protect itself: that is the gateway's work, and what the demonstration shows.
 // Usage: node sql-prod.ts [--port 7301] [--admin-port 0] [--calls-file f]
-import { PGlite } from "@electric-sql/pglite";
 import { McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { createCallCounter } from "./call-counter.ts";
 import { readDemoOptions } from "./demo-options.ts";
+import { openEmbeddedPostgres } from "./embedded-postgres.ts";
 import { runDemoHttpServer } from "./serve-http.ts";
 
 const SEED = `
@@ -54,7 +54,7 @@ function toRow(row: Record<string, unknown>): Record<string, unknown> {
 async function main(): Promise<void> {
   const options = readDemoOptions(7301);
   const counter = createCallCounter(options.callsFile);
-  const database = new PGlite();
+  const database = await openEmbeddedPostgres();
   await database.exec(SEED);
 
   const runSql = async (sql: string): Promise<z.infer<typeof outputSchema>> => {

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
+import { openEmbeddedPostgres } from "../../../cli/demo/servers/embedded-postgres.ts";
 import { RESET, SNAPSHOT, OBSERVER } from "./snapshot.ts";
 
 /** How the text is sent: as a script, as one prepared statement, or as a script inside a transaction. */
@@ -23,7 +24,7 @@ const RELATIVE: ReadonlySet<string> = new Set(["xid", "wal"]);
 
 async function open(image: Blob | undefined): Promise<PGlite> {
   if (image !== undefined) return PGlite.create({ loadDataDir: image });
-  const db = await PGlite.create();
+  const db = await openEmbeddedPostgres();
   await db.exec(OBSERVER);
   await db.exec(RESET);
   await db.exec(`set search_path = public; ${world}`);

@@ -1,10 +1,11 @@
 // Judges every statement of test/data/sql, and asks a real PostgreSQL (PGlite) whether the judgement is right.
 import { readFileSync } from "node:fs";
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { PURE_SQL_FUNCTIONS, PURE_SQL_OPERATORS, PURE_SQL_TYPES, createSqlReader } from "#facts";
 import type { SqlFacts, SqlReader } from "#facts";
+import { openEmbeddedPostgres } from "../../../cli/demo/servers/embedded-postgres.ts";
 
 interface SqlCase {
   readonly sql: string;
@@ -32,7 +33,7 @@ let database: PGlite;
 beforeAll(async () => {
   // A busy machine must not turn a verdict into a timeout; the limit itself has its own test.
   reader = await createSqlReader({ parseLimitMs: 20_000 });
-  database = await PGlite.create();
+  database = await openEmbeddedPostgres();
 });
 afterAll(async () => {
   reader.dispose();
