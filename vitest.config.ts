@@ -1,9 +1,8 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/longest-first.ts";
+import { MOCK_MODULES } from "./test/mock-modules.ts";
 
 const ALL = "test/**/*.test.ts";
-/** Tests that put something else in the place of a module, for whatever their process loads afterwards. */
-const REPLACE_MODULES = ["test/unit/upstream/egress.test.ts"];
 
 export default defineConfig({
   test: {
@@ -19,9 +18,9 @@ export default defineConfig({
       {
         extends: true,
         // Loading what they test, and V8 learning its hot functions, takes longer than most files.
-        test: { name: "shared process", include: [ALL], exclude: REPLACE_MODULES, isolate: false },
+        test: { name: "shared process", include: [ALL], exclude: [...MOCK_MODULES], isolate: false },
       },
-      { extends: true, test: { name: "own process", include: REPLACE_MODULES } },
+      { extends: true, test: { name: "own process", include: [...MOCK_MODULES] } },
     ],
   },
 });

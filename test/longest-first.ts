@@ -27,7 +27,7 @@ const LONGEST = [
 ].map((name) => `/test/${name}.test.ts`);
 
 function rankOf(file: TestSpecification): number {
-  // A worker is kept for the next file only where that may share it too: those that may not stand before all others.
+  // Isolated files go first: a worker is kept only for a next file that may share it.
   if (file.project.config.isolate) return -1;
   const index = LONGEST.findIndex((name) => file.moduleId.endsWith(name));
   return index === -1 ? LONGEST.length : index;

@@ -9,7 +9,7 @@ const LOOKS = 4;
 /** Of the time of one look: a look that comes later than this has seen progress, after which Node waits once more. */
 const LATE_LOOK = 1.75;
 
-/** Times of Node's own are whole milliseconds: by this one a time set here is told from them. */
+/** Marks a time that was set here: Node's own are whole milliseconds, so the two are never equal by chance. */
 const OWN_MS = 0.5;
 
 /** The connection under each TLS connection. */

@@ -11,6 +11,8 @@ const OPEN_AFTER = 3;
 const PROBE_EVERY_MS = 2_000;
 /** How long that call waits for it. */
 const PROBE_WAIT_MS = 2_000;
+/** A server that answered the gateway itself is not asked again before. */
+const CHECK_AGAIN_MS = 2_000;
 
 export interface GuardedUpstream {
   /** The same upstream. Its requests throw UPSTREAM_UNAVAILABLE at once while the server is known to be away. */
@@ -75,6 +77,8 @@ class Guard {
   #failedAtMs = 0;
   /** Last sign of life. */
   #heardAtMs = -Infinity;
+  /** Last time that the server answered the gateway itself. */
+  #foundAtMs = -Infinity;
   #isProbing = false;
   #checking: Promise<void> | undefined;
 
@@ -150,7 +154,10 @@ class Guard {
     }
     // Whatever the server said to anybody meanwhile, it is there.
     const isSilent = isTimeout(fault) && this.#heardAtMs < startedMs;
-    if (this.#check === undefined || this.#checking !== undefined || !(isSilent || isGone(fault))) return;
+    if (this.#check === undefined || this.#checking !== undefined || !(isSilent || isNewlyGone(fault)))
+      return;
+    // All callers wait for a check: what one of them runs into over and over must not start one each time.
+    if (nowMs - this.#foundAtMs < CHECK_AGAIN_MS) return;
     if (isSilent && nowMs - startedMs >= this.#check.timeoutMs) this.isReachable = false;
     void this.#startCheck(this.#check);
   }
@@ -158,7 +165,10 @@ class Guard {
   #startCheck(check: ContactCheck): Promise<void> {
     const checking = this.#answers(check).then((isThere) => {
       this.#checking = undefined;
-      if (isThere) return this.heard();
+      if (isThere) {
+        this.#foundAtMs = this.#monotonicMs();
+        return this.heard();
+      }
       this.isReachable = false;
       this.#failures = OPEN_AFTER;
       this.#failedAtMs = this.#monotonicMs();
@@ -192,4 +202,9 @@ function isTimeout(fault: unknown): boolean {
 
 function isGone(fault: unknown): boolean {
   return fault instanceof UpstreamFault && fault.gone;
+}
+
+/** One that was refused because of an earlier end is no news. */
+function isNewlyGone(fault: unknown): boolean {
+  return fault instanceof UpstreamFault && fault.gone && !fault.unsent;
 }

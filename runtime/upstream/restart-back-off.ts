@@ -4,6 +4,8 @@ import { UPSTREAM_CAPS, backOffMs } from "./upstream-caps.ts";
 
 /** One attempt to keep a process or connection open. */
 export interface Attempt {
+  /** It answered the handshake. */
+  readonly greeted: () => void;
   /** It said something that was well formed. */
   readonly answered: () => void;
   /** It ended by itself. The first end in a row costs no delay. */
@@ -30,6 +32,7 @@ export function createRestartBackOff(monotonicMs: () => number): RestartBackOff 
         if (hasAnswered && monotonicMs() - startedMs >= UPSTREAM_CAPS.settledMs) failures = 0;
       };
       return {
+        greeted: () => undefined,
         answered: () => {
           hasAnswered = true;
           settle();
@@ -48,19 +51,40 @@ export function createRestartBackOff(monotonicMs: () => number): RestartBackOff 
 }
 
 /**
- * A delay for each of the ways in which something is opened. At most `UPSTREAM_CAPS.maxRestartDelays` are remembered, those
- * used last.
- *
- * @param way what the other end is told when it is opened; what it ends on need not be what it ends on otherwise
+ * A delay for each handshake that was answered once, and one for all others together: what a client says of itself is its own
+ * choice, so a server that ends on it must not keep clients waiting that it is known to serve, nor be started without a
+ * delay for every new name. The `UPSTREAM_CAPS.maxKnownHandshakes` that were opened last are known.
  */
-export function createRestartBackOffs(monotonicMs: () => number): (way: string) => RestartBackOff {
-  const delays = new Map<string, RestartBackOff>();
-  return (way) => {
-    const delay = delays.get(way) ?? createRestartBackOff(monotonicMs);
-    delays.delete(way);
-    delays.set(way, delay);
-    const [oldest] = delays.keys();
-    if (delays.size > UPSTREAM_CAPS.maxRestartDelays && oldest !== undefined) delays.delete(oldest);
-    return delay;
+export function createHandshakeDelays(monotonicMs: () => number): (handshake: string) => RestartBackOff {
+  const strangers = createRestartBackOff(monotonicMs);
+  const known = new Map<string, RestartBackOff>();
+  const beginKnown = (handshake: string): Attempt => {
+    const delay = known.get(handshake) ?? createRestartBackOff(monotonicMs);
+    known.delete(handshake);
+    known.set(handshake, delay);
+    const [oldest] = known.keys();
+    if (known.size > UPSTREAM_CAPS.maxKnownHandshakes && oldest !== undefined) known.delete(oldest);
+    return delay.begin();
+  };
+  return (handshake) => ({
+    isDue: () => (known.get(handshake) ?? strangers).isDue(),
+    begin: () =>
+      known.has(handshake)
+        ? beginKnown(handshake)
+        : strangerAttempt(strangers.begin(), () => beginKnown(handshake)),
+  });
+}
+
+function strangerAttempt(stranger: Attempt, beginKnown: () => Attempt): Attempt {
+  let known: Attempt | undefined;
+  return {
+    greeted: () => {
+      known ??= beginKnown();
+    },
+    answered: () => {
+      stranger.answered();
+      known?.answered();
+    },
+    failed: () => (known ?? stranger).failed(),
   };
 }

@@ -63,8 +63,8 @@ export const UPSTREAM_CAPS = {
   /** Restart back-off of a process, or of a legacy GET stream, that keeps failing. */
   backOffFirstMs: 200,
   backOffMaxMs: 30_000,
-  /** Handshakes of one upstream whose delays are remembered. */
-  maxRestartDelays: 256,
+  /** Legacy handshakes of one upstream that were answered, each with a delay of its own. */
+  maxKnownHandshakes: 256,
   /** How long a process or connection that answered must have lived for its end to be the first in a row. */
   settledMs: 2_000,
   /** Times that the stream of one request is resumed, and the delay where the server names none. */

@@ -38,7 +38,7 @@ export interface WireChannelOptions {
   readonly open: OpenWire;
   readonly events: UpstreamEvents;
   readonly monotonicMs: () => number;
-  /** Of all channels with this handshake: what ends before a caller asked it anything ends for each of them. */
+  /** Of all channels that are opened alike: what ends before a caller asked it anything ends for each of them. */
   readonly restarts: RestartBackOff;
   readonly largeMessages?: LargeMessages | undefined;
   /** After the last request of a modern channel; a legacy one is a session, which its owner ends. */
@@ -79,6 +79,7 @@ type Opening = Pick<Running, "correlator" | "liveness" | "life">;
 
 /** What one wire does for the delay before the next. */
 interface WireLife {
+  readonly greeted: () => void;
   readonly asked: () => void;
   readonly answered: () => void;
   readonly failed: () => void;
@@ -88,6 +89,7 @@ interface WireLife {
 function wireLife(shared: Attempt, own: Attempt | undefined): WireLife {
   let wasAsked = false;
   return {
+    greeted: shared.greeted,
     asked: () => {
       wasAsked = true;
     },
@@ -236,7 +238,10 @@ class SingleWireChannel implements WireChannel {
     const ready =
       channel.era === "modern"
         ? wire.opened.then(() => undefined)
-        : this.#handshake(wire, correlator, channel);
+        : this.#handshake(wire, correlator, channel).then((entry) => {
+            life.greeted();
+            return entry;
+          });
     ready.catch(() => void wire.stop());
     const running = { wire, correlator, liveness, life, ready };
     this.#running = running;

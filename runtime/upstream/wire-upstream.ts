@@ -1,10 +1,11 @@
 // An upstream over wires (stdio, HTTP+SSE, WebSocket): one wire shared by all modern callers, and one for each legacy
 // session, which is never shared.
+import { hash } from "node:crypto";
 import type { Era, EraEntry, ServerId } from "#bundle";
 import type { JsonObject } from "#std";
 import { MAX_HANDSHAKE_BYTES, SILENT_OBSERVER, discover, initializeRequest } from "./handshake.ts";
 import type { LargeMessages } from "./large-message.ts";
-import { createRestartBackOffs } from "./restart-back-off.ts";
+import { createHandshakeDelays, createRestartBackOff } from "./restart-back-off.ts";
 import type { RestartBackOff } from "./restart-back-off.ts";
 import { channelId } from "./server-upstream.ts";
 import type { ServerUpstream } from "./server-upstream.ts";
@@ -13,6 +14,7 @@ import { UpstreamFault, abortFault } from "./upstream-fault.ts";
 import type {
   ChannelKey,
   ExchangeObserver,
+  LegacyChannelKey,
   OutboundRequest,
   RequestLimits,
   UpstreamEvents,
@@ -38,16 +40,17 @@ export interface WireUpstreamOptions {
   readonly dispose?: () => Promise<void>;
 }
 
-/** A legacy server is told of its client; where it ends on that, callers with another client are not kept waiting. */
-function handshakeOf(channel: ChannelKey): string {
-  return channel.era === "modern" ? "" : JSON.stringify(initializeRequest(channel).params);
+/** What a legacy server is told when its channel is opened, as a digest: clients choose its length. */
+function handshakeOf(channel: LegacyChannelKey): string {
+  return hash("sha256", JSON.stringify(initializeRequest(channel).params), "base64url");
 }
 
 class WireUpstream implements ServerUpstream {
   readonly server: ServerId;
   readonly #options: WireUpstreamOptions;
   readonly #channels = new Map<string, WireChannel>();
-  readonly #restartsAfter: (handshake: string) => RestartBackOff;
+  readonly #modernRestarts: RestartBackOff;
+  readonly #legacyRestarts: (handshake: string) => RestartBackOff;
   /** All that are open, those of channels that were released included. */
   readonly #wires = new Map<WireEvents, Wire>();
   #closed = false;
@@ -55,7 +58,8 @@ class WireUpstream implements ServerUpstream {
   constructor(options: WireUpstreamOptions) {
     this.#options = options;
     this.server = options.server;
-    this.#restartsAfter = createRestartBackOffs(options.monotonicMs);
+    this.#modernRestarts = createRestartBackOff(options.monotonicMs);
+    this.#legacyRestarts = createHandshakeDelays(options.monotonicMs);
   }
 
   readonly request = async (
@@ -136,11 +140,9 @@ class WireUpstream implements ServerUpstream {
     }
     const { server, events, monotonicMs, largeMessages, idleMs, patience } = this.#options;
     const shared = { server, open: this.#open, events, monotonicMs, largeMessages, idleMs, patience };
-    const opened = createWireChannel({
-      ...shared,
-      channel,
-      restarts: this.#restartsAfter(handshakeOf(channel)),
-    });
+    const restarts =
+      channel.era === "modern" ? this.#modernRestarts : this.#legacyRestarts(handshakeOf(channel));
+    const opened = createWireChannel({ ...shared, channel, restarts });
     this.#channels.set(key, opened);
     return opened;
   }

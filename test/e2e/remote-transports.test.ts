@@ -89,9 +89,9 @@ describe.each(SETUPS)(
       });
     }, 60_000);
     afterAll(async () => {
+      delete process.env[variable];
       await world.stop();
       await server.close();
-      delete process.env[variable];
     });
 
     const use = async (

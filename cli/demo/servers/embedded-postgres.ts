@@ -1,9 +1,9 @@
 // An empty embedded PostgreSQL. To make one takes seconds of processor time, to open the image of one less than a second,
 // so the first start on a machine leaves an image beside the installed packages.
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { PGlite } from "@electric-sql/pglite";
@@ -20,7 +20,8 @@ async function imagePath(): Promise<string> {
 }
 
 /**
- * A database of its own, in memory. Whatever is wrong with the image, or with its place, only costs the time to do without.
+ * A database of its own, in memory. An image that is missing or damaged is made anew; without a place for it, each start
+ * takes its time.
  *
  * @param imageFile default: of this version of the package, in its `node_modules/.cache`
  */
@@ -47,8 +48,16 @@ async function keepImage(database: PGlite, path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(partial, Buffer.from(await image.arrayBuffer()), { flag: "wx" });
     await rename(partial, path);
+    await removeOthers(path);
   } catch (fault) {
     await rm(partial, { force: true });
     throw fault;
   }
+}
+
+/** Images of other versions, and what a process that was killed has left. */
+async function removeOthers(path: string): Promise<void> {
+  const dir = dirname(path);
+  const others = (await readdir(dir)).filter((name) => name !== basename(path));
+  await Promise.all(others.map((name) => rm(join(dir, name), { force: true })));
 }

@@ -170,6 +170,31 @@ describe("a server that does not answer", () => {
     expect([state.checks, isReachable()]).toEqual([0, true]);
   });
 
+  test("one that answers is asked again only after a while, whatever its callers run into", async () => {
+    const ended = (): Error => new UpstreamFault("UPSTREAM_UNAVAILABLE", "exit", { gone: true });
+    const { clock, state, call, isReachable } = hanging(() => Promise.resolve({}));
+    Object.assign(state, { fault: ended, takesMs: 0 });
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      await call();
+      await settled();
+    }
+    expect(state).toMatchObject({ attempts: 5, checks: 1 });
+    clock.ms += 2_000;
+    await call();
+    await settled();
+    expect(state).toMatchObject({ attempts: 6, checks: 2 });
+    expect(isReachable()).toBe(true);
+  });
+
+  test("a call that a delay refuses is no reason to ask", async () => {
+    const refusal = { unsent: true, gone: true };
+    const { state, call, isReachable } = hanging(() => Promise.resolve({}));
+    state.fault = () => new UpstreamFault("UPSTREAM_UNAVAILABLE", "not yet", refusal);
+    await call();
+    await settled();
+    expect([state.checks, isReachable()]).toEqual([0, true]);
+  });
+
   test("one whose process keeps ending is away at once", async () => {
     const ended = (): Error => new UpstreamFault("UPSTREAM_UNAVAILABLE", "ENOENT", { gone: true });
     const { state, call, isReachable } = hanging(() => Promise.reject(ended()));

@@ -8,6 +8,8 @@ import { LIMITS, MODERN, Recording, callTool, codeOf, legacyChannel, legacyReque
 import { startRawHttpServer } from "./raw-http-server.ts";
 
 const PROGRAM = join(import.meta.dirname, "programs", "scripted-stdio.ts");
+/** Other tests of this process start the same program. */
+const MARK = "of closing.test";
 const never = (): AbortSignal => new AbortController().signal;
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -21,7 +23,7 @@ function setUp(mode: string, idleMs?: number): { upstream: ServerUpstream; recor
     events: recording.events,
     ...(idleMs === undefined ? {} : { idleMs }),
   });
-  const upstream = create({ id: "s", eras: {} }, { type: "stdio", program: "scripted", args: [mode] });
+  const upstream = create({ id: "s", eras: {} }, { type: "stdio", program: "scripted", args: [mode, MARK] });
   cleanups.push(upstream.close);
   return { upstream, recording };
 }
@@ -46,13 +48,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Children of this process that run the program. */
+/** Children of this process that were started here. */
 function running(): readonly string[] {
   return readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/u.test(pid) || !isRunning(Number(pid))) return false;
     try {
       const [, parent] = /\) [A-Z] (\d+) /u.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-      return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(PROGRAM);
+      return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(MARK);
     } catch {
       return false;
     }

@@ -1,7 +1,7 @@
 // Upstreams over stdio: real processes, well behaved and otherwise.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createProcessBudget, createUpstreamFactory } from "#upstream";
 import type { ProgramEntry, ServerUpstream } from "#upstream";
 import { LIMITS, MODERN, Recording, callTool, codeOf, legacyChannel, legacyRequest } from "./recording.ts";
@@ -11,6 +11,7 @@ const PATIENCE = { silenceMs: 100, answerMs: 400 };
 const never = (): AbortSignal => new AbortController().signal;
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
@@ -104,10 +105,9 @@ describe("processes", () => {
   });
 
   test("the environment is what the operator wrote and four inherited names; the bundle's arguments come last", async () => {
-    process.env["AEGIS_TEST_SECRET"] = "must not leak";
+    vi.stubEnv("AEGIS_TEST_SECRET", "must not leak");
     const setup = setUp("echo", { env: { ALLOWED: "1" } });
     const { names, args } = await resultOf(setup, "environment");
-    delete process.env["AEGIS_TEST_SECRET"];
     expect((names as string[]).filter((name) => !["PATH", "HOME", "LANG", "TMPDIR"].includes(name))).toEqual([
       "ALLOWED",
     ]);
@@ -252,8 +252,9 @@ describe("processes", () => {
       expect(await delaysMs(setup, crash, 3)).toEqual([50, 200]);
     });
 
-    test("of one client is not that of others, where its name ends the process", async () => {
+    test("of one client is not that of those that were served, where its name ends the process", async () => {
       const setup = setUp();
+      await resultOf(setup, "pid", legacyChannel("known"));
       const info = { name: "deadly", version: "1" };
       const deadly = (session: string) => ({ ...legacyChannel(session), client: { capabilities: {}, info } });
       expect(await delaysMs(setup, () => resultOf(setup, "pid", deadly("a")), 4)).toEqual([50, 200, 400]);

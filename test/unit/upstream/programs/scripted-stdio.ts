@@ -83,7 +83,7 @@ const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const message = JSON.parse(line) as Message;
   if (message.method === "ping" || message.method === "server/discover") return answer(message, {});
-  if (message.params?.clientInfo?.name === "deadly") process.exit(3);
+  if (message.params?.clientInfo?.name.startsWith("deadly") === true) process.exit(3);
   if (message.method === "initialize") return answer(message, INITIALIZE_RESULT);
   if (message.method === "tools/call") {
     if (message.params?.name === "asks") asked = message;
