@@ -49,8 +49,16 @@ interface Open {
   readonly listening: PromiseWithResolvers<void>;
 }
 
+/** What servers answer with status 400 instead of the 404 that the revisions demand: "no valid session", "session not found". */
+const LOST_CODES: ReadonlySet<unknown> = new Set([-32000, -32001]);
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
 const sideSignal = (): AbortSignal => AbortSignal.timeout(UPSTREAM_CAPS.sideMessageTimeoutMs);
+
+/** A 400 that is no JSON-RPC error is not about the message: servers say so, in plain text, of sessions before a restart. */
+function tellsOfLostSession(status: number, error: JsonObject | undefined): boolean {
+  if (status === 404) return true;
+  return status === 400 && (error === undefined || LOST_CODES.has(error["code"]));
+}
 
 class LegacyHttpSession implements HttpSession {
   readonly #endpoint: HttpEndpoint;
@@ -91,13 +99,11 @@ class LegacyHttpSession implements HttpSession {
       );
     };
     const explain = (status: number, error: JsonObject | undefined): UpstreamFault | undefined => {
-      // 404 is what the revision demands; servers exist that answer 400 with -32000 instead.
-      const lost =
-        open.sessionId !== undefined && (status === 404 || (status === 400 && error?.["code"] === -32000));
-      if (!lost) return undefined;
+      if (open.sessionId === undefined || !tellsOfLostSession(status, error)) return undefined;
       this.#end(open, "the server no longer knows the session");
       return new UpstreamFault("UPSTREAM_UNAVAILABLE", "the upstream session was lost", {
         httpStatus: status,
+        sessionLost: true,
       });
     };
     const options = {

@@ -112,6 +112,10 @@ interface EraState {
 
 const unverified = (detail: string): PinCheck => ({ ok: false, code: "PIN_UNVERIFIED", detail });
 /** An HTTP status is an answer, if no useful one. */
+function isSessionLost(fault: unknown): boolean {
+  return fault instanceof UpstreamFault && fault.sessionLost;
+}
+
 function faultCode(error: unknown): PinFault {
   if (!isAegisError(error)) return "PIN_UNVERIFIED";
   if (error.code === "UPSTREAM_TIMEOUT") return error.code;
@@ -263,8 +267,12 @@ class ServerPins {
           this.#upstream,
           pinChannel(this.#entry, era, this.#number),
           signal,
-        );
-        if (generation !== state.generation) continue;
+        ).catch((fault: unknown) => {
+          // A server that was started again knows no session: reading once more opens one, and changes nothing.
+          if (!isSessionLost(fault) || round === MAX_ROUNDS - 1) throw fault;
+          return undefined;
+        });
+        if (listing === undefined || generation !== state.generation) continue;
         this.#accept(era, state, listing, startedMs);
         return { ok: true };
       }

@@ -10,6 +10,8 @@ export class UpstreamFault extends AegisError {
   readonly httpStatus: number | undefined;
   /** The process or connection that all messages go through ended, could not be started, or keeps ending. */
   readonly gone: boolean;
+  /** The server refused the message because it does not know the session; the next message opens another. */
+  readonly sessionLost: boolean;
   constructor(
     code: ErrorCode,
     detail: string,
@@ -17,6 +19,7 @@ export class UpstreamFault extends AegisError {
       readonly unsent?: boolean;
       readonly httpStatus?: number;
       readonly gone?: boolean;
+      readonly sessionLost?: boolean;
       readonly cause?: unknown;
     } = {},
   ) {
@@ -24,6 +27,7 @@ export class UpstreamFault extends AegisError {
     this.unsent = facts.unsent ?? false;
     this.httpStatus = facts.httpStatus;
     this.gone = facts.gone ?? false;
+    this.sessionLost = facts.sessionLost ?? false;
   }
 }
 

@@ -25,7 +25,9 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 /** Streamable HTTP: the modern era without sessions, the legacy one with. */
-export async function startHttpSix(options: SixServerOptions): Promise<SixHost> {
+export async function startHttpSix(
+  options: SixServerOptions,
+): Promise<SixHost & { readonly forgetSessions: () => void }> {
   const modern = createMcpHandler(() => createSixServer(options), { legacy: "reject" });
   const serveModern = toNodeHandler(modern);
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
@@ -50,6 +52,8 @@ export async function startHttpSix(options: SixServerOptions): Promise<SixHost> 
   const { origin, close } = await serveOnLoopback(handle);
   return {
     url: `${origin}/mcp`,
+    // As one that was started again: what it is sent of them is answered with a bare 400.
+    forgetSessions: () => sessions.clear(),
     close: async () => {
       await modern.close();
       await close();

@@ -192,9 +192,20 @@ describe("a lost session", () => {
   const lost400: Script = (_request, response) =>
     json(response, { jsonrpc: "2.0", id: null, error: { code: -32000, message: "No valid session" } }, 400);
 
+  const lostText: Script = (_request, response) =>
+    void response
+      .writeHead(400, { "content-type": "text/plain" })
+      .end("Bad Request: No valid session ID provided");
+  const lostUntyped: Script = (_request, response) =>
+    void response
+      .writeHead(400)
+      .end('{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"}}');
+
   test.each([
     ["404", lost404],
     ["400 with -32000", lost400],
+    ["400 in plain text", lostText],
+    ["400 without a type", lostUntyped],
   ])("%s fails this call, is reported, and the next call opens a new one", async (_name, lose) => {
     const { server, upstream, recording } = await setUp({
       onCall: (request, response) =>
@@ -216,6 +227,22 @@ describe("a lost session", () => {
     // The lost call was not repeated.
     expect(methodsOf(server.received).filter((method) => method === "tools/call")).toHaveLength(2);
   });
+});
+
+test("an error of status 400 that is about the message leaves the session", async () => {
+  const { server, upstream, recording } = await setUp({
+    onCall: (request, response) => {
+      const { id } = JSON.parse(request.text) as { id: number };
+      json(response, { jsonrpc: "2.0", id, error: { code: -32602, message: "bad arguments" } }, 400);
+    },
+  });
+  const request = legacyRequest("tools/call", { name: "t" });
+  for (let round = 0; round < 2; round++)
+    expect(
+      await upstream.request(legacyChannel(), request, recording.observer, LIMITS, never()),
+    ).toMatchObject({ kind: "error", error: { code: -32602 } });
+  expect(recording.closed).toEqual([]);
+  expect(methodsOf(server.received).filter((method) => method === "initialize")).toHaveLength(1);
 });
 
 describe("streams", () => {

@@ -4,7 +4,7 @@ import { definitionDigest } from "#bundle";
 import type { Era, LeafEntry, ServerEntry } from "#bundle";
 import { AegisError } from "#errors";
 import type { JsonObject } from "#std";
-import { createPinVerifier, createRefreshBudget } from "#upstream";
+import { UpstreamFault, createPinVerifier, createRefreshBudget } from "#upstream";
 import type {
   ChannelKey,
   PinAlarm,
@@ -21,6 +21,8 @@ const never = (): AbortSignal => new AbortController().signal;
 class ListedServer {
   tools: JsonObject[] = [tool("t", "approved"), tool("u", "approved too")];
   failure: AegisError | undefined;
+  /** How many listings fail with it. */
+  failures = Infinity;
   listings = 0;
   readonly channels = new Set<string>();
   readonly released: ChannelKey[] = [];
@@ -38,7 +40,7 @@ class ListedServer {
           signal.addEventListener("abort", () => reject(new AegisError("EXCHANGE_ABORTED", "aborted")));
         }),
       ]);
-      if (this.failure !== undefined) throw this.failure;
+      if (this.failure !== undefined && this.failures-- > 0) throw this.failure;
       if (request.method !== "tools/list") throw new Error(`unexpected ${request.method}`);
       return { kind: "result", result: { tools } };
     },
@@ -287,6 +289,18 @@ describe("reading", () => {
       expect(await verifier.verify("s", "modern", never())).toEqual({ ok: true });
     },
   );
+
+  test.each([
+    [1, 2, { ok: true }],
+    [Infinity, 3, { ok: false, code: "PIN_UNVERIFIED" }],
+  ])("a session that the server forgot %d times", async (times, listings, expected) => {
+    const { server, verifier } = setUp();
+    const facts = { httpStatus: 404, sessionLost: true };
+    server.failure = new UpstreamFault("UPSTREAM_UNAVAILABLE", "lost", facts);
+    server.failures = times;
+    expect(await verifier.verify("s", "legacy", never())).toMatchObject(expected);
+    expect(server.listings).toBe(listings);
+  });
 
   test("list_changed forgets at once, also while a listing is under way", async () => {
     const { verifier, server } = setUp();
