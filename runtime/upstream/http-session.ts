@@ -234,6 +234,7 @@ class LegacyHttpSession implements HttpSession {
     if (releaseStream === undefined) return open.listening.resolve();
     const signal = open.ended.signal;
     let failures = 0;
+    let wasOpen = false;
     let lastEventId: string | undefined;
     const sink = {
       onHeaders: () => open.listening.resolve(),
@@ -257,9 +258,12 @@ class LegacyHttpSession implements HttpSession {
           maxMessageBytes: UPSTREAM_CAPS.maxLineBytes,
         } as const;
         const outcome = await httpExchange(this.#endpoint.streams, call, sink, signal).catch(() => undefined);
-        if (outcome?.status === 404 && open.sessionId !== undefined)
+        // A server that has no such stream may say so with a 400 as well, but not after it had one.
+        const isLost = outcome?.status === 404 || (wasOpen && outcome?.status === 400);
+        if (isLost && open.sessionId !== undefined)
           return this.#end(open, "the server no longer knows the session");
         if (outcome !== undefined && outcome.kind !== "event-stream") return;
+        wasOpen ||= outcome !== undefined;
         failures++;
         await pause(backOffMs(failures), signal).catch(() => undefined);
       }

@@ -276,6 +276,45 @@ describe("streams", () => {
     expect(streams[1]?.request.headers["last-event-id"]).toBe("e-1");
   });
 
+  test.each([400, 404])(
+    "%d to the GET of a stream that was open means that the session is lost",
+    async (status) => {
+      let streams = 0;
+      const { upstream, recording } = await setUp({
+        onGet: (_request, response) => {
+          if (++streams > 1) return void response.writeHead(status).end();
+          eventStream(response)("");
+          response.end();
+        },
+      });
+      await upstream.request(
+        legacyChannel(),
+        legacyRequest("tools/list"),
+        recording.observer,
+        LIMITS,
+        never(),
+      );
+      await recording.until(() => recording.closed.length === 1);
+      expect(recording.closed).toMatchObject([{ reason: "the server no longer knows the session" }]);
+    },
+  );
+
+  test("400 to the first GET means that there is none: the session stays", async () => {
+    const { server, upstream, recording } = await setUp({
+      onGet: (_request, response) => void response.writeHead(400).end(),
+    });
+    for (let round = 0; round < 3; round++)
+      await upstream.request(
+        legacyChannel(),
+        legacyRequest("tools/list"),
+        recording.observer,
+        LIMITS,
+        never(),
+      );
+    expect(server.received.filter((request) => request.method === "GET")).toHaveLength(1);
+    expect(recording.closed).toEqual([]);
+  });
+
   test("405 to GET means that there is none: it is asked for once", async () => {
     const { server, upstream, recording } = await setUp();
     for (let round = 0; round < 3; round++) {
