@@ -12,8 +12,6 @@ const META_SERVER_INFO = "io.modelcontextprotocol/serverInfo";
 const RESOURCE_NOT_FOUND = -32002;
 const URL_ELICITATION_REQUIRED = -32042;
 const INVALID_PARAMS = -32602;
-/** -32020, -32021, -32022: what the gateway itself sent was wrong. */
-const GATEWAY_FAULT_CODES: ReadonlySet<number> = new Set([-32020, -32021, -32022]);
 /** Entries made of one error of a legacy server. */
 const MAX_URL_ENTRIES = 8;
 
@@ -134,12 +132,13 @@ function urlEntries(message: string, data: JsonValue | undefined, capabilities: 
   return { kind: "result", result: { resultType: "input_required", inputRequests } };
 }
 
-/** A modern server's final reply as a legacy one gives it. Lossy: values that legacy schemas have no place for go. */
+/**
+ * A modern server's final reply as a legacy one gives it. Lossy: values that legacy schemas have no place for go. The
+ * errors that blame the message, -32020 to -32022, stay: whoever makes an answer of the reply refuses them in any era.
+ */
 export function legacyReply(reply: UpstreamReply, { method }: CallFacts): UpstreamReply {
   if (reply.kind === "error") {
     const { code, message, data } = reply.error;
-    if (GATEWAY_FAULT_CODES.has(code))
-      return { kind: "error", error: { code: -32603, message: "Internal error" } };
     const isMissing = code === INVALID_PARAMS && isJsonObject(data) && typeof data["uri"] === "string";
     if (method !== "resources/read" || !isMissing) return reply;
     return { kind: "error", error: { code: RESOURCE_NOT_FOUND, message, data } };

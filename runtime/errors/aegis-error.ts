@@ -12,7 +12,8 @@ export interface AegisErrorOptions {
 /**
  * A fault on the message path. `detail` is for operators and audit; it is never sent downstream.
  * `data` holds the members of `error.data` that the protocol itself demands, such as `supported` of -32022.
- * `reason` is told to the caller: set where `requestFault` or `aboutRequest` say that it is about its own request.
+ * `reason` is told to the caller: set where `requestFault` or `aboutRequest` say that it is about its own request, or where
+ * it is made of the gateway's own words alone.
  */
 export class AegisError extends Error {
   readonly code: ErrorCode;

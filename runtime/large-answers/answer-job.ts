@@ -100,7 +100,8 @@ export function finishAnswer(
 /** @throws {AegisError} RESULT_BLOCKED for a task that asks for something: that is decided on the main thread alone */
 function readAnswer(reply: UpstreamReply, plan: SentPlan): ReadAnswer {
   const translation = readTranslation(plan);
-  const answer = answerOf(translation === undefined ? reply : translateReply(reply, translation));
+  const translated = translation === undefined ? reply : translateReply(reply, translation);
+  const answer = answerOf(translated, plan.era);
   if (plan.task === undefined) return answer;
   const ruled = ruleTaskAnswer(answer, plan.task);
   if (ruled.asks !== undefined) throw new AegisError("RESULT_BLOCKED", "a large answer that asks something");

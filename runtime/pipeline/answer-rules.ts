@@ -28,25 +28,38 @@ const CAPABILITY_MISSING = -32021;
 export const URL_ELICITATION_REQUIRED = -32042;
 
 /**
- * The answer that a reply of an upstream stands for.
+ * The answer that a reply of an upstream stands for. `era`: the caller's.
  * @throws {AegisError} UPSTREAM_PROTOCOL where it blames the gateway's own message; CAPABILITY_REQUIRED
  */
-export function answerOf(reply: UpstreamReply): ReadAnswer {
+export function answerOf(reply: UpstreamReply, era: Era): ReadAnswer {
   if (reply.kind === "result") return { kind: "result", result: reply.result };
   const { code, message, data } = reply.error;
   if (GATEWAY_FAULT_CODES.has(code))
     throw new AegisError("UPSTREAM_PROTOCOL", `upstream refused the request: ${code}`);
-  if (code === CAPABILITY_MISSING) throw capabilityRequired(data);
+  if (code === CAPABILITY_MISSING) throw capabilityRequired(data, era);
   const carried: JsonObject | undefined = data === undefined ? undefined : { upstream: data };
   return { kind: "error", code, message, ...(carried === undefined ? {} : { data: carried }) };
 }
 
-function capabilityRequired(data: JsonValue | undefined): AegisError {
+function capabilityRequired(data: JsonValue | undefined, era: Era): AegisError {
   const required = isJsonObject(data) ? data["requiredCapabilities"] : undefined;
-  const told = {
-    data: { requiredCapabilities: isJsonObject(required) ? namedIn(required, CAPABILITIES) : {} },
-  };
-  return new AegisError("CAPABILITY_REQUIRED", "the server needs a capability that it was not told of", told);
+  const requiredCapabilities = isJsonObject(required) ? namedIn(required, CAPABILITIES) : {};
+  const told = { data: { requiredCapabilities } };
+  const detail = "the server needs a capability that it was not told of";
+  // No revision before 2026-07-28 knows this error: what it means has to be said in words.
+  const reason = era === "modern" ? {} : { reason: inWords(requiredCapabilities) };
+  return new AegisError("CAPABILITY_REQUIRED", detail, { ...told, ...reason });
+}
+
+/** What a legacy client is told that the server needs. `required`: names of the gateway's own alone. */
+function inWords({ extensions, ...others }: JsonObject): string {
+  const [extension] = Object.keys(isJsonObject(extensions) ? extensions : {});
+  if (extension !== undefined)
+    return `the server needs the extension ${extension}, which cannot be bridged to this revision; a client of 2026-07-28 can declare it`;
+  if (extensions !== undefined) return "the server needs an extension that is not governed here";
+  const names = Object.keys(others).join(", ");
+  if (names === "") return "the server needs a capability that is not governed here";
+  return `the server needs ${names} of the client, which it did not declare or policies leave it no use of`;
 }
 
 /** Names of what a server may ask of a client, and nothing else that an upstream may have written there. */

@@ -51,16 +51,29 @@ export function sendDenial(reply: ReplyChannel, denial: Denial, options: DenialR
 
 /** Of a resource that is not there, in the legacy era (MCP 2025-11-25, resources, error handling). */
 const LEGACY_RESOURCE_NOT_FOUND = -32002;
+/** Of a capability that is missing: the legacy era has no number for it. */
+const LEGACY_CAPABILITY_REQUIRED = -32603;
 
 function denialMessage({ address }: ReplyChannel, denial: Denial, options: DenialReplyOptions): string {
   const told = denialError(denial, options);
-  const isResource = denial.code === "TARGET_UNKNOWN" && denial.data?.["uri"] !== undefined;
-  const error = isResource && address.era === "legacy" ? { ...told, code: LEGACY_RESOURCE_NOT_FOUND } : told;
-  return JSON.stringify({ jsonrpc: "2.0", id: address.id, error });
+  const code = address.era === "legacy" ? (legacyNumber(denial) ?? told.code) : told.code;
+  return JSON.stringify({ jsonrpc: "2.0", id: address.id, error: { ...told, code } });
+}
+
+/** Undefined where both eras have the same number. */
+function legacyNumber({ code, data }: Denial): number | undefined {
+  if (code === "CAPABILITY_REQUIRED") return LEGACY_CAPABILITY_REQUIRED;
+  return code === "TARGET_UNKNOWN" && data?.["uri"] !== undefined ? LEGACY_RESOURCE_NOT_FOUND : undefined;
+}
+
+interface DenialError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: JsonObject;
 }
 
 /** The JSON-RPC error a caller sees: number, message with the reason, stable code and decision id. */
-function denialError(denial: Denial, options: Pick<DenialReplyOptions, "decisionId">): JsonObject {
+function denialError(denial: Denial, options: Pick<DenialReplyOptions, "decisionId">): DenialError {
   const entry = ERROR_CODES[denial.code];
   const data: Record<string, JsonValue> = { code: denial.code, decisionId: options.decisionId };
   if (denial.reason !== undefined) data["reason"] = denial.reason;
@@ -76,6 +89,8 @@ function statusOf(code: ErrorCode, address: ReplyAddress): number {
   if (address.method === "server/discover" && http === 200) return 503;
   // In a legacy session a 404 means that the session is gone.
   if (code === "METHOD_UNKNOWN" && address.era === "legacy") return 200;
+  // A legacy client reads the error of a call in a 200 alone.
+  if (code === "CAPABILITY_REQUIRED" && address.era === "legacy") return 200;
   if (!address.expectsAnswer && http === 200) return 202;
   return http;
 }

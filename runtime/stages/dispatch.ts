@@ -93,7 +93,10 @@ async function send(
     const reply = await sender.request(channel, outbound, waiting.observer, limits, signal);
     outcome = reply.kind;
     requireCapabilities(exchange, reply);
-    return answered(exchange, large === undefined ? answerOf(reply) : { kind: "unread", bytes: large });
+    return answered(
+      exchange,
+      large === undefined ? answerOf(reply, exchange.era) : { kind: "unread", bytes: large },
+    );
   } catch (fault) {
     if (isAegisError(fault)) outcome = fault.code;
     throw fault;

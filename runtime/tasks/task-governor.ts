@@ -280,7 +280,8 @@ async function ask(exchange: TaskExchange, get: OutboundRequest, signal: AbortSi
     onServerRequest: () =>
       Promise.resolve({ kind: "error", error: { code: -32601, message: "Method not found" } }),
   };
-  return replyAnswer(await upstream.request({ era: "modern" }, get, observer, { maxResponseBytes }, signal));
+  const reply = await upstream.request({ era: "modern" }, get, observer, { maxResponseBytes }, signal);
+  return replyAnswer(reply, exchange.era);
 }
 
 /** How the answer to a message about a task is read; undefined for any other message. */

@@ -9,7 +9,7 @@ import { DEVELOPER, startGatewayWorld } from "./gateway-world.ts";
 import type { Caller, GatewayWorld } from "./gateway-world.ts";
 import { grantingRepository, pinLive } from "./granting-repository.ts";
 import type { GrantedServer } from "./granting-repository.ts";
-import { modernHeaders, modernMeta, postMessage } from "./raw-call.ts";
+import { initializeRequest, modernHeaders, modernMeta, postMessage } from "./raw-call.ts";
 import { readAuditRecords } from "./audit-records.ts";
 
 const EXTENSION = "io.modelcontextprotocol/tasks";
@@ -250,6 +250,34 @@ describe("no task", () => {
       status: 400,
       error: { code: -32021, data: { requiredCapabilities: { extensions: { [EXTENSION]: {} } } } },
     });
+  });
+
+  it("is made for a client of 2025-11-25: it is told in words what the server needs", async () => {
+    const authorization = `Bearer ${await world.token(DEVELOPER, "jobs")}`;
+    const opening = await postMessage(world.endpoint("jobs"), initializeRequest(), { authorization });
+    await opening.text();
+    const headers = {
+      authorization,
+      "mcp-session-id": opening.headers.get("mcp-session-id") ?? "",
+      "mcp-protocol-version": "2025-11-25",
+    };
+    const initialized = { jsonrpc: "2.0", method: "notifications/initialized" };
+    await (await postMessage(world.endpoint("jobs"), initialized, headers)).text();
+    const params = { name: "failing_job", arguments: {} };
+    const call = { jsonrpc: "2.0", id: 1, method: "tools/call", params };
+    const response = await postMessage(world.endpoint("jobs"), call, headers);
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    const { error } = JSON.parse(text.slice(text.indexOf("{"))) as Reply;
+    expect(error).toMatchObject({
+      code: -32603,
+      data: { code: "CAPABILITY_REQUIRED", requiredCapabilities: { extensions: { [EXTENSION]: {} } } },
+    });
+    expect(error?.message).toMatch(
+      /^Required client capability missing: .*extension io\.model.*cannot be bridged/u,
+    );
+    expect(error?.data?.["decisionId"]).toBeTypeOf("string");
+    expect(text).not.toContain("the tasks extension is needed");
   });
 
   it("is told of to a client that did not declare the extension", async () => {

@@ -73,8 +73,8 @@ test("an elicitation that could not be made is cancelled; anything else ends the
 test("a client is not asked for what it did not declare", async () => {
   const request = call("test_input_required_result_sampling");
   const reply = await callLegacy(peers, { request, observer: client, capabilities: { roots: {} } });
-  // The server refuses the gateway's own request; that is no fault of the caller.
-  expect(reply).toMatchObject({ kind: "error", error: { code: -32603 } });
+  // What the caller is told of it is the pipeline's matter.
+  expect(reply).toMatchObject({ kind: "error", error: { code: -32021 } });
   expect(asked).toHaveLength(0);
 });
 

@@ -157,14 +157,6 @@ describe("replies", () => {
       result: { content: [], _meta: { "vendor/x": 1 } },
     });
   });
-
-  test.each([-32020, -32021, -32022])("%d is the gateway's own fault, and nothing of it is told", (code) => {
-    const error = { code, message: "secret", data: { supported: [] } };
-    expect(legacyReply({ kind: "error", error }, CALL)).toEqual({
-      kind: "error",
-      error: { code: -32603, message: "Internal error" },
-    });
-  });
 });
 
 test.each<[string, JsonObject, JsonObject]>([

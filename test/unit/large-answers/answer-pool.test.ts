@@ -44,7 +44,7 @@ function planOf(entry: TransformEntry | undefined, id: string | number = 7): Fin
 
 /** What the stages make of the same reply on the main thread. */
 function inThread(reply: UpstreamReply, entry: TransformEntry | undefined): unknown {
-  const conforming = conform(answerOf(reply), "modern", "tools/call");
+  const conforming = conform(answerOf(reply, "modern"), "modern", "tools/call");
   if (!conforming.ok) return conforming.denial;
   if (entry === undefined) return { json: answerJson(7, conforming.answer), applied: 0 };
   const ruled = redact(conforming.answer, compileTransform(entry), { fingerprint });
@@ -169,7 +169,11 @@ describe("answer pool", () => {
     for (let time = 0; time < 2; time += 1) {
       const plan = { ...planOf(entry), translation, names: planNames(route, "alpha", "tools/call") };
       const finished = await pool.finish("s", wire(reply), plan, never);
-      const conforming = conform(answerOf(translateReply(reply, translation)), "modern", "tools/call");
+      const conforming = conform(
+        answerOf(translateReply(reply, translation), "modern"),
+        "modern",
+        "tools/call",
+      );
       const ruled = conforming.ok
         ? redact(conforming.answer, compileTransform(entry), { fingerprint })
         : conforming;

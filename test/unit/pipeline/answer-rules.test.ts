@@ -1,6 +1,8 @@
 // What may not pass as an answer, whoever reads it: this thread or a worker.
 import { expect, it } from "vitest";
-import { conform } from "../../../runtime/pipeline/answer-rules.ts";
+import type { JsonObject } from "#std";
+import type { UpstreamReply } from "#upstream";
+import { answerOf, conform } from "../../../runtime/pipeline/answer-rules.ts";
 import { createWorkerMemory, finishAnswer } from "../../../runtime/large-answers/answer-job.ts";
 
 const ERROR = {
@@ -35,4 +37,32 @@ it("and so it is where a worker reads it", () => {
 it("one whose elicitations were judged passes", () => {
   const judged = { kind: "error", code: -32042, message: "m", isAsking: true } as const;
   expect(conform(judged, "legacy", "tools/call")).toEqual({ ok: true, answer: judged });
+});
+
+const refusal = (code: number, requiredCapabilities: JsonObject = {}): UpstreamReply => ({
+  kind: "error",
+  error: { code, message: "secret", data: { requiredCapabilities, secret: 1 } },
+});
+
+it.each<[JsonObject, string]>([
+  [{ extensions: { "io.modelcontextprotocol/tasks": {} } }, "the extension io.modelcontextprotocol/tasks"],
+  [{ extensions: { "secret/one": {} } }, "an extension that is not governed here"],
+  [{ secret: {} }, "a capability that is not governed here"],
+  [{ sampling: { secret: {} }, roots: {} }, "roots, sampling of the client"],
+])("a legacy caller is told in words what the server needs: %j", (required, words) => {
+  const refused = (): unknown => answerOf(refusal(-32021, required), "legacy");
+  const reason = expect.stringContaining(words) as unknown;
+  expect(refused).toThrow(expect.objectContaining({ code: "CAPABILITY_REQUIRED", reason }));
+  try {
+    refused();
+  } catch (fault) {
+    expect(JSON.stringify(fault)).not.toContain("secret");
+  }
+});
+
+it.each([-32020, -32022])("%d is about the gateway's own message in both eras", (code) => {
+  for (const era of ["legacy", "modern"] as const) {
+    const refused = (): unknown => answerOf(refusal(code), era);
+    expect(refused).toThrow(expect.objectContaining({ code: "UPSTREAM_PROTOCOL", reason: undefined }));
+  }
 });
