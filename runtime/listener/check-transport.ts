@@ -1,6 +1,6 @@
 // Stage 1, listener: what the head of a request must satisfy before anything else looks at it. Pure: reads no body,
 // answers nothing. (MCP Streamable HTTP, security: Host and Origin; RFC 9110; RFC 9112.)
-import { AegisError } from "#errors";
+import { AegisError, requestFault } from "#errors";
 import { duplicateHeader } from "#mcp";
 import type { HeaderView } from "#mcp";
 import type { InboundHttp } from "./inbound.ts";
@@ -37,16 +37,19 @@ const SINGLE_VALUED: ReadonlySet<string> = new Set([
 const METHODS: ReadonlySet<string> = new Set(["POST", "GET", "DELETE"]);
 
 /**
+ * `servesPath`: false where nothing answers at the path of the target, so that its query need not be looked at.
  * @throws {AegisError} HTTP_TARGET_INVALID, HTTP_HEADER_INVALID, HEADER_MISMATCH (a protocol header sent twice),
  *   HOST_FORBIDDEN, ORIGIN_FORBIDDEN, HTTP_METHOD, HTTP_MEDIA_TYPE
  */
-export function checkTransport(head: RequestHead, rules: TransportRules): void {
+export function checkTransport(head: RequestHead, rules: TransportRules, servesPath = true): void {
   refuseDuplicates(head.headers);
   checkTarget(head.rawTarget);
   checkHost(head.headers, rules.allowedHosts);
   checkOrigin(head.headers, rules.allowedOrigins);
   if (!METHODS.has(head.method)) throw new AegisError("HTTP_METHOD", "only POST, GET and DELETE");
   if (head.method === "POST") checkMediaType(head.headers);
+  // Last: what no endpoint is at is told as that, whatever its query, and only to whom the path without one would be.
+  if (servesPath) checkQuery(head.rawTarget);
 }
 
 function refuseDuplicates(headers: HeaderView): void {
@@ -64,6 +67,9 @@ function checkTarget(rawTarget: string): void {
   if (rawTarget.length > MAX_TARGET_LENGTH) throw new AegisError("HTTP_TARGET_INVALID", "target too long");
   if (/[^\x21-\x7e]|[#\\]/.test(rawTarget))
     throw new AegisError("HTTP_TARGET_INVALID", "character that no URI has");
+}
+
+function checkQuery(rawTarget: string): void {
   const query = rawTarget.indexOf("?");
   if (query !== -1) refuseTokens(rawTarget.slice(query + 1));
 }
@@ -72,18 +78,25 @@ const TOKEN_NAME =
   /^(?:.*token|bearer|authorization|auth|jwt|api[-_]?key|key|code|.*secret|password|assertion|session[-_]?id)$/i;
 const JWT_VALUE = /eyJ[\w-]+\.[\w-]+\.[\w-]*/;
 
-/** Credentials in a URL end up in logs and histories (RFC 6750 section 5.3; MCP authorization). The value is never repeated. */
+/**
+ * Credentials in a URL end up in logs and histories (RFC 6750 section 5.3; MCP authorization). Neither name nor value is
+ * repeated.
+ */
 function refuseTokens(query: string): void {
   let parameters: URLSearchParams;
   try {
     decodeURIComponent(query.replaceAll("+", " "));
     parameters = new URLSearchParams(query);
   } catch (cause) {
-    throw new AegisError("HTTP_TARGET_INVALID", "query is not valid percent-encoding", { cause });
+    const detail = "its query is not valid percent-encoding";
+    throw new AegisError("HTTP_TARGET_INVALID", detail, { cause, reason: detail });
   }
   for (const [name, value] of parameters) {
     if (TOKEN_NAME.test(name) || JWT_VALUE.test(value))
-      throw new AegisError("HTTP_TARGET_INVALID", "credential in the query");
+      throw requestFault(
+        "HTTP_TARGET_INVALID",
+        "its query has a credential or a session, which this endpoint does not take there; a token goes in Authorization",
+      );
   }
 }
 

@@ -15,7 +15,8 @@ export function createListenerStage(rules: TransportRules, clock: Clock): Stage<
         return deny({ code: "NOT_READY", detail: "the active release is past its expiry and grace" });
       }
       // Standard input and output have no address that a name could be rebound to, and no headers of a client.
-      if (exchange.inbound.transport !== "stdio") checkTransport(exchange.inbound, rules);
+      const { inbound, snapshot } = exchange;
+      if (inbound.transport !== "stdio") checkTransport(inbound, rules, snapshot.routes.has(inbound.path));
       return proceed(exchange as Checked);
     },
   };

@@ -85,6 +85,21 @@ describe("a malformed request", () => {
     expect((await modern("tools/call", call)).data.reason).toBe("Mcp-Name is missing");
   });
 
+  it("is told that its query is refused, and nothing of it", async () => {
+    const headers = { authorization: `Bearer ${token}` };
+    const target = (path: string, query: string): URL => new URL(`${path}?${query}`, world.endpoint("echo"));
+    const { pathname } = world.endpoint("echo");
+    for (const query of ["sessionId=s3cr3t", "access_token=s3cr3t", "s3cr3t=%zz"]) {
+      const told = await refusal(postMessage(target(pathname, query), request("ping", {}), headers));
+      expect(told).toMatchObject({ code: -32600, data: { code: "HTTP_TARGET_INVALID" } });
+      expect(told.message).toMatch(/^Invalid request target: its query (?:has a credential|is not valid)/u);
+      expect(JSON.stringify(told)).not.toMatch(/s3cr3t|access_token|%zz/u);
+      const nowhere = await postMessage(target("/no/such/sse", query), request("ping", {}), headers);
+      expect(nowhere.status).toBe(404);
+      expect((await refusal(Promise.resolve(nowhere))).message).toBe("No such endpoint");
+    }
+  });
+
   it("is told which headers a tool has only where its caller sees the tool", async () => {
     const regional = { name: "regional", arguments: { region: "eu-1" } };
     const own = await modern("tools/call", regional, { "mcp-name": "regional" });

@@ -53,6 +53,18 @@ describe("checkTransport", () => {
   });
 });
 
+it("looks at the query last, and only where something answers at the path", () => {
+  const rules = { allowedHosts: ["a"], allowedOrigins: [] };
+  const codeFor = (host: string, servesPath: boolean): string =>
+    codeOf(() => checkTransport(head({ host }, "GET", "/m?token=s3cr3t"), rules, servesPath));
+  expect(codeFor("a", true)).toBe("HTTP_TARGET_INVALID");
+  expect(codeFor("a", false)).toBe("accepted");
+  expect(codeFor("b", true)).toBe("HOST_FORBIDDEN");
+  expect(codeOf(() => checkTransport(head({ host: "a" }, "GET", "//m?a"), rules, false))).toBe(
+    "HTTP_TARGET_INVALID",
+  );
+});
+
 describe("accept", () => {
   it.each([
     ["application/json, text/event-stream", true],
