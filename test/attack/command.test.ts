@@ -61,6 +61,12 @@ it.each([
     /legacyy \(did you mean legacy\?\); it knows modern, legacy/u,
   ],
   ["an offer like no other", ["--offers", "foo"], /does not know foo; it knows modern, legacy/u],
+  ["arguments that are not JSON", ["--arguments", "nojson"], /^error: --arguments is not JSON: .*nojson/u],
+  [
+    "arguments that are a list",
+    ["--flood-arguments", "[1]"],
+    /--flood-arguments is not a JSON object, such/u,
+  ],
   ["a pattern that is none", ["--only", "["], /--only: /u],
 ])("%s is one line and exit 2", async (_name, args, text) => {
   const { code, out, err } = await attack("--url", world.endpoint("echo").href, ...args);

@@ -103,6 +103,19 @@ function offersOf(list: string): readonly string[] {
   return offers;
 }
 
+/** @throws {UsageError} where it is no JSON object: no server could be to blame for what comes of it */
+function objectOf(option: string, text: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (fault) {
+    throw new UsageError(`${option} is not JSON: ${(fault as Error).message.replaceAll(/\s+/gu, " ")}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new UsageError(`${option} is not a JSON object, such as {"text":"x"}`);
+  return text;
+}
+
 function patternOf(only: string): RegExp {
   try {
     return new RegExp(only, "u");
@@ -146,11 +159,11 @@ function corpusOptions(values: Values): Omit<CorpusOptions, "file"> {
     variables: {
       tool: values.tool,
       toolBase64: Buffer.from(values.tool).toString("base64"),
-      arguments: values.arguments,
+      arguments: objectOf("--arguments", values.arguments),
       paramTool: values["param-tool"],
       slowTool: values["slow-tool"],
       floodTool: values["flood-tool"],
-      floodArguments: values["flood-arguments"],
+      floodArguments: objectOf("--flood-arguments", values["flood-arguments"]),
       otherToken: otherToken ?? "none",
     },
     offers: otherToken === undefined ? offers : [...offers, "otherToken"],
