@@ -1,4 +1,5 @@
 // identity.yaml → issuers of each environment, and the principal attributes that policies may read.
+import { posix } from "node:path";
 import { DEFAULT_TENANT } from "#bundle";
 import type { AttributeMapping, ClaimType, IssuerEntry, TenantId } from "#bundle";
 import { isJsonObject } from "#std";
@@ -53,8 +54,12 @@ type Document = Parsed<IdentityShape>;
 /** Key sets hold a handful of keys; each goes into the bundle. */
 const MAX_KEY_SET_BYTES = 256 * 1024;
 
-function readKeySet(workspace: Workspace, file: string): JsonObject | string {
-  if (!workspace.list().includes(file)) return `there is no file ${file}; key sets lie in identity/`;
+const KEY_SET_FOLDER = "identity/";
+
+/** Reads a key set of a layer, or says what is wrong with it. `path`: within the layer, as it is written. */
+function readKeySet(workspace: Workspace, tenant: TenantId, path: string): JsonObject | string {
+  const file = fileInLayer(tenant, path);
+  if (!workspace.list().includes(file)) return absentKeySet(workspace, tenant, path);
   try {
     const bytes = workspace.read(file);
     if (bytes.length > MAX_KEY_SET_BYTES)
@@ -68,6 +73,16 @@ function readKeySet(workspace: Workspace, file: string): JsonObject | string {
   } catch {
     return `${file} is not JSON`;
   }
+}
+
+/** Whoever wrote the name without its folder is told the path to write. Looks into no other layer. */
+function absentKeySet(workspace: Workspace, tenant: TenantId, path: string): string {
+  const absent = `there is no file ${fileInLayer(tenant, path)}`;
+  if (path.startsWith(KEY_SET_FOLDER)) return `${absent}; key sets lie in ${KEY_SET_FOLDER}`;
+  const meant = `${KEY_SET_FOLDER}${posix.basename(path)}`;
+  return workspace.list().includes(fileInLayer(tenant, meant))
+    ? `${absent}; write ${meant}`
+    : `${absent}; key sets lie in ${KEY_SET_FOLDER} and are written with it, as ${KEY_SET_FOLDER}jwks.json`;
 }
 
 function keysOf(
@@ -85,7 +100,7 @@ function keysOf(
     return wrong("issuer", "give either jwksUrl or jwksFile");
   if (jwksFile !== undefined) {
     // Only the listed files of the layer: a tenant cannot name a key set of another.
-    const jwks = readKeySet(workspace, fileInLayer(layerOf(document.source.file).tenant, jwksFile));
+    const jwks = readKeySet(workspace, layerOf(document.source.file).tenant, jwksFile);
     return typeof jwks === "string" ? wrong("jwksFile", jwks) : { type: "jwks", jwks };
   }
   const url = URL.parse(jwksUrl ?? "");
