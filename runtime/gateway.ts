@@ -16,7 +16,7 @@ import type { ExchangeHandler } from "./exchange-handler.ts";
 import { createAdminHandlers } from "./gateway-status.ts";
 import { startAdminListener } from "./listener/index.ts";
 import type { HttpListener, StdioEnd, TransportRules } from "./listener/index.ts";
-import { startListeners } from "./listeners.ts";
+import { openCertificate, startListeners } from "./listeners.ts";
 import type { Listeners, LocalServerOptions } from "./listeners.ts";
 import { createAnswerPool } from "./large-answers/answer-pool.ts";
 import type { AnswerPool } from "./large-answers/answer-pool.ts";
@@ -97,10 +97,12 @@ interface Core {
 /**
  * Starts a gateway. It listens even where no release could be activated yet, and denies everything until one is.
  * @throws {TrustError} for a root that is not the pinned one; AuditStartError where the log cannot be opened;
- *   LocalStartError where a local server's token is not accepted
+ *   LocalStartError where a local server's token is not accepted; an Error that names the file where a certificate cannot
+ *   be used
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, logger, metrics } = options;
+  const { config, logger, metrics, local } = options;
+  const tls = await openCertificate(config, local, options.clock ?? systemClock);
   const core = await createCore(options);
   const { clock, audit, sessions, release, runner, handler } = core;
   const { holder, updater } = release;
@@ -109,7 +111,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const listeners = await startListeners({
     ...{ config, logger, metrics, clock, handler, runner, sessions, audit },
     snapshot: holder.current,
-    local: options.local,
+    ...{ local, tls },
   }).catch(async (fault: unknown) => {
     // Nothing was served; what the refusal left in the log is sealed.
     core.largeAnswers.dispose();
@@ -123,7 +125,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return updater.reload();
   };
   let draining = false;
-  const isAdmin = options.local === undefined || config.stdio?.admin === true;
+  const isAdmin = local === undefined || config.stdio?.admin === true;
   const admin = isAdmin
     ? await startAdmin(options, { ...core, listeners, reload, isDraining: () => draining })
     : undefined;

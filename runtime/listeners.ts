@@ -51,6 +51,8 @@ export interface ListenersOptions {
   readonly snapshot: () => Snapshot | undefined;
   /** Absent = the MCP port is opened. */
   readonly local?: LocalServerOptions | undefined;
+  /** Of the MCP port, as `openCertificate` gives it. */
+  readonly tls: TlsMaterial | undefined;
 }
 
 export interface Listeners {
@@ -72,12 +74,24 @@ export interface Listeners {
 const CERTIFICATE_POLL_MS = 2_000;
 
 /**
+ * The certificate of the MCP port; undefined where there is none. It is part of what is configured, so it is read before
+ * anything starts.
+ * @throws {Error} that names the file where it cannot be used
+ */
+export async function openCertificate(
+  { listen }: ProcessConfig,
+  local: LocalServerOptions | undefined,
+  { nowMs }: Clock,
+): Promise<TlsMaterial | undefined> {
+  return listen.tls === undefined || local !== undefined ? undefined : openTlsMaterial(listen.tls, nowMs);
+}
+
+/**
  * Opens the port, or the local server.
- * @throws {LocalStartError} where the token of a local server is not accepted; an Error that names the file where a
- *   certificate cannot be used
+ * @throws {LocalStartError} where the token of a local server is not accepted
  */
 export async function startListeners(options: ListenersOptions): Promise<Listeners> {
-  const { config, handler, runner, sessions, audit, clock, logger, snapshot } = options;
+  const { config, handler, runner, sessions, audit, clock, logger, snapshot, tls } = options;
   const pipelineTo = (
     last: Parameters<typeof buildSessionPipeline>[1],
   ): ReturnType<typeof buildSessionPipeline> => buildSessionPipeline(runner.stages, last);
@@ -94,8 +108,6 @@ export async function startListeners(options: ListenersOptions): Promise<Listene
     onSwap: connections.reauthorise,
   };
   if (options.local !== undefined) return openLocal(options, options.local, connections, common);
-  const tls =
-    config.listen.tls === undefined ? undefined : await openTlsMaterial(config.listen.tls, clock.nowMs);
   const certificate = watchCertificate(tls, options);
   if (tls === undefined) warnOfPlainText(config.listen.host, logger);
   const listener = await startHttpListener({

@@ -7,6 +7,9 @@ import { connect } from "node:tls";
 import type { PeerCertificate } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import type { ProcessConfig } from "../../runtime/config/index.ts";
+import { startGateway } from "../../runtime/gateway.ts";
+import { createLogger, createMetrics } from "../../runtime/telemetry/index.ts";
 import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { DEVELOPER, createWorldDir } from "./gateway-world.ts";
@@ -123,6 +126,17 @@ describe("the MCP port over TLS", () => {
     const metrics = await (await fetch(`${world.gateway.adminUrl}/metrics`)).text();
     expect(metrics).toMatch(/aegis_certificate_loads_total\{outcome="rejected"\} [2-9]/u);
   });
+});
+
+it("reads the certificate before anything starts, and names the file that cannot be used", async () => {
+  const start = (cert: string, key: string): Promise<unknown> => {
+    const tls = { cert: file(cert), key: file(key), minVersion: "TLSv1.3" } as const;
+    // Whatever starts first would miss its part of the configuration.
+    const config = { listen: { tls }, trust: { root: file("no-root.json") } } as unknown as ProcessConfig;
+    return startGateway({ config, logger: createLogger({ level: "error" }), metrics: createMetrics() });
+  };
+  await expect(start("absent.crt", "first.key")).rejects.toThrow(/absent\.crt cannot be read$/u);
+  await expect(start("first.crt", "second.key")).rejects.toThrow(/are no certificate with its key$/u);
 });
 
 function ask(
