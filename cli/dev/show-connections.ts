@@ -13,6 +13,26 @@ import type { NamedCaller } from "./test-callers.ts";
 const AT_START = "Endpoints, and a token for each caller (12 hours; a token is good for its endpoint only)";
 const ADDED = "Endpoints new with this release, and a token for each caller";
 
+/** A suite that names a caller; what is in angle brackets is to be filled in. */
+const SAMPLE_SUITE = `name: callers
+principals:
+  dana: { id: dana, roles: [<role>] }
+calls:
+  first: { server: <server>, tool: <tool>, arguments: {} }
+tests:
+  - name: who may call
+    matrix: { principals: [dana], calls: [first] }
+    allow:
+      - [dana, first]
+`;
+
+const NO_CALLERS = `no tokens: the tests of the repository name no principal, and those are the callers that get one. Write
+  a suite such as this to tests/callers_test.yaml, give what identity.yaml requires of a token as attrs, and start again
+  (docs/policy-language.md, Tests):
+
+${SAMPLE_SUITE.replaceAll(/^/gmu, "    ").trimEnd()}
+`;
+
 /** Tokens for every caller at every endpoint, and the client lines for one that the first caller may use. */
 export function showConnections(server: DevServer, io: CliIo): Promise<void> {
   return show(server, server.endpoints(), AT_START, io);
@@ -46,7 +66,7 @@ async function show(
     }
   }
   const [first] = callers;
-  if (first === undefined) io.out("  no tokens: the tests of the repository name no principal\n");
+  if (first === undefined) io.out(`  ${NO_CALLERS}`);
   const shown = first === undefined ? undefined : await exampleEndpoint(server, endpoints, first);
   if (first === undefined || shown === undefined) return;
   heading(

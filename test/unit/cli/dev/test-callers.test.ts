@@ -1,11 +1,16 @@
 // A caller of the tests, as a token: the claims must be read back by the gateway as the same facts.
-import { beforeAll, describe, expect, it } from "vitest";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { IssuerEntry } from "#bundle";
 import { compile } from "#compiler";
 import type { CompileResult } from "#compiler";
 import { principalFromClaims } from "../../../../runtime/authn/claims-to-principal.ts";
+import { showConnections } from "../../../../cli/dev/show-connections.ts";
 import { allowedCall, callersOf, claimsOf } from "../../../../cli/dev/test-callers.ts";
+import type { NamedCaller } from "../../../../cli/dev/test-callers.ts";
 import { TEMPLATE_DIR } from "../../../e2e/world.ts";
+import { createDesk } from "../cli-fixture.ts";
+import type { Desk } from "../cli-fixture.ts";
 
 const ISSUER: IssuerEntry = {
   issuer: "https://issuer.example/",
@@ -40,6 +45,41 @@ describe("callersOf", () => {
     expect(allowedCall(template.model, "developer", "sql-prod")?.target).toBe("sql.query");
     expect(allowedCall(template.model, "employee", "sql-prod")).toBeUndefined();
     expect(allowedCall(template.model, "developer", "finance-restricted")).toBeUndefined();
+  });
+});
+
+describe("a repository whose tests name nobody", () => {
+  let desk: Desk;
+  beforeAll(() => {
+    desk = createDesk("template");
+    rmSync(desk.path("repo", "tests"), { recursive: true });
+  });
+  afterAll(() => desk.remove());
+
+  it("is told what to write, and where, for a caller to get a token", async () => {
+    const callersNow = async (): Promise<readonly NamedCaller[]> =>
+      callersOf((await compile({ dir: desk.path("repo") })).model);
+    expect(await callersNow()).toEqual([]);
+    let shown = "";
+    const endpoint = { resource: "http://127.0.0.1:1/jira/mcp", servers: ["jira"] };
+    const server = { active: () => ({ model: { suites: [] } }), endpoints: () => [endpoint] };
+    const io = { out: (text: string) => (shown += text), colorOut: false };
+    await showConnections(server as never, io as never);
+    expect(shown).toContain("tests/callers_test.yaml");
+
+    const lines = shown.split("\n").filter((line) => line.startsWith("    "));
+    const suite = lines.map((line) => line.slice(4)).join("\n");
+    const written = suite
+      .replace("<role>", "Employee")
+      .replace("<server>", "jira")
+      .replace("<tool>", "jira.search")
+      .replace("arguments: {}", "arguments: { jql: project = OPS }")
+      .replace("[Employee]", "[Employee], attrs: { is_external: false }");
+    mkdirSync(desk.path("repo", "tests"));
+    writeFileSync(desk.path("repo", "tests", "callers_test.yaml"), written);
+    expect((await callersNow()).map(({ name }) => name)).toEqual(["dana"]);
+    await desk.ok("check", "repo");
+    await desk.ok("test", "repo");
   });
 });
 
