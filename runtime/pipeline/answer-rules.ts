@@ -7,7 +7,7 @@ import { rewriteAnswer, rewriteErrorData } from "#naming";
 import type { NamedRoute, NamedServer } from "#naming";
 import { isJsonObject } from "#std";
 import type { JsonObject, JsonValue } from "#std";
-import { applyError, applyResponse, applyTask } from "#transform";
+import { REMOVED_TEXT, applyError, applyResponse, applyTask } from "#transform";
 import type { CompiledTransform, TransformOptions } from "#transform";
 import type { UpstreamReply } from "#upstream";
 import { TASKS_EXTENSION, relatedTo } from "../tasks/task-answers.ts";
@@ -165,8 +165,21 @@ function failed(detail: string): { readonly ok: false; readonly denial: Denial }
   return { ok: false, denial: { code: "TRANSFORM_FAILED", detail } };
 }
 
+/** What the codes of JSON-RPC and MCP mean, in the gateway's own words. */
+const CODE_NAMES: ReadonlyMap<number, string> = new Map([
+  [-32700, "Parse error"],
+  [-32603, "Internal error"],
+  [-32602, "Invalid params"],
+  [-32601, "Method not found"],
+  [-32600, "Invalid request"],
+  [-32002, "Resource not found"],
+]);
+
 function errorAnswer(code: number, cleaned: JsonObject): ReadAnswer {
-  const message = typeof cleaned["message"] === "string" ? cleaned["message"] : "Upstream error";
+  const kept = typeof cleaned["message"] === "string" ? cleaned["message"] : "Upstream error";
+  // The code passes in any case: its name tells nothing that it does not.
+  const name = kept === REMOVED_TEXT ? CODE_NAMES.get(code) : undefined;
+  const message = name === undefined ? kept : `${name} ${kept}`;
   const data = cleaned["data"];
   return { kind: "error", code, message, ...(isJsonObject(data) ? { data } : {}) };
 }

@@ -1,8 +1,9 @@
 // What may not pass as an answer, whoever reads it: this thread or a worker.
 import { expect, it } from "vitest";
 import type { JsonObject } from "#std";
+import { compileTransform } from "#transform";
 import type { UpstreamReply } from "#upstream";
-import { answerOf, conform } from "../../../runtime/pipeline/answer-rules.ts";
+import { answerOf, conform, redact } from "../../../runtime/pipeline/answer-rules.ts";
 import { createWorkerMemory, finishAnswer } from "../../../runtime/large-answers/answer-job.ts";
 
 const ERROR = {
@@ -66,3 +67,23 @@ it.each([-32020, -32022])("%d is about the gateway's own message in both eras", 
     expect(refused).toThrow(expect.objectContaining({ code: "UPSTREAM_PROTOCOL", reason: undefined }));
   }
 });
+
+it.each([
+  [-32602, "Invalid params [removed: not JSON, a redaction applies]"],
+  [-32000, "[removed: not JSON, a redaction applies]"],
+])(
+  "an error %d whose text a redaction removes is named by its code where that is a standard one",
+  (code, message) => {
+    const paths = [[{ kind: "name", name: "ssn" }]] as const;
+    const operation = { policy: "policies/test.yaml#0", verb: "redact", paths } as const;
+    const transform = {
+      tenant: "default",
+      action: "tools/call:s/t",
+      request: [],
+      response: [operation],
+    } as const;
+    const error = { kind: "error", code, message: "task of 078-05-1120 is over" } as const;
+    const ruled = redact(error, compileTransform(transform), {});
+    expect(ruled).toMatchObject({ ok: true, answer: { kind: "error", code, message } });
+  },
+);
