@@ -24,11 +24,26 @@ export class BridgeError extends Error {
   }
 }
 
+/** What helps where nobody knows whether the gateway has acted. */
+export const REPEAT = "the gateway may have seen the request; send it again if that does no harm";
+
 /** Anything thrown, as a fault of the bridge. */
 export function toBridgeError(fault: unknown): BridgeError {
   if (fault instanceof BridgeError) return fault;
   const message = fault instanceof Error ? fault.message : String(fault);
-  return new BridgeError("CONNECTION_LOST", message, "send the request again", { cause: fault });
+  return new BridgeError("CONNECTION_LOST", message, REPEAT, { cause: fault });
+}
+
+/** A fault after a request was sent: GATEWAY_UNREACHABLE would say that it never was. Others stay as they are. */
+export function lostAfterSending(fault: unknown): unknown {
+  if (!(fault instanceof BridgeError) || fault.code !== "GATEWAY_UNREACHABLE") return fault;
+  return new BridgeError("CONNECTION_LOST", fault.message, REPEAT, { cause: fault });
+}
+
+/** Throws a fault of what fetches the answer to a request that the gateway has taken; even a login comes too late for it. */
+export function lostAnswer(fault: unknown): never {
+  if (!(fault instanceof BridgeError) || fault.code !== "LOGIN_FAILED") throw lostAfterSending(fault);
+  throw new BridgeError("CONNECTION_LOST", fault.message, `${fault.remedy}; ${REPEAT}`, { cause: fault });
 }
 
 /** The error response for one request; `null` where its id could not be read. */

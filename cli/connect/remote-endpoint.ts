@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { extractWWWAuthenticateParams } from "@modelcontextprotocol/client";
 import { Agent, fetch } from "undici";
 import type { Response } from "undici";
-import { UNSENT_CODES } from "#std";
-import { BridgeError } from "./bridge-error.ts";
+import { BridgeError, REPEAT, lostAfterSending } from "./bridge-error.ts";
+import { isBlockedPort, reasonOf, tlsRemedyOf, watchedConnector } from "./connection-fault.ts";
 import type { TokenSource } from "./token-source.ts";
 
 export interface RemoteRequest {
@@ -25,27 +25,6 @@ const RETRY_PAUSES_MS: readonly number[] = [250, 500, 1_000, 2_000, 4_000];
 const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_DISCARDED_BYTES = 65_536;
 
-/** Code of the fault that ended a fetch; with several addresses, of the first. */
-function codeOf(fault: unknown): string | undefined {
-  for (let at = fault, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
-    const { code } = at as { code?: unknown };
-    if (typeof code === "string" && code !== "UND_ERR") return code;
-    const [first] = at instanceof AggregateError ? (at.errors as unknown[]) : [];
-    if (first !== undefined) return codeOf(first);
-  }
-  return undefined;
-}
-
-/** Fetch hides its reason in the cause. */
-function reasonOf(fault: unknown): string {
-  const { message, cause } = fault as Error;
-  return cause instanceof Error ? cause.message : message;
-}
-
-/** A port on the blocklist of the Fetch Standard ("port blocking"): refused before any connection, for good. */
-const isBlockedPort = (fault: unknown): boolean =>
-  fault instanceof TypeError && reasonOf(fault) === "bad port";
-
 /** Reads a body that nobody needs, so that its connection can serve again. */
 export async function discard(response: Response): Promise<void> {
   try {
@@ -63,8 +42,10 @@ export function createRemoteEndpoint(
   url: URL,
   tokens: TokenSource,
   note: (text: string) => void,
+  pausesMs: readonly number[] = RETRY_PAUSES_MS,
 ): RemoteEndpoint {
-  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 0, bodyTimeout: 0 });
+  const { connect, isUnsent } = watchedConnector(CONNECT_TIMEOUT_MS);
+  const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
 
   const attempt = async (
     request: RemoteRequest,
@@ -86,17 +67,18 @@ export function createRemoteEndpoint(
         });
       } catch (fault) {
         signal.throwIfAborted();
-        const code = codeOf(fault);
-        const what = `${url.host} (${code ?? reasonOf(fault)})`;
-        if (isBlockedPort(fault))
-          throw new BridgeError("GATEWAY_UNREACHABLE", `cannot reach ${what}`, BLOCKED, { cause: fault });
-        if (code === undefined || !UNSENT_CODES.has(code))
+        const what = `${url.host} (${reasonOf(fault)})`;
+        const isBlocked = isBlockedPort(fault);
+        if (!isBlocked && !isUnsent(fault))
           throw new BridgeError("CONNECTION_LOST", `lost the connection to ${what}`, REPEAT, {
             cause: fault,
           });
-        const pauseMs = RETRY_PAUSES_MS[tried];
+        const lasting = isBlocked ? BLOCKED : tlsRemedyOf(fault);
+        const pauseMs = lasting === undefined ? pausesMs[tried] : undefined;
         if (pauseMs === undefined)
-          throw new BridgeError("GATEWAY_UNREACHABLE", `cannot reach ${what}`, REACH, { cause: fault });
+          throw new BridgeError("GATEWAY_UNREACHABLE", `cannot reach ${what}`, lasting ?? REACH, {
+            cause: fault,
+          });
         if (tried === 0) note(`cannot reach ${what}; trying again`);
         await delay(pauseMs, undefined, { signal });
       }
@@ -108,9 +90,12 @@ export function createRemoteEndpoint(
     send: async (request, signal) => {
       let hasLoggedIn = false;
       let hasSteppedUp = false;
-      for (;;) {
+      for (let isFirst = true; ; isFirst = false) {
         const token = await tokens.current();
-        const response = await attempt(request, token, signal);
+        const response = await attempt(request, token, signal).catch((fault: unknown) => {
+          // The gateway has answered the first one, so nobody may be told that it was never sent.
+          throw isFirst ? fault : lostAfterSending(fault);
+        });
         refuseRedirect(response, url);
         const { resourceMetadataUrl, scope, error } = extractWWWAuthenticateParams(response as never);
         const needsScope = response.status === 403 && error === "insufficient_scope" && !hasSteppedUp;
@@ -127,7 +112,6 @@ export function createRemoteEndpoint(
   };
 }
 
-const REPEAT = "the gateway may have seen the request; send it again if that does no harm";
 const REACH = "check the URL, the network, and that the gateway runs";
 const BLOCKED = "HTTP clients never connect to this port; serve the gateway on another";
 const REFUSED =

@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/client";
 import type { AuthorizationServerMetadata } from "@modelcontextprotocol/client";
 import { BridgeError } from "../bridge-error.ts";
+import { reasonOf, tlsRemedyOf } from "../connection-fault.ts";
 import type { Challenge } from "../token-source.ts";
 
 export interface AuthorizationServer {
@@ -35,7 +36,10 @@ export function boundedFetch(
   return async (url, init) => {
     if (!isSafeUrl(new URL(url))) throw failed(`${new URL(url).origin} is neither https nor on this machine`);
     const bound = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    const response = await fetch(url, { ...init, signal: bound });
+    const response = await fetch(url, { ...init, signal: bound }).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw failed(`cannot reach ${new URL(url).host} (${reasonOf(cause)})`, tlsRemedyOf(cause), { cause });
+    });
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of response.body ?? []) {
