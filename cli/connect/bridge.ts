@@ -7,7 +7,14 @@ import type { Response } from "undici";
 import type { RequestId } from "#mcp";
 import { isJsonObject } from "#std";
 import { mediaTypeOf, messageOf, readAnswer, readBody } from "./answer-reader.ts";
-import { BridgeError, errorLine, toBridgeError } from "./bridge-error.ts";
+import {
+  BridgeError,
+  REPEAT,
+  errorLine,
+  lostAfterSending,
+  lostAnswer,
+  toBridgeError,
+} from "./bridge-error.ts";
 import type { StreamPosition } from "./event-stream.ts";
 import { LegacySession, POST_HEADERS, resumeHeaders, retryDelayMs } from "./legacy-session.ts";
 import { isModern, readClientLine } from "./message.ts";
@@ -40,8 +47,12 @@ const HEADER_MISMATCH = -32020;
 interface InFlight {
   readonly message: ClientLine;
   readonly controller: AbortController;
-  /** The client no longer waits for an answer. */
-  isCancelled: boolean;
+  /** Ids that no answer has come for. */
+  readonly open: Set<RequestId>;
+  /** Ids whose answer the client no longer waits for. */
+  readonly cancelled: Set<RequestId>;
+  /** The gateway has answered its POST in some way. */
+  isSent: boolean;
   done: Promise<void>;
 }
 
@@ -138,7 +149,7 @@ class Bridge {
     if (typeof id !== "string" && typeof id !== "number") return false;
     const entry = this.#inFlight.get(keyOf(id));
     if (entry === undefined) return !this.#session.isOpen;
-    entry.isCancelled = true;
+    entry.cancelled.add(id);
     if (!isModern(entry.message)) return false;
     entry.controller.abort();
     return true;
@@ -172,7 +183,14 @@ class Bridge {
       return this.#fail(message, new Set(message.ids), fault);
     }
     const controller = new AbortController();
-    const entry: InFlight = { message, controller, isCancelled: false, done: Promise.resolve() };
+    const entry: InFlight = {
+      message,
+      controller,
+      open: new Set(message.ids),
+      cancelled: new Set(),
+      isSent: false,
+      done: Promise.resolve(),
+    };
     for (const key of keys) this.#inFlight.set(key, entry);
     entry.done = this.#request(entry, AbortSignal.any([this.#signal, controller.signal])).finally(() => {
       for (const key of keys) this.#inFlight.delete(key);
@@ -182,18 +200,15 @@ class Bridge {
 
   async #request(entry: InFlight, signal: AbortSignal): Promise<void> {
     const { message } = entry;
-    const isWanted = (): boolean => !signal.aborted && !entry.isCancelled;
-    const open = new Set<RequestId>(message.ids);
+    const fail = async (fault: BridgeError): Promise<void> => {
+      const unanswered = entry.open.difference(entry.cancelled);
+      if (unanswered.size > 0 && !signal.aborted) await this.#fail(message, unanswered, fault);
+    };
     try {
-      await this.#exchange(message, open, signal);
-      if (open.size > 0 && isWanted())
-        throw new BridgeError(
-          "CONNECTION_LOST",
-          "the answer ended early",
-          "send the request again if that does no harm",
-        );
+      await this.#exchange(entry, signal);
+      await fail(new BridgeError("CONNECTION_LOST", "the answer ended early", REPEAT));
     } catch (fault) {
-      if (isWanted()) await this.#fail(message, open, toBridgeError(fault));
+      await fail(toBridgeError(entry.isSent ? lostAfterSending(fault) : fault));
     }
   }
 
@@ -206,21 +221,22 @@ class Bridge {
     this.#options.note(`${method === undefined ? "" : `${method}: `}${message}; ${remedy}`);
   }
 
-  async #exchange(message: ClientLine, open: Set<RequestId>, signal: AbortSignal): Promise<void> {
+  async #exchange(entry: InFlight, signal: AbortSignal): Promise<void> {
+    const { message, open } = entry;
     const isOpening = message.method === "initialize" && !isModern(message);
     if (isOpening) this.#session.begin(message);
-    const response = await this.#post(message, signal);
+    const response = await this.#post(message, signal, () => (entry.isSent = true));
     const position: StreamPosition = { lastEventId: undefined, retryMs: undefined };
-    if (!response.ok) return this.#httpError(message, open, response, signal);
+    if (!response.ok) return this.#httpError(entry, response, signal);
     if (isOpening) this.#session.opened(response.headers.get("mcp-session-id"), undefined);
     const onMessage = async (answer: ServerText): Promise<void> => {
       if (isOpening && answer.answers.length > 0)
         this.#session.opened(response.headers.get("mcp-session-id"), answer);
-      await this.#deliver(message, open, answer);
+      await this.#deliver(entry, answer);
     };
     await this.#read(response, position, onMessage, signal);
     if (!isModern(message)) {
-      await this.#resume(position, open, onMessage, signal);
+      await this.#resume(entry, position, onMessage, signal);
       if (open.size === 0) this.#session.remember(message);
     }
   }
@@ -242,21 +258,23 @@ class Bridge {
 
   /** MCP 2025-11-25: a server may close the stream of a request and be polled with the id of its last event. */
   async #resume(
+    { open, cancelled }: InFlight,
     position: StreamPosition,
-    open: ReadonlySet<RequestId>,
     onMessage: (answer: ServerText) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    for (let tried = 0; open.size > 0 && position.lastEventId !== undefined && tried < MAX_RESUMES; tried++) {
+    const isWanted = (): boolean => !open.isSubsetOf(cancelled) && position.lastEventId !== undefined;
+    for (let tried = 0; isWanted() && tried < MAX_RESUMES; tried++) {
       await delay(retryDelayMs(position, 0), undefined, { signal });
       const headers = { ...this.#session.headers(), ...resumeHeaders(position) };
-      const response = await this.#options.remote.send({ method: "GET", headers }, signal);
+      const response = await this.#options.remote.send({ method: "GET", headers }, signal).catch(lostAnswer);
       if (!response.ok || mediaTypeOf(response) !== "text/event-stream") return discard(response);
       await this.#read(response, position, onMessage, signal);
     }
   }
 
-  async #deliver(message: ClientLine, open: Set<RequestId>, answer: ServerText): Promise<void> {
+  async #deliver(entry: InFlight, answer: ServerText): Promise<void> {
+    const { message, open } = entry;
     for (const id of answer.answers) {
       if (id !== null) open.delete(id);
     }
@@ -264,16 +282,12 @@ class Bridge {
       const { result } = answer.value;
       if (isJsonObject(result)) this.#headers.learn(result);
     }
-    await this.#write(answer.text);
+    if (!answersOnlyCancelled(entry, answer)) await this.#write(answer.text);
   }
 
   /** An HTTP error: the JSON-RPC error it carries, or one that says what happened. */
-  async #httpError(
-    message: ClientLine,
-    open: Set<RequestId>,
-    response: Response,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #httpError(entry: InFlight, response: Response, signal: AbortSignal): Promise<void> {
+    const { message } = entry;
     const text = await readBody(response);
     const error = errorMember(text);
     const [id] = message.ids;
@@ -284,13 +298,13 @@ class Bridge {
     ) {
       // The gateway refused before it did anything: the tool mirrors arguments, and nobody has listed it yet.
       if (await listTools(this.#options.remote, message, this.#headers, signal))
-        return this.#exchange(message, open, signal);
+        return this.#exchange(entry, signal);
     }
     if (error !== undefined && id !== undefined && message.kind === "request") {
-      open.delete(id);
       const parsed = messageOf(text);
       const isForIt = parsed.answers.length === 1 && parsed.answers[0] === id;
-      return this.#write(isForIt ? parsed.text : JSON.stringify({ jsonrpc: "2.0", id, error }));
+      const answer = isForIt ? parsed.text : JSON.stringify({ jsonrpc: "2.0", id, error });
+      return this.#deliver(entry, { text: answer, answers: [id], value: parsed.value });
     }
     throw new BridgeError(
       "GATEWAY_ANSWER_INVALID",
@@ -300,7 +314,7 @@ class Bridge {
   }
 
   /** POSTs a message; a session that the gateway has forgotten is opened again, once. */
-  async #post(message: ClientLine, signal: AbortSignal): Promise<Response> {
+  async #post(message: ClientLine, signal: AbortSignal, onSent?: () => void): Promise<Response> {
     const modern = isModern(message);
     const isOpening = message.method === "initialize";
     const send = (): Promise<Response> =>
@@ -317,11 +331,21 @@ class Bridge {
       );
     const sessionId = modern || isOpening ? undefined : this.#session.id;
     const response = await send();
+    onSent?.();
     if (response.status !== 404 || sessionId === undefined) return response;
     if (!(await this.#session.reopen(sessionId))) return response;
     await discard(response);
     return send();
   }
+}
+
+/**
+ * True for a message that the client must not see (MCP, cancellation). A batch that answers other requests too is
+ * passed on whole, because its text is kept.
+ */
+function answersOnlyCancelled({ cancelled }: InFlight, { answers, value }: ServerText): boolean {
+  const size = Array.isArray(value) ? value.length : 1;
+  return size > 0 && answers.length === size && answers.every((id) => id !== null && cancelled.has(id));
 }
 
 function errorMember(text: string) {

@@ -23,8 +23,12 @@ export interface BridgeLab {
   readonly write: (message: object | string) => void;
   /** The next line on standard output, parsed; `text` as it came. */
   readonly next: () => Promise<{ readonly text: string; readonly value: Record<string, unknown> }>;
+  /** Lines that nobody has taken by `next`. */
+  readonly left: () => readonly string[];
   /** Resolves when `count` requests have arrived. */
   readonly arrived: (count: number) => Promise<void>;
+  /** Takes no more connections and breaks those that there are, as a gateway that dies. */
+  readonly crash: () => void;
   /** Ends standard input; resolves when the bridge has ended. */
   readonly end: () => Promise<void>;
   readonly stop: () => Promise<void>;
@@ -84,7 +88,7 @@ export async function bridgeLab(
   const notes: string[] = [];
   const note = (text: string): void => void notes.push(text);
   const stopped = new AbortController();
-  const remote = createRemoteEndpoint(url, tokens, note);
+  const remote = createRemoteEndpoint(url, tokens, note, [1, 1]);
   const running = runBridge({ remote, input, output, note, signal: stopped.signal, drainMs: 5_000 });
   return {
     url,
@@ -97,7 +101,12 @@ export async function bridgeLab(
       const text = lines.shift() ?? "";
       return { text, value: JSON.parse(text) as Record<string, unknown> };
     },
+    left: () => lines,
     arrived: (count) => until(() => seen.length >= count),
+    crash: () => {
+      server.close();
+      server.closeAllConnections();
+    },
     end: async () => {
       input.end();
       await running;

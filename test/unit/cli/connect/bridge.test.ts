@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { initializeRequest, modernMeta } from "../../../e2e/raw-call.ts";
+import { BridgeError } from "../../../../cli/connect/bridge-error.ts";
 import { bridgeLab, json } from "./bridge-lab.ts";
 import type { BridgeLab, Seen } from "./bridge-lab.ts";
 
@@ -115,6 +116,131 @@ describe("a legacy client", () => {
     const levels = lab.seen.filter(({ body }) => body.includes("logging/setLevel"));
     expect(levels.map(({ headers }) => headers["mcp-session-id"])).toEqual(["s1", "s2"]);
     expect(lab.notes).toEqual(["the gateway had ended the session; opened a new one"]);
+  });
+});
+
+describe("a request that was sent", () => {
+  const lost = {
+    error: {
+      code: 5030,
+      data: { code: "CONNECTION_LOST", remedy: expect.stringContaining("may have seen") },
+    },
+  };
+
+  it("is lost, and not unsent, where the gateway dies behind an open stream", async () => {
+    const server = legacyServer(({ method, response }) => {
+      if (method === "GET") return void response.writeHead(405).end();
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("id: 7\nretry: 100\ndata: \n\n", () => lab.crash());
+    });
+    lab = await bridgeLab(server.handle);
+    await openLegacy();
+    lab.write({ jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "slow" } });
+    expect((await lab.next()).value).toMatchObject({ id: 5, ...lost });
+    expect(lab.notes.at(-1)).toContain("may have seen the request");
+  });
+
+  it("is lost where no login brings its stream back", async () => {
+    const server = legacyServer(({ method, response, headers }) => {
+      if (headers["last-event-id"] !== undefined) return void response.writeHead(401).end();
+      if (method === "GET") return void response.writeHead(405).end();
+      response.writeHead(200, { "content-type": "text/event-stream" }).end("id: 7\nretry: 100\ndata: \n\n");
+    });
+    const renew = () => Promise.reject(new BridgeError("LOGIN_FAILED", "no login", "log in"));
+    lab = await bridgeLab(server.handle, { current: () => Promise.resolve("t"), renew });
+    await openLegacy();
+    lab.write({ jsonrpc: "2.0", id: 5, method: "tools/call", params: { name: "slow" } });
+    expect((await lab.next()).value).toMatchObject({ id: 5, ...lost });
+  });
+
+  it("is lost where the gateway dies after it asked for another token", async () => {
+    lab = await bridgeLab(({ response }) => void response.writeHead(401).end(), {
+      current: () => Promise.resolve("t"),
+      renew: () => {
+        lab.crash();
+        return Promise.resolve("refreshed");
+      },
+    });
+    lab.write(call(1, "x"));
+    expect((await lab.next()).value).toMatchObject({ id: 1, ...lost });
+    expect(lab.seen).toHaveLength(1);
+  });
+
+  it("is lost where the gateway dies while its session is opened again", async () => {
+    const server = legacyServer(({ response }) => void response.writeHead(405).end());
+    let isLate = false;
+    lab = await bridgeLab((seen, message) => {
+      if (!isLate || message["method"] === "initialize") return server.handle(seen, message);
+      seen.response.writeHead(404, { connection: "close" }).end();
+      lab.crash();
+    });
+    await openLegacy();
+    isLate = true;
+    lab.write({ jsonrpc: "2.0", id: 2, method: "tools/list" });
+    expect((await lab.next()).value).toMatchObject({ id: 2, ...lost });
+  });
+
+  it("is lost where the gateway dies before the tool list that it asked for", async () => {
+    lab = await bridgeLab(({ response }, { id }) => {
+      const error = { code: -32020, message: "Header does not agree with body" };
+      response.writeHead(400, { "content-type": "application/json", connection: "close" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, error }), () => lab.crash());
+    });
+    lab.write(call(1, "run", { region: "eu" }));
+    expect((await lab.next()).value).toMatchObject({ id: 1, ...lost });
+  });
+});
+
+describe("a legacy request that the client has cancelled", () => {
+  const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 2 } };
+
+  it.each([200, 400])("has no answer, though the gateway gives one with status %i", async (status) => {
+    let answer: () => void = () => undefined;
+    const server = legacyServer(({ method, response }, { id, method: name }) => {
+      if (method === "GET") return void response.writeHead(405).end();
+      if (name === "ping") return json(response, { jsonrpc: "2.0", id, result: {} });
+      const error = { code: 4990, message: "Exchange aborted" };
+      answer = () =>
+        response
+          .writeHead(status, { "content-type": "application/json" })
+          .end(JSON.stringify({ jsonrpc: "2.0", id, error }));
+    });
+    lab = await bridgeLab((seen, message) => {
+      server.handle(seen, message);
+      if (message["method"] === "notifications/cancelled") answer();
+    });
+    await openLegacy();
+    lab.write({ jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "slow" } });
+    await lab.arrived(4);
+    lab.write(cancelled);
+    await lab.arrived(5);
+    lab.write({ jsonrpc: "2.0", id: 3, method: "ping" });
+    expect((await lab.next()).value["id"]).toBe(3);
+    // Ends only when the cancelled request has been dealt with.
+    await lab.end();
+    expect(lab.left()).toEqual([]);
+  });
+
+  it("is told what is not its answer, and its stream is not asked for again", async () => {
+    const stream = Promise.withResolvers<Seen["response"]>();
+    const server = legacyServer(({ method, response }) => {
+      if (method === "GET") return void response.writeHead(405).end();
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("id: 7\nretry: 100\ndata: \n\n", () => stream.resolve(response));
+    });
+    lab = await bridgeLab(server.handle);
+    await openLegacy();
+    lab.write({ jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "slow" } });
+    const response = await stream.promise;
+    lab.write(cancelled);
+    await lab.arrived(5);
+    const note = { jsonrpc: "2.0", method: "notifications/message", params: { level: "info", data: "end" } };
+    response.end(`data: ${JSON.stringify(note)}\n\n`);
+    expect((await lab.next()).value).toEqual(note);
+    await lab.end();
+    expect(lab.left()).toEqual([]);
+    expect(lab.seen.filter(({ headers }) => headers["last-event-id"] !== undefined)).toEqual([]);
+    expect(lab.notes).toEqual([]);
   });
 });
 
