@@ -50,6 +50,10 @@ export function registerConnect(program: Command, host: CommandHost): void {
     .option("--login", "log in, store it, and exit")
     .option("--logout", "forget the stored login for the URL, and exit")
     .option("--status", "print what is stored for the URL, and exit; 1 where there is no login")
+    .addHelpText(
+      "after",
+      "\nA gateway whose certificate is of a private authority: set NODE_EXTRA_CA_CERTS=<file.pem> in the environment.",
+    )
     .action(
       host.action((url: string, options: ConnectOptions) => connect(endpointUrl(url), options, host.io)),
     );
@@ -70,7 +74,11 @@ async function connect(url: URL, options: ConnectOptions, io: CliIo): Promise<Ex
   try {
     if (options.login === true) {
       const probe = { method: "POST", headers: PROBE_HEADERS, body: PROBE } as const;
-      await discard(await remote.send(probe, stop.signal));
+      const response = await remote.send(probe, stop.signal);
+      // A gateway that knows the endpoint answers a request without a session otherwise.
+      if (response.status === 404)
+        throw new CliError(`nothing is served at ${url.href}`, { help: "check the path of the URL" });
+      await discard(response);
       const hasToken = (await tokens.current()) !== undefined;
       note(hasToken ? `logged in to ${url.href}` : `${url.href} asks for no login`);
     } else {

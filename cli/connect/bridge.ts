@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Response } from "undici";
 import type { RequestId } from "#mcp";
 import { isJsonObject } from "#std";
+import type { JsonObject } from "#std";
 import { mediaTypeOf, messageOf, readAnswer, readBody } from "./answer-reader.ts";
 import {
   BridgeError,
@@ -43,6 +44,7 @@ const SIDE_MESSAGE_MS = 60_000;
 const MAX_IN_FLIGHT = 1_000;
 const MAX_RESUMES = 20;
 const HEADER_MISMATCH = -32020;
+const PATH = "check the path of the URL";
 
 interface InFlight {
   readonly message: ClientLine;
@@ -303,13 +305,17 @@ class Bridge {
     if (error !== undefined && id !== undefined && message.kind === "request") {
       const parsed = messageOf(text);
       const isForIt = parsed.answers.length === 1 && parsed.answers[0] === id;
+      if (isNoEndpoint(response, message, error))
+        this.#options.note(
+          `${message.method ?? ""}: nothing is served at ${this.#options.remote.url.href}; ${PATH}`,
+        );
       const answer = isForIt ? parsed.text : JSON.stringify({ jsonrpc: "2.0", id, error });
       return this.#deliver(entry, { text: answer, answers: [id], value: parsed.value });
     }
     throw new BridgeError(
       "GATEWAY_ANSWER_INVALID",
       `the gateway answered HTTP ${String(response.status)}`,
-      response.status === 404 ? "check the path of the URL" : "ask the operator of the gateway",
+      response.status === 404 ? PATH : "ask the operator of the gateway",
     );
   }
 
@@ -346,6 +352,13 @@ class Bridge {
 function answersOnlyCancelled({ cancelled }: InFlight, { answers, value }: ServerText): boolean {
   const size = Array.isArray(value) ? value.length : 1;
   return size > 0 && answers.length === size && answers.every((id) => id !== null && cancelled.has(id));
+}
+
+/** A 404 for the URL itself. Sessions and methods that are unknown have that status too (Streamable HTTP). */
+function isNoEndpoint({ status }: Response, message: ClientLine, error: JsonObject): boolean {
+  const data = error["data"];
+  const isNamed = isJsonObject(data) && data["code"] === "ROUTE_NOT_FOUND";
+  return status === 404 && (isNamed || (message.method === "initialize" && !isModern(message)));
 }
 
 function errorMember(text: string) {

@@ -12,6 +12,7 @@ import { startEchoWorld } from "./echo-world.ts";
 import type { EchoWorld } from "./echo-world.ts";
 import { ROBOT_SECRET, followLogin, startOpenIdProvider } from "./openid-provider.ts";
 import type { OpenIdProvider } from "./openid-provider.ts";
+import { initializeRequest } from "./raw-call.ts";
 
 let provider: OpenIdProvider;
 let world: EchoWorld;
@@ -237,5 +238,31 @@ describe("a login", () => {
     const one = await connect([url, "--token", `file:${file}`], "modern");
     expect(await echo(one, "by file")).toContain("by file");
     expect(one.logins).toEqual([]);
+  });
+});
+
+describe("a URL where nothing is served", () => {
+  const wrong = (): string => new URL("/nosuch", url).href;
+
+  it("is told on standard error, with what to do", async () => {
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "..", "..", "cli", "main.ts"), "connect", wrong(), "--token", "env:TOKEN"],
+      { env: { ...compileCache(), HOME: home.dir, TOKEN: "t" }, stdio: "pipe" },
+    );
+    let err = "";
+    child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
+    child.stdout.resume();
+    child.stdin.end(`${JSON.stringify(initializeRequest())}\n`);
+    await once(child, "close");
+    expect(err).toBe(
+      `aegis connect: initialize: nothing is served at ${wrong()}; check the path of the URL\n`,
+    );
+  });
+
+  it("has no login", async () => {
+    const login = await command("--login", "--no-browser", wrong());
+    expect(login).toMatchObject({ code: 1, out: "" });
+    expect(login.err).toContain("check the path of the URL");
   });
 });

@@ -355,6 +355,23 @@ describe("what fails", () => {
     }
   });
 
+  it("is an endpoint that does not exist: the gateway's error, and on standard error what to do", async () => {
+    lab = await bridgeLab(({ response }, { id }) => {
+      const error = { code: -32600, message: "No such endpoint", data: { code: "ROUTE_NOT_FOUND" } };
+      response.writeHead(404, { "content-type": "application/json" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, error }));
+    });
+    lab.write(INITIALIZE);
+    expect((await lab.next()).value).toMatchObject({ id: 0, error: { message: "No such endpoint" } });
+    lab.write(call(1, "x"));
+    expect((await lab.next()).value).toMatchObject({ id: 1, error: { message: "No such endpoint" } });
+    expect(lab.notes).toEqual(
+      ["initialize", "tools/call"].map(
+        (method) => `${method}: nothing is served at ${lab.url.href}; check the path of the URL`,
+      ),
+    );
+  });
+
   it("is a line that is no message, and the next one is taken", async () => {
     lab = await bridgeLab(({ response }, { id }) => json(response, { jsonrpc: "2.0", id, result: {} }));
     const wrong = ["{", "[1", '"text"', '{"jsonrpc":"2.0","id":null,"method":"x"}', '{"a":1,"a":2}'];
