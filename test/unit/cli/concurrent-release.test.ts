@@ -71,6 +71,8 @@ describe("releases at once", () => {
       desk.path("slow-signer.mjs"),
       `import { existsSync, readFileSync, watch, writeFileSync } from "node:fs";
        import { createPrivateKey, sign } from "node:crypto";
+       // Nobody may be left to give the word, or the folder be gone before it is seen.
+       setTimeout(() => process.exit(1), 60_000).unref();
        const input = readFileSync(0);
        const key = createPrivateKey({ key: JSON.parse(readFileSync("k.json", "utf8")), format: "jwk" });
        await new Promise((resolve) => {
