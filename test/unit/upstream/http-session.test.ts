@@ -299,35 +299,19 @@ describe("streams", () => {
     },
   );
 
-  test("400 to the first GET means that there is none: the session stays", async () => {
-    const { server, upstream, recording } = await setUp({
-      onGet: (_request, response) => void response.writeHead(400).end(),
-    });
-    for (let round = 0; round < 3; round++)
-      await upstream.request(
-        legacyChannel(),
-        legacyRequest("tools/list"),
-        recording.observer,
-        LIMITS,
-        never(),
-      );
-    expect(server.received.filter((request) => request.method === "GET")).toHaveLength(1);
-    expect(recording.closed).toEqual([]);
-  });
-
-  test("405 to GET means that there is none: it is asked for once", async () => {
-    const { server, upstream, recording } = await setUp();
-    for (let round = 0; round < 3; round++) {
-      await upstream.request(
-        legacyChannel(),
-        legacyRequest("tools/list"),
-        recording.observer,
-        LIMITS,
-        never(),
-      );
-    }
-    expect(server.received.filter((request) => request.method === "GET")).toHaveLength(1);
-  });
+  test.each([400, 405])(
+    "%d to the first GET means that there is none: it is asked for once",
+    async (status) => {
+      const { server, upstream, recording } = await setUp({
+        onGet: (_request, response) => void response.writeHead(status).end(),
+      });
+      const list = legacyRequest("tools/list");
+      for (let round = 0; round < 3; round++)
+        await upstream.request(legacyChannel(), list, recording.observer, LIMITS, never());
+      expect(server.received.filter((request) => request.method === "GET")).toHaveLength(1);
+      expect(recording.closed).toEqual([]);
+    },
+  );
 
   test("a server request on a call's stream goes to that call's observer, and the call then completes", async () => {
     let finish: (() => void) | undefined;
